@@ -1,0 +1,281 @@
+# tscap: one Makefile, not recursive over directories. `make help` lists the targets.
+#
+# Everything made goes to build/<flavour>/: release (default), asan, ubsan, tsan, cov; fuzz and replay are the
+# two ways to build the fuzzers. New sources are picked up by wildcard; a new folder is not.
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.DEFAULT_GOAL := all
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+# --- what you may set (environment or command line) ---
+
+O            ?= build
+FLAVOUR      ?= release
+PYTHON       ?= python3
+PREFIX       ?= /usr/local
+DESTDIR      ?=
+CFLAGS       ?= $(OPTIMIZE)
+WERROR       ?=
+V            ?=
+BOOTSTRAP    ?= yes
+FUZZ_CC      ?= clang
+FUZZ_SECONDS ?= 60
+STRESS_SECONDS ?= 3
+SOAK_SECONDS ?= 600
+
+$(if $(O),,$(error O is empty: it names the folder for everything made))
+B := $(O)/$(FLAVOUR)
+Q := $(if $(filter-out 0,$(V)),,@)
+say = $(if $(Q),@printf '  %-7s %s\n' $(1) $(2:$(O)/%=%))
+
+# --- flags ---
+
+OPTIMIZE         := -O2 -g
+FLAVOURS         := release asan ubsan tsan cov fuzz replay
+SANITIZE_release :=
+SANITIZE_asan    := -fsanitize=address -fno-omit-frame-pointer
+SANITIZE_ubsan   := -fsanitize=undefined -fno-sanitize-recover=all
+SANITIZE_tsan    := -fsanitize=thread
+SANITIZE_cov     := -O0 --coverage -fprofile-update=atomic
+SANITIZE_replay  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+SANITIZE_fuzz    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+ifeq ($(filter $(FLAVOUR),$(FLAVOURS)),)
+$(error FLAVOUR=$(FLAVOUR): must be one of $(FLAVOURS))
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
+WARNINGS += $(if $(filter-out 0,$(WERROR)),-Werror)
+COMPILE   = $(CC) -std=c11 -D_GNU_SOURCE -pthread $(WARNINGS) $(CFLAGS) $(SANITIZE_$(FLAVOUR)) -MMD -MP $(CPPFLAGS)
+LINK      = $(CC) -pthread $(CFLAGS) $(SANITIZE_$(FLAVOUR)) $(LDFLAGS)
+CLI_LIBS := -lelf
+
+# Headers are included by their bare names, and the rooms a source can see are those it may use, so that an
+# include against the direction cli -> inject -> shared <- ext does not compile. Its room: the first part of its path.
+room      = $(firstword $(subst /, ,$<))
+INCLUDES  = -iquote shared $(INCLUDES_$(room))
+INCLUDES_cli    := -iquote inject
+INCLUDES_tests  := -iquote inject -iquote cli
+# shared/ ends up in the extension as well as in programs. Its thread-local variables are on the hot path, and
+# initial-exec spares it a call per access; so the extension is never unloaded (nodelete).
+FLAGS_shared    := -fPIC -fvisibility=hidden -ftls-model=initial-exec
+FLAGS_ext       := $(FLAGS_shared)
+
+# --- sources ---
+
+objects      = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1))))
+programs     = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1))))
+SHARED_OBJ  := $(call objects,shared/*.c)
+INJECT_OBJ  := $(call objects,inject/*.c)
+CLI_OBJ     := $(call objects,cli/*.c)
+UNIT        := $(call programs,tests/unit/*.c)
+MODEL       := $(call programs,tests/model/*.c)
+STRESS      := $(call programs,tests/stress/*.c)
+BENCH       := $(call programs,tests/bench/*.c)
+FUZZ        := $(call programs,tests/fuzz/fuzz_*.c)
+PROGRAMS    := $(UNIT) $(MODEL) $(STRESS) $(BENCH) $(FUZZ)
+PACKAGE     := $(shell find ext/timestamp_capture -name '*.py' -o -name '*.pyi' -o -name py.typed 2>/dev/null | sort)
+MAN         := $(sort $(wildcard man/*.[1-9]))
+
+TSCAP       := $(B)/tscap
+LIB_SHARED  := $(B)/libtscap-shared.a
+LIB_INJECT  := $(B)/libtscap-inject.a
+# cli/ without its main(), for tests of single files of it.
+LIB_CLI     := $(B)/libtscap-cli.a
+ARCHIVES    := $(LIB_CLI) $(LIB_INJECT) $(LIB_SHARED)
+
+# --- the interpreter: its facts are asked once per run of make, and kept to notice when they change ---
+
+PYTHON_GOALS := all ext demo bench install uninstall
+ifneq ($(filter $(PYTHON_GOALS),$(or $(MAKECMDGOALS),all)),)
+PYTHON_FACTS := $(O)/python/$(subst /,_,$(PYTHON)).mk
+include $(PYTHON_FACTS)
+$(PYTHON_FACTS): FORCE | $(O)/bootstrap/build
+	@mkdir -p $(@D)
+	@$(PYTHON) -I scripts/python_probe.py --make >$@.new || { rm -f $@.new; exec >&2; \
+	    echo "PYTHON=$(PYTHON) cannot be used: choose another with make PYTHON=/path/to/python3"; exit 1; }
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+E           := $(B)/ext/$(PY_TAG)
+EXT_OBJ     := $(patsubst ext/%.c,$(E)/%.o,$(sort $(wildcard ext/*.c)))
+PY_ROOT     := $(B)/python/$(PY_TAG)
+PY_CORE     := $(PY_ROOT)/timestamp_capture/_core$(PY_SUFFIX)
+PY_FILES    := $(PY_CORE) $(PACKAGE:ext/%=$(PY_ROOT)/%)
+PYTHONDIR   ?= $(PY_SITE)
+endif
+
+# --- main targets ---
+
+.PHONY: all cli ext
+all: cli ext ## the command and the extension for $(PYTHON) (default)
+cli: $(TSCAP) ## only the tscap command
+ext: $(PY_FILES) ## only the Python package, for PYTHON=/path/to/python3
+
+# --- rules ---
+
+# A file that changes only when the text in STAMP does: what depends on it is made again then.
+define write_stamp
+@mkdir -p $(@D)
+@printf '%s\n' "$$STAMP" | cmp -s - $@ || printf '%s\n' "$$STAMP" >$@
+endef
+.PHONY: FORCE
+FORCE:
+$(B)/flags: export STAMP = $(COMPILE) / $(LINK) / $(AR) / $(FLAGS_shared)
+$(B)/sources: export STAMP = $(SHARED_OBJ) $(INJECT_OBJ) $(CLI_OBJ) $(CLI_LIBS)
+$(E)/flags: export STAMP = $(PY_INCLUDES)
+$(E)/sources: export STAMP = $(EXT_OBJ)
+$(B)/flags $(B)/sources $(if $(E),$(E)/flags $(E)/sources): FORCE
+	$(write_stamp)
+
+$(B)/%.o: %.c $(B)/flags | $(O)/bootstrap/build
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(INCLUDES) $(FLAGS_$(room)) -c $< -o $@
+
+$(LIB_SHARED): $(SHARED_OBJ)
+$(LIB_INJECT): $(INJECT_OBJ)
+$(LIB_CLI): $(filter-out $(B)/cli/main.o,$(CLI_OBJ))
+$(ARCHIVES): $(B)/sources
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+$(TSCAP): $(CLI_OBJ) $(LIB_INJECT) $(LIB_SHARED) $(B)/sources
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(CLI_OBJ) $(LIB_INJECT) $(LIB_SHARED) $(CLI_LIBS)
+
+ifdef PY_TAG
+$(E)/%.o: ext/%.c $(B)/flags $(E)/flags | $(O)/bootstrap/build
+	$(call say,CC,$@)
+	@mkdir -p $(@D)
+	$(Q)$(COMPILE) $(INCLUDES) $(FLAGS_ext) $(PY_INCLUDES) -c $< -o $@
+
+$(PY_CORE): $(EXT_OBJ) $(LIB_SHARED) $(E)/sources
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(LINK) -shared -Wl,-z,nodelete -o $@ $(EXT_OBJ) $(LIB_SHARED)
+
+$(PY_ROOT)/timestamp_capture/%: ext/timestamp_capture/%
+	@mkdir -p $(@D)
+	$(Q)cp -f $< $@
+endif
+
+$(UNIT): private TEST_LIBS := -lcriterion
+$(FUZZ): private TEST_LIBS := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer)
+$(FUZZ): $(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o)
+$(PROGRAMS): %: %.o $(ARCHIVES) $(B)/sources
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -o $@ $(filter %.o,$^) $(ARCHIVES) $(TEST_LIBS) $(CLI_LIBS)
+
+# Dependencies are looked for once per checkout (`make clean` forgets) and never with BOOTSTRAP=no.
+BOOTSTRAPS := $(addprefix $(O)/bootstrap/,build check fuzz)
+$(BOOTSTRAPS): scripts/bootstrap
+ifneq ($(BOOTSTRAP),no)
+	@PYTHON='$(PYTHON)' scripts/bootstrap $(@F)
+	@mkdir -p $(@D) && touch $@
+endif
+# Headers that only tests need must be there before a test is compiled.
+$(PROGRAMS:=.o): | $(O)/bootstrap/check
+
+-include $(patsubst %.o,%.d,$(SHARED_OBJ) $(INJECT_OBJ) $(CLI_OBJ) $(EXT_OBJ) $(PROGRAMS:=.o) $(B)/tests/fuzz/replay.o)
+
+# --- running ---
+
+TEST_ENV = TSCAP_ROOT='$(CURDIR)' TSCAP_BUILD='$(abspath $(B))' TSCAP='$(abspath $(TSCAP))' \
+           FLAVOUR='$(FLAVOUR)' O='$(O)' PYTHON='$(PYTHON)' MAKE='$(MAKE)'
+RUN      = +@$(TEST_ENV) scripts/run-programs
+
+.PHONY: demo check check-model check-unit check-stress check-fuzz check-scripts check-python check-cli
+demo: all ## a real program, recorded and read from a second process
+	+@$(TEST_ENV) PYTHON='$(PY_EXE)' PYTHONPATH='$(abspath $(PY_ROOT))' scripts/demo
+
+check: $(O)/bootstrap/build $(O)/bootstrap/check ## all of the following, on every supported Python found
+	+@$(TEST_ENV) scripts/check
+
+check-model: $(MODEL) ## model checks of the ring protocol
+	$(RUN) model $(MODEL)
+
+check-unit: $(UNIT) ## unit tests of shared/, inject/ and cli/
+	$(RUN) unit $(UNIT)
+
+# The release build meets the processor's real reorderings, the TSan build is told about every race.
+STRESS_FLAVOURS = $(if $(filter release,$(FLAVOUR)),release tsan,$(FLAVOUR))
+check-stress: stress-programs ## stress programs, short (STRESS_SECONDS=3 each), plain and under TSan
+	$(RUN) stress $(foreach f,$(STRESS_FLAVOURS),$(STRESS:$(B)/%=$(O)/$(f)/%))
+.PHONY: stress-programs
+stress-programs: $(STRESS)
+	+@$(if $(filter release,$(FLAVOUR)),$(MAKE) FLAVOUR=tsan stress-programs,:)
+
+check-fuzz: ## the committed fuzz corpus, replayed under ASan and UBSan
+	+@$(MAKE) FLAVOUR=replay replay-corpus
+.PHONY: replay-corpus
+replay-corpus: $(FUZZ)
+	$(RUN) fuzz $(FUZZ)
+
+check-scripts: $(O)/bootstrap/check ## lint of the scripts and the manual pages
+	@scripts/check-scripts
+
+check-python: cli $(O)/bootstrap/check ## the Python suite on every interpreter (or PYTHONS="/path/a /path/b")
+	+@$(TEST_ENV) scripts/run-python-tests python
+
+check-cli: cli $(O)/bootstrap/check ## the command's suite on two interpreters
+	+@$(TEST_ENV) scripts/run-python-tests cli
+
+.PHONY: asan ubsan tsan cov soak fuzz bench
+asan ubsan: ## build with that sanitizer, run unit and stress tests
+	+@$(MAKE) FLAVOUR=$@ cli check-unit
+	+@$(MAKE) FLAVOUR=$@ check-stress
+tsan: ## build with TSan, run the stress tests (Criterion cannot run under it)
+	+@$(MAKE) FLAVOUR=$@ cli check-stress
+
+cov: ## line coverage per source file, of all suites on $(PYTHON)
+	+@find $(O)/cov -name '*.gcda' -delete 2>/dev/null; for group in unit stress python cli; do \
+	    $(MAKE) FLAVOUR=cov PYTHONS='$(PYTHON)' check-$$group || echo "cov: check-$$group failed" >&2; done
+	@scripts/coverage '$(O)/cov'
+
+soak: ## stress programs for SOAK_SECONDS=600 each
+	+@$(MAKE) STRESS_SECONDS='$(SOAK_SECONDS)' check-stress
+
+fuzz: $(O)/bootstrap/fuzz ## fuzz each parser for FUZZ_SECONDS=60, from the committed corpus
+	+@$(MAKE) FLAVOUR=fuzz CC='$(FUZZ_CC)' run-fuzzers
+.PHONY: run-fuzzers
+run-fuzzers: $(FUZZ)
+	$(RUN) libfuzzer $(FUZZ)
+
+bench: all $(BENCH) ## benchmarks: tests/bench/*.c and tests/bench/bench_*.py
+	$(RUN) bench $(BENCH)
+	+@set -e; for bench in $(sort $(wildcard tests/bench/bench_*.py)); do echo "== $$bench"; \
+	    $(TEST_ENV) PYTHONPATH='$(abspath $(PY_ROOT))' '$(PY_EXE)' "$$bench"; done
+
+export FUZZ_SECONDS STRESS_SECONDS PYTHONS
+
+# --- installing: uninstall removes exactly what install wrote ---
+
+BINDIR = $(DESTDIR)$(PREFIX)/bin
+MANDIR = $(DESTDIR)$(PREFIX)/share/man
+PKGDIR = $(DESTDIR)$(PYTHONDIR)/timestamp_capture
+# A staging directory shall be empty again; on a live system empty directories may belong to somebody else.
+prune  = $(if $(DESTDIR),cd '$(DESTDIR)' 2>/dev/null && find . -depth -mindepth 1 -type d -empty -delete || :,:)
+
+.PHONY: install uninstall clean help
+install: all ## command and manual to PREFIX, package to PYTHONDIR (default: PYTHON's site-packages)
+	$(call say,INSTALL,$(BINDIR)/tscap)
+	$(Q)install -d '$(BINDIR)' && install -m 755 $(TSCAP) '$(BINDIR)/tscap'
+	$(Q)set -e; for page in $(notdir $(MAN)); do dir='$(MANDIR)'/man$${page##*.}; \
+	    install -d "$$dir"; install -m 644 "man/$$page" "$$dir/$$page"; done
+	$(call say,INSTALL,$(PKGDIR))
+	$(Q)set -e; for file in $(PY_FILES:$(PY_ROOT)/%=%); do case $$file in *.so) mode=755 ;; *) mode=644 ;; esac; \
+	    install -D -m $$mode "$(PY_ROOT)/$$file" '$(DESTDIR)$(PYTHONDIR)'/"$$file"; done
+
+uninstall: ## what install wrote, and nothing else
+	$(Q)rm -f '$(BINDIR)/tscap'
+	$(Q)for page in $(notdir $(MAN)); do rm -f '$(MANDIR)'/man$${page##*.}/"$$page"; done
+	$(Q)rm -rf '$(PKGDIR)'
+	$(Q)$(prune)
+
+clean: ## what was built; build/pythons stays, for it takes long to make
+	$(Q)rm -rf $(addprefix $(O)/,$(FLAVOURS) bootstrap python venv wheel)
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+	@echo "Variables: V=1 WERROR=1 FLAVOUR= O= CC= CFLAGS= CPPFLAGS= LDFLAGS= AR= PREFIX= DESTDIR= PYTHON= PYTHONDIR="
+	@echo "           PYTHONS= BOOTSTRAP=no (install no dependencies) TEST_TIMEOUT= PYTHON_JOBS="

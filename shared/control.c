@@ -1,0 +1,136 @@
+#include "control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "process.h"
+#include "rundir.h"
+
+static int remaining_ms(uint64_t deadline)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    return now >= deadline ? 0 : (int)((deadline - now + 999999) / 1000000);
+}
+
+static int wait_for(int fd, short events, uint64_t deadline)
+{
+    struct pollfd p = {.fd = fd, .events = events};
+    for (;;) {
+        int r = poll(&p, 1, remaining_ms(deadline));
+        if (r > 0)
+            return 0;
+        if (r == 0)
+            return -ETIMEDOUT;
+        if (errno != EINTR)
+            return -errno;
+    }
+}
+
+static int transfer(int fd, void *buffer, size_t size, bool out, uint64_t deadline)
+{
+    for (size_t done = 0; done < size;) {
+        int r = wait_for(fd, out ? POLLOUT : POLLIN, deadline);
+        if (r < 0)
+            return r;
+        char *p = (char *)buffer + done;
+        ssize_t n = out ? send(fd, p, size - done, MSG_NOSIGNAL | MSG_DONTWAIT) : recv(fd, p, size - done, MSG_DONTWAIT);
+        if (n == 0)
+            return -ECONNRESET;
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return -errno;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* A path that fits sun_path whatever the directory: through the directory's descriptor. */
+static void address_of(struct sockaddr_un *a, int dirfd, const char *name)
+{
+    memset(a, 0, sizeof *a);
+    a->sun_family = AF_UNIX;
+    snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/%s", dirfd, name);
+}
+
+int control_ask(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, struct control_reply *reply, int timeout_ms)
+{
+    char name[64];
+    struct sockaddr_un address;
+    uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u;
+    int r = rundir_socket_name(pid, start_time, name, sizeof name);
+    if (r < 0)
+        return r;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    address_of(&address, dirfd, name);
+    struct control_request out = *request;
+    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
+        r = errno == EAGAIN ? -ETIMEDOUT : -errno; /* EAGAIN: its queue is full, it does not answer */
+    if (r == 0)
+        r = transfer(fd, &out, sizeof out, true, deadline);
+    if (r == 0)
+        r = transfer(fd, reply, sizeof *reply, false, deadline);
+    close(fd);
+    if (r == 0 && (reply->magic != CONTROL_MAGIC || reply->version != CONTROL_VERSION))
+        r = -EPROTO;
+    if (r == 0) {
+        reply->text[sizeof reply->text - 1] = '\0';
+        process_printable(reply->text);
+    }
+    return r;
+}
+
+int control_listen(int dirfd, const char *name)
+{
+    struct sockaddr_un address;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    unlinkat(dirfd, name, 0);
+    address_of(&address, dirfd, name);
+    if (fchmod(fd, 0600) != 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) != 0 || listen(fd, 16) != 0) {
+        int e = errno;
+        close(fd);
+        return -e;
+    }
+    return fd;
+}
+
+static bool peer_allowed(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return false;
+    return peer.uid == 0 || peer.uid == geteuid();
+}
+
+int control_receive(int fd, struct control_request *request, int timeout_ms)
+{
+    if (!peer_allowed(fd))
+        return -EPERM;
+    int r = transfer(fd, request, sizeof *request, false, clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u);
+    if (r == 0 && (request->magic != CONTROL_MAGIC || request->version != CONTROL_VERSION))
+        r = -EPROTO;
+    return r;
+}
+
+int control_reply_send(int fd, const struct control_reply *reply)
+{
+    struct control_reply out = *reply;
+    return transfer(fd, &out, sizeof out, true, clock_ns(CLOCK_MONOTONIC) + 1000000000u);
+}
+
+const char *control_command_name(uint32_t command)
+{
+    static const char *const names[CONTROL_COMMANDS] = {
+        [CONTROL_START] = "start", [CONTROL_STOP] = "stop", [CONTROL_RESET] = "reset", [CONTROL_STATUS] = "status"};
+    return command && command < CONTROL_COMMANDS ? names[command] : "unknown";
+}

@@ -1,0 +1,54 @@
+/* Messages between tscap and the listener in the target: one request, one reply, each a fixed struct, over a unix stream
+ * socket in the run directory (rundir.h). Either side treats the other's as hostile. The kernel tells who asks
+ * (SO_PEERCRED, unix(7)): the same user or root, nobody else. */
+#ifndef TSCAP_CONTROL_H
+#define TSCAP_CONTROL_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CONTROL_MAGIC 0x70616373u
+#define CONTROL_VERSION 1u
+#define CONTROL_TEXT 256
+
+enum control_command { CONTROL_START = 1, CONTROL_STOP, CONTROL_RESET, CONTROL_STATUS, CONTROL_COMMANDS };
+
+enum control_result {
+    CONTROL_OK = 0,     /* done */
+    CONTROL_ALREADY,    /* it was so before: started, stopped */
+    CONTROL_FAILED,     /* `text` says why */
+    CONTROL_UNKNOWN,    /* not a command of this version */
+    CONTROL_BUSY,       /* the client had gone before the interpreter's lock was free: nothing was done */
+};
+
+struct control_request {
+    uint32_t magic, version;
+    uint32_t command; /* enum control_command */
+    uint32_t argument;
+};
+
+struct control_reply {
+    uint32_t magic, version;
+    uint32_t result; /* enum control_result */
+    uint32_t running;
+    uint64_t sites;     /* decorated functions and blocks */
+    uint64_t consumers; /* sessions and collectors that want records */
+    uint64_t armed;     /* functions armed now */
+    char text[CONTROL_TEXT]; /* printable, ends with 0 */
+};
+
+/* Connects to the listener of (pid, start_time) in the run directory `dirfd`, sends, waits. 0, -ENOENT no socket,
+ * -ECONNREFUSED nobody listens, -ETIMEDOUT, -EPROTO not a listener, -EACCES ... */
+int control_ask(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, struct control_reply *reply, int timeout_ms);
+
+/* A listening socket of that name, mode 0600. The descriptor or -errno. Names longer than sun_path go through
+ * /proc/self/fd. */
+int control_listen(int dirfd, const char *name);
+
+/* Takes one request from a connected client, checked; replies. 0 or -errno. */
+int control_receive(int fd, struct control_request *request, int timeout_ms);
+int control_reply_send(int fd, const struct control_reply *reply);
+
+const char *control_command_name(uint32_t command);
+
+#endif

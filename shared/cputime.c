@@ -1,0 +1,234 @@
+#include "cputime.h"
+
+#include <dlfcn.h>
+#include <linux/perf_event.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+/* Without this many nanoseconds between events no voluntary switch fits in: entering and leaving the kernel and choosing
+ * another thread takes longer. */
+#define GAP_NS 3000
+
+#if (defined(__x86_64__) || defined(__aarch64__)) && defined(__GLIBC__)
+#define HAVE_RSEQ 1
+
+/* include/uapi/linux/rseq.h; stated here since older C libraries have no <sys/rseq.h>. */
+struct rseq_area {
+    uint32_t cpu_id_start;
+    uint32_t cpu_id;
+    _Atomic uint64_t cs;
+    uint32_t flags;
+};
+struct rseq_descriptor {
+    uint32_t version, flags;
+    uint64_t start_ip, post_commit_offset, abort_ip;
+};
+
+/* The section is one instruction that nobody executes. The kernel looks at the four bytes before the abort address: they
+ * must be the signature that the C library registered, or it kills the process. The address lies outside the section. */
+#if defined(__x86_64__)
+__asm__(".pushsection .text\n"
+        ".balign 16\n"
+        "tscap_rseq_start:\n\tnop\n"
+        "tscap_rseq_end:\n\tud2\n"
+        "\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" /* ud1 with the signature as operand */
+        "tscap_rseq_abort:\n\tud2\n"
+        ".popsection\n");
+#else
+__asm__(".pushsection .text\n"
+        ".balign 16\n"
+        "tscap_rseq_start:\n\tnop\n"
+        "tscap_rseq_end:\n\tbrk #1\n"
+        "\t.inst 0xd428bc00\n" /* brk #0x45e0 */
+        "tscap_rseq_abort:\n\tbrk #1\n"
+        ".popsection\n");
+#endif
+extern const char tscap_rseq_start[] __attribute__((visibility("hidden")));
+extern const char tscap_rseq_end[] __attribute__((visibility("hidden")));
+extern const char tscap_rseq_abort[] __attribute__((visibility("hidden")));
+
+static struct rseq_descriptor descriptor __attribute__((aligned(32)));
+
+/* The calling thread's area when the C library (2.35 and later) registered one, else NULL. */
+static struct rseq_area *rseq_area(void)
+{
+    const ptrdiff_t *offset = dlsym(RTLD_DEFAULT, "__rseq_offset");
+    const unsigned *size = dlsym(RTLD_DEFAULT, "__rseq_size");
+    if (!offset || !size || *size == 0)
+        return NULL;
+    struct rseq_area *area = (struct rseq_area *)((char *)__builtin_thread_pointer() + *offset);
+    return (int32_t)area->cpu_id >= 0 ? area : NULL;
+}
+#endif
+
+static const _Atomic uint64_t never = 0;
+
+/* Puts the watched word back to `expect`; before the clock is read, so that a switch after it is seen next time. */
+static void rearm(struct cputime *c)
+{
+    if (c->mode == CPUTIME_RSEQ || c->mode == CPUTIME_RSEQ_GAP)
+        atomic_store_explicit((_Atomic uint64_t *)c->watch, c->expect, memory_order_relaxed);
+    else if (c->mode == CPUTIME_PERF)
+        c->expect = atomic_load_explicit(c->watch, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+static bool watch_rseq(struct cputime *c)
+{
+#ifdef HAVE_RSEQ
+    struct rseq_area *area = rseq_area();
+    if (!area)
+        return false;
+    descriptor.start_ip = (uintptr_t)tscap_rseq_start;
+    descriptor.post_commit_offset = (uint64_t)(tscap_rseq_end - tscap_rseq_start);
+    descriptor.abort_ip = (uintptr_t)tscap_rseq_abort;
+    c->watch = &area->cs;
+    c->expect = (uintptr_t)&descriptor;
+    return true;
+#else
+    (void)c;
+    return false;
+#endif
+}
+
+static bool watch_perf(struct cputime *c)
+{
+    struct perf_event_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.size = sizeof attr;
+    attr.type = PERF_TYPE_SOFTWARE;
+    attr.config = PERF_COUNT_SW_DUMMY;
+    attr.exclude_kernel = 1;
+    long fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
+    if (fd < 0)
+        return false;
+    void *page = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ, MAP_SHARED, (int)fd, 0);
+    close((int)fd); /* the mapping keeps the event */
+    if (page == MAP_FAILED)
+        return false;
+    c->perf_page = page;
+    /* `lock` and its neighbour `index`, which changes with it, as one word. */
+    c->watch = (const _Atomic uint64_t *)((const char *)page + offsetof(struct perf_event_mmap_page, lock));
+    return true;
+}
+
+/* Does the word change when this thread sleeps? Timer slack is taken out so that the proof takes microseconds. */
+static bool notices_sleep(struct cputime *c)
+{
+    int slack = prctl(PR_GET_TIMERSLACK);
+    prctl(PR_SET_TIMERSLACK, 1ul);
+    bool noticed = true;
+    for (int i = 0; i < 2 && noticed; i++) {
+        struct timespec t = {.tv_nsec = 2000};
+        rearm(c);
+        nanosleep(&t, NULL);
+        noticed = atomic_load_explicit(c->watch, memory_order_relaxed) != c->expect;
+    }
+    if (slack > 0)
+        prctl(PR_SET_TIMERSLACK, (unsigned long)slack);
+    return noticed;
+}
+
+static bool try_mode(struct cputime *c, enum cputime_mode mode)
+{
+    *c = (struct cputime){.watch = &never, .expect = 0, .gap = UINT64_MAX, .mode = mode};
+    switch (mode) {
+    case CPUTIME_RSEQ:
+        return watch_rseq(c) && notices_sleep(c);
+    case CPUTIME_RSEQ_GAP: {
+        struct clock_anchor a = clock_anchor_take(clock_source_now);
+        struct timespec t = {.tv_nsec = 200000};
+        nanosleep(&t, NULL);
+        struct clock_anchor b = clock_anchor_take(clock_source_now);
+        struct clock_scale scale = clock_scale_between(clock_source_now, &a, &b);
+        c->gap = clock_scale_ticks(&scale, GAP_NS);
+        return watch_rseq(c);
+    }
+    case CPUTIME_PERF:
+        if (watch_perf(c) && notices_sleep(c))
+            return true;
+        cputime_close(c);
+        return false;
+    case CPUTIME_SYSCALL:
+        c->expect = 1;
+        return true;
+    default:
+        c->mode = CPUTIME_WALL;
+        return true;
+    }
+}
+
+void cputime_open(struct cputime *c, enum cputime_mode forced)
+{
+    static const enum cputime_mode order[] = {CPUTIME_RSEQ, CPUTIME_RSEQ_GAP, CPUTIME_PERF, CPUTIME_SYSCALL};
+    if (!forced || !try_mode(c, forced)) {
+        size_t i = 0;
+        while (!try_mode(c, order[i]))
+            i++; /* the last always works */
+    }
+    rearm(c);
+    c->base_ticks = clock_ticks();
+    c->base_monotonic = clock_ns(CLOCK_MONOTONIC);
+    c->base_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void cputime_close(struct cputime *c)
+{
+    if (c->perf_page)
+        munmap(c->perf_page, (size_t)sysconf(_SC_PAGESIZE));
+    c->perf_page = NULL;
+    c->watch = &never;
+    c->expect = 0;
+    c->gap = UINT64_MAX;
+}
+
+/* Reckoned from the beginning each time, so that the errors of single readings do not add up. The clocks are read in the
+ * same order as at the beginning: what lies between them cancels out. */
+uint64_t cputime_sync(struct cputime *c, uint64_t limit)
+{
+    if (c->mode == CPUTIME_WALL)
+        return 0;
+    rearm(c);
+    uint64_t ticks = clock_ticks() - c->base_ticks;
+    uint64_t monotonic = clock_ns(CLOCK_MONOTONIC) - c->base_monotonic;
+    uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID) - c->base_cpu;
+    if (monotonic == 0 || cpu >= monotonic)
+        return 0;
+    uint64_t off = (uint64_t)((double)ticks * ((double)(monotonic - cpu) / (double)monotonic));
+    if (off <= c->reported)
+        return 0;
+    uint64_t fresh = off - c->reported;
+    if (fresh > limit)
+        fresh = limit;
+    c->reported += fresh;
+    return fresh;
+}
+
+static const struct {
+    const char *name, *bound;
+} modes[CPUTIME_MODES] = {
+    [CPUTIME_NONE_YET] = {"unknown", "no thread has recorded yet"},
+    [CPUTIME_RSEQ] = {"rseq", "exact to the CPU clock at each switch; time stolen by a hypervisor counts as off the CPU"},
+    [CPUTIME_PERF] = {"perf", "exact to the CPU clock at each switch; time stolen by a hypervisor counts as off the CPU"},
+    [CPUTIME_RSEQ_GAP] = {"rseq+gap", "exact to the CPU clock after 3 us without an event and at each preemption"},
+    [CPUTIME_SYSCALL] = {"syscall", "the CPU clock is read at each event: exact, dear"},
+    [CPUTIME_WALL] = {"wall", "no CPU time: elapsed time is shown in its place"},
+};
+
+const char *cputime_mode_name(uint32_t mode) { return mode < CPUTIME_MODES ? modes[mode].name : "unknown"; }
+const char *cputime_mode_bound(uint32_t mode) { return mode < CPUTIME_MODES ? modes[mode].bound : ""; }
+
+enum cputime_mode cputime_mode_of(const char *name)
+{
+    for (uint32_t i = 1; i < CPUTIME_MODES; i++)
+        if (strcmp(name, modes[i].name) == 0)
+            return (enum cputime_mode)i;
+    return CPUTIME_NONE_YET;
+}

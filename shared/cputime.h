@@ -1,0 +1,51 @@
+/* CPU time of a thread without asking the kernel at each event.
+ *
+ * While a thread stays on a CPU, its CPU time advances as fast as the clock. So it is enough to know whether it left the
+ * CPU since the last event; only then CLOCK_THREAD_CPUTIME_ID is read (a system call) and the time that passed without
+ * the thread running becomes a RECORD_OFF_CPU. How it is known:
+ *
+ *   rseq      the thread's rseq area (rseq(2)) points to the descriptor of a critical section that never runs; the
+ *             kernel clears the pointer when the thread is switched out
+ *   rseq+gap  newer kernels clear it only on interrupts: the clock is read as well after 3 us without an event
+ *   perf      the `lock` word of a PERF_COUNT_SW_DUMMY event's page (perf_event_open(2)) changes on each switch
+ *   syscall   not known: the CPU clock is read at each event
+ *   wall      no CPU time at all
+ *
+ * Each thread proves its mode once: it sleeps, and a mode that did not notice is not used. */
+#ifndef TSCAP_CPUTIME_H
+#define TSCAP_CPUTIME_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* In order of weakness: the header of a segment names the weakest of its threads. */
+enum cputime_mode { CPUTIME_NONE_YET = 0, CPUTIME_RSEQ, CPUTIME_PERF, CPUTIME_RSEQ_GAP, CPUTIME_SYSCALL, CPUTIME_WALL, CPUTIME_MODES };
+
+struct cputime {
+    const _Atomic uint64_t *watch; /* != expect: the thread may have left the CPU */
+    uint64_t expect;
+    uint64_t gap; /* ticks since the last event after which it may have, too */
+    enum cputime_mode mode;
+    uint64_t base_ticks, base_monotonic, base_cpu;
+    uint64_t reported; /* ticks off the CPU since base, handed out so far */
+    void *perf_page;
+};
+
+/* For the calling thread. `forced`: the mode to use if it proves itself, CPUTIME_NONE_YET for the best. */
+void cputime_open(struct cputime *c, enum cputime_mode forced);
+void cputime_close(struct cputime *c);
+
+/* Reads the CPU clock: ticks off the CPU since the last call, at most `limit` (the rest stays for the next call). */
+uint64_t cputime_sync(struct cputime *c, uint64_t limit);
+
+static inline bool cputime_left(const struct cputime *c, uint64_t since_last)
+{
+    return atomic_load_explicit(c->watch, memory_order_relaxed) != c->expect || since_last >= c->gap;
+}
+
+const char *cputime_mode_name(uint32_t mode);           /* "rseq", ...; "unknown" */
+enum cputime_mode cputime_mode_of(const char *name);    /* CPUTIME_NONE_YET: no such mode */
+const char *cputime_mode_bound(uint32_t mode);          /* what its error can be, for people */
+
+#endif

@@ -1,0 +1,84 @@
+/* Folding: records in, calling-context tree out.
+ *
+ * The same code runs in the target, on the segment (oldest records of a ring that fills up), and in a reader, on its
+ * private copy (the records after what the target folded). Each record is one step; a step leaves the lane's state
+ * exact or an undo slot that makes it exact (segment.h, struct lane).
+ *
+ *   ENTER a   t=100 |  tree:  root        stack:  [root, a 100]
+ *   ENTER b   t=110 |           a                 [root, a 100, b 110]
+ *   EXIT  b   t=130 |             b 20            [root, a 100 (children 20)]
+ *   EXIT  a   t=150 |           a 50, children 20
+ *
+ * Inclusive time of a node is that of its path; recursion is told apart by whoever reads the tree (an ancestor with the
+ * same site), so a step costs the same at any depth. When the tree has no room for another path, calls go to flat nodes
+ * below (other), one per (caller, callee) and whether the site and the pair were open already: what is known per site and
+ * per pair stays exact, the path is given up and counted. Time that the recorder took (RECORD_OWN) is taken off the
+ * clock before anything is computed; time off the CPU (RECORD_OFF_CPU) is carried beside it. */
+#ifndef TSCAP_FOLD_H
+#define TSCAP_FOLD_H
+
+#include "counts.h"
+#include "items.h"
+#include "segment.h"
+
+#include <stdbool.h>
+
+struct folder;
+
+/* A zeroed page of this kind for this lane, its header filled but for the chain; 0: none to be had. */
+typedef uint32_t folder_new_page(void *context, enum page_kind kind);
+
+struct folder {
+    void *base;
+    struct lane *lane;
+    uint64_t tail; /* records folded */
+    uint64_t own, off;
+    uint64_t key; /* of the last RECORD_KEY */
+    struct entry *top, *top_page_end;
+    uint32_t depth;
+    segment_ref top_node;
+    struct entry **stack; /* pages of the stack */
+    uint32_t stack_pages, stack_room;
+    struct page_header *last[PAGE_KINDS]; /* last page of each chain */
+    struct items *items;
+    struct counts open; /* per site and per pair, once paths have been given up; else not allocated */
+    uint32_t nodes, node_limit, depth_limit;
+    segment_ref free_suspended; /* through struct item.next */
+    uint32_t suspended, suspended_limit;
+    folder_new_page *new_page;
+    void *context;
+};
+
+struct folder_limits {
+    uint32_t nodes;     /* calling contexts before paths are given up */
+    uint32_t depth;     /* levels of the tree */
+    uint32_t suspended; /* generators and coroutines waiting at a time */
+};
+extern const struct folder_limits folder_default_limits;
+
+/* For a lane that is empty (all chains 0): makes its root. 0 or -ENOMEM. */
+int folder_init(struct folder *f, void *base, struct lane *lane, const struct folder_limits *limits, folder_new_page *new_page, void *context);
+
+/* For a lane with a state at rest: takes it up. Everything in it must have been validated. `tail` completes the low half
+ * in the commit word. */
+int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail, folder_new_page *new_page, void *context);
+
+/* Forgets all; pages stay with the lane. The caller frames it with lane.resets. */
+void folder_reset(struct folder *f, uint64_t tail);
+
+void folder_free(struct folder *f); /* the private part */
+
+/* For merging (merge.h): each call is one step.
+ * Adds the sums of `from` to the child of `parent` with its site; `flat`: flags for the pair that takes it if the path
+ * has no room. Its ref; 0: no memory, counted as lost. */
+segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct node *from, uint32_t flat);
+void folder_merge_block(struct folder *f, const struct bucket_block *from);
+void folder_merge_counters(struct folder *f, const struct lane *from);
+
+/* Folds records [f->tail, f->tail + count) of a ring. */
+void folder_run(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t count);
+
+/* Puts the before-images of an odd commit word back and makes it even; in a copy. */
+void folder_undo(void *base, struct lane *lane);
+
+#endif

@@ -1,0 +1,297 @@
+#include "lanes.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "merge.h"
+
+struct lanes {
+    struct segment *segment;
+    struct lanes_options options;
+    pthread_mutex_t lock;
+    struct writer *oldest, *newest; /* exited, keeping their rows */
+    uint32_t exited;
+    uint32_t *free_rings; /* page numbers */
+    uint32_t free_ring_count, free_ring_room;
+    struct merge *graveyard;
+};
+
+static void put32(_Atomic uint32_t *p, uint32_t v) { atomic_store_explicit(p, v, memory_order_release); }
+static uint32_t get32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
+static void put(_Atomic uint64_t *p, uint64_t v) { atomic_store_explicit(p, v, memory_order_release); }
+
+static uint32_t ring_pages(const struct lanes *l) { return l->options.ring_slots / (SEGMENT_PAGE / (uint32_t)sizeof(struct slot)); }
+
+/* ---- pages of a lane ---- */
+
+/* A few at a time: each time is a handful of system calls. */
+static uint32_t page_for_lane(void *context, enum page_kind kind)
+{
+    struct writer *w = context;
+    if (w->spare_pages == 0) {
+        uint32_t count = w->folder.nodes < 64 ? 4 : 16;
+        w->spare_page = segment_pages(w->lanes->segment, count);
+        w->spare_pages = w->spare_page ? count : 0;
+        if (!w->spare_pages)
+            return 0;
+    }
+    w->spare_pages--;
+    struct page_header *page = segment_page_at(w->lanes->segment->base, w->spare_page);
+    page->kind = kind;
+    page->owner = (uint32_t)(((char *)w->lane - (char *)w->lanes->segment->base) / SEGMENT_PAGE);
+    return w->spare_page++;
+}
+
+static uint32_t take_ring(struct lanes *l)
+{
+    if (l->free_ring_count)
+        return l->free_rings[--l->free_ring_count];
+    return segment_pages(l->segment, ring_pages(l));
+}
+
+static void give_ring(struct lanes *l, uint32_t page)
+{
+    if (l->free_ring_count == l->free_ring_room) {
+        uint32_t room = l->free_ring_room ? 2 * l->free_ring_room : 16;
+        uint32_t *more = realloc(l->free_rings, room * sizeof *more);
+        if (!more)
+            return; /* its pages stay unused */
+        l->free_rings = more;
+        l->free_ring_room = room;
+    }
+    l->free_rings[l->free_ring_count++] = page;
+}
+
+/* ---- opening ---- */
+
+static void link_lane(struct lanes *l, struct lane *lane, uint32_t page)
+{
+    struct segment_header *h = l->segment->header;
+    put32(&lane->lane_next, get32(&h->lane_first));
+    put32(&h->lane_first, page);
+}
+
+static struct writer *new_writer(struct lanes *l)
+{
+    uint32_t page = segment_pages(l->segment, 1);
+    struct writer *w = page ? calloc(1, sizeof *w) : NULL;
+    if (!w)
+        return NULL;
+    w->lanes = l;
+    w->lane = segment_page_at(l->segment->base, page);
+    w->lane->page.kind = PAGE_LANE;
+    w->lane->page.owner = page;
+    put32(&w->lane->resets, UINT32_MAX); /* empty for every reader until it is ready */
+    if (folder_init(&w->folder, l->segment->base, w->lane, &l->options.limits, page_for_lane, w) < 0) {
+        free(w);
+        return NULL;
+    }
+    link_lane(l, w->lane, page);
+    return w;
+}
+
+/* The lane of the thread that exited first, its rows moved to the merged ones. */
+static struct writer *recycle(struct lanes *l)
+{
+    struct writer *w = l->oldest;
+    if (!l->graveyard)
+        l->graveyard = merge_new(l->segment, &l->options.limits);
+    if (!w || !l->graveyard)
+        return NULL;
+    merge_lane(l->graveyard, w->lane);
+    l->oldest = w->newer;
+    if (w->newer)
+        w->newer->older = NULL;
+    else
+        l->newest = NULL;
+    l->exited--;
+    w->older = w->newer = NULL;
+    return w;
+}
+
+static void start_ring(struct writer *w, uint32_t page)
+{
+    struct lanes *l = w->lanes;
+    w->ring = segment_page_at(l->segment->base, page);
+    w->mask = l->options.ring_slots - 1;
+    w->fold_at = w->folder.tail + l->options.ring_slots / 4 * 3;
+    put32(&w->lane->ring_slots, l->options.ring_slots);
+    put32(&w->lane->ring, page);
+}
+
+static void note_cpu_mode(struct segment_header *h, uint32_t mode)
+{
+    uint32_t weakest = get32(&h->cpu_mode);
+    while (weakest < mode && !atomic_compare_exchange_weak(&h->cpu_mode, &weakest, mode))
+        ;
+}
+
+static void start_lane(struct writer *w, uint32_t ring, const char *name)
+{
+    struct lane *lane = w->lane;
+    struct segment_header *h = w->lanes->segment->header;
+    put32(&lane->state, LANE_NEW);
+    put32(&lane->generation, get32(&lane->generation) + 1);
+    writer_reset(w, get32(&h->resets));
+    start_ring(w, ring);
+    cputime_open(&w->cpu, w->lanes->options.cpu_mode);
+    snprintf(lane->name, sizeof lane->name, "%s", name);
+    put32(&lane->tid, (uint32_t)syscall(SYS_gettid));
+    put32(&lane->cpu_mode, w->cpu.mode);
+    note_cpu_mode(h, w->cpu.mode);
+    w->last = clock_ticks();
+    put(&lane->began, w->last);
+    put(&lane->ended, 0);
+    put32(&lane->state, LANE_LIVE);
+}
+
+struct writer *lanes_open(struct lanes *l, const char *name)
+{
+    pthread_mutex_lock(&l->lock);
+    uint32_t ring = take_ring(l);
+    struct writer *w = NULL;
+    if (ring && l->exited >= l->options.keep_exited)
+        w = recycle(l);
+    if (ring && !w)
+        w = new_writer(l);
+    if (ring && !w) /* no room for another lane: make some */
+        w = recycle(l);
+    if (ring && !w)
+        give_ring(l, ring);
+    pthread_mutex_unlock(&l->lock);
+    if (!w) {
+        atomic_fetch_add_explicit(&l->segment->header->lost_lanes, 1, memory_order_relaxed);
+        return NULL;
+    }
+    start_lane(w, ring, name);
+    return w;
+}
+
+void lanes_close(struct lanes *l, struct writer *w)
+{
+    writer_cut(w, clock_ticks());
+    writer_flush(w);
+    cputime_close(&w->cpu);
+    put(&w->lane->ended, clock_ticks());
+    uint32_t ring = get32(&w->lane->ring);
+    put32(&w->lane->state, LANE_EXITED);
+    put32(&w->lane->ring, 0); /* readers that still copy from it look at `ring` again afterwards */
+    pthread_mutex_lock(&l->lock);
+    give_ring(l, ring);
+    w->older = l->newest;
+    if (l->newest)
+        l->newest->newer = w;
+    else
+        l->oldest = w;
+    l->newest = w;
+    l->exited++;
+    pthread_mutex_unlock(&l->lock);
+}
+
+struct lanes *lanes_new(struct segment *segment, const struct lanes_options *o)
+{
+    struct lanes *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->segment = segment;
+    l->options = *o;
+    pthread_mutex_init(&l->lock, NULL);
+    return l;
+}
+
+void lanes_abandon(struct lanes *l)
+{
+    free(l->free_rings);
+    free(l);
+}
+
+/* ---- writing ---- */
+
+/* One batch, then when to come back: `fold_at` is all that a push looks at. */
+void writer_fold(struct writer *w)
+{
+    uint64_t before = clock_ticks();
+    uint64_t backlog = w->head - w->folder.tail;
+    folder_run(&w->folder, w->ring, w->mask, backlog < WRITER_BATCH ? backlog : WRITER_BATCH);
+    backlog = w->head - w->folder.tail;
+    uint64_t slots = w->mask + 1;
+    w->fold_at = backlog <= slots / 4 ? w->folder.tail + slots / 4 * 3 : w->head + WRITER_STRIDE;
+    uint64_t after = clock_ticks();
+    if (cputime_left(&w->cpu, 0))
+        cputime_sync(&w->cpu, after - before); /* time off the CPU in here is within what is taken out below */
+    w->last = after;
+    writer_store(w, after, record_pack_duration(after - before, RECORD_OWN));
+}
+
+/* What the thread was off the CPU lies between its last record and `now`. */
+void writer_left_cpu(struct writer *w, uint64_t now)
+{
+    uint64_t off = cputime_sync(&w->cpu, now - w->last);
+    if (off)
+        writer_store(w, now, record_pack_duration(off, RECORD_OFF_CPU));
+}
+
+/* Two slots that must not be parted by what a push may put in between. */
+static void push_keyed(struct writer *w, uint64_t key, uint64_t what)
+{
+    uint64_t now = clock_ticks();
+    if (cputime_left(&w->cpu, now - w->last))
+        writer_left_cpu(w, now);
+    w->last = now;
+    writer_store(w, key, record_pack(0, 0, RECORD_KEY, 0));
+    writer_store(w, now, what);
+    if (w->head >= w->fold_at)
+        writer_fold(w);
+}
+
+void writer_enter_keyed(struct writer *w, uint32_t site, uint64_t key)
+{
+    push_keyed(w, key, record_pack(site, ++w->depth, RECORD_ENTER, RECORD_KEYED));
+}
+void writer_resume(struct writer *w, uint32_t site, uint64_t key)
+{
+    push_keyed(w, key, record_pack(site, ++w->depth, RECORD_RESUME, RECORD_KEYED));
+}
+void writer_suspend(struct writer *w, uint32_t site) { writer_push(w, record_pack(site, w->depth--, RECORD_SUSPEND, 0)); }
+
+void writer_exit_below(struct writer *w, uint32_t site, uint32_t depth, unsigned flags)
+{
+    writer_push(w, record_pack(site, depth, RECORD_EXIT, flags));
+}
+void writer_drop(struct writer *w) { writer_push(w, record_pack(0, w->depth--, RECORD_DROP, 0)); }
+
+void writer_flush(struct writer *w)
+{
+    while (w->folder.tail != w->head)
+        folder_run(&w->folder, w->ring, w->mask, w->head - w->folder.tail);
+    w->fold_at = w->folder.tail + (w->mask + 1) / 4 * 3;
+}
+
+/* Works on the folded stack, which knows the sites; rare, so it may take its time. */
+void writer_cut(struct writer *w, uint64_t when)
+{
+    writer_flush(w);
+    while (w->folder.depth) {
+        bool known = w->folder.top_node;
+        bool ended = known && (atomic_load_explicit(&w->folder.top->node, memory_order_relaxed) >> 32) & ENTRY_ENDED;
+        uint32_t site = known ? ((struct node *)segment_at(w->folder.base, w->folder.top_node))->site : 0;
+        uint64_t what = ended ? record_pack(0, w->folder.depth, RECORD_DROP, 0) : record_pack(site, w->folder.depth, RECORD_EXIT, RECORD_CUT);
+        writer_store(w, when > w->last ? when : w->last, what);
+        writer_flush(w);
+    }
+    w->depth = 0;
+}
+
+void writer_reset(struct writer *w, uint32_t resets)
+{
+    put32(&w->lane->resets, UINT32_MAX); /* whatever a reader finds from here on counts as nothing */
+    folder_reset(&w->folder, w->head);
+    w->depth = 0;
+    if (w->ring)
+        w->fold_at = w->folder.tail + (w->mask + 1) / 4 * 3;
+    put32(&w->lane->resets, resets);
+}

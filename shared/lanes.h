@@ -1,0 +1,104 @@
+/* Lanes, writer's side: one per thread that records.
+ *
+ * writer_push() is the hot path: two words and a count, release stores all (segment.h, struct lane). Nothing is lost when
+ * a ring wraps: the thread folds its own oldest records in time. It does so in phases: nothing until three quarters of the
+ * ring wait, then a batch at every 16th push until a quarter is left. So the folded state is at rest for half a ring at a
+ * time, long enough for a reader to copy it, and no push ever does more than one batch. What a batch takes is measured
+ * (two clock reads for 48 records, not for each) and written as RECORD_OWN: folding takes it out of the open calls. */
+#ifndef TSCAP_LANES_H
+#define TSCAP_LANES_H
+
+#include "cputime.h"
+#include "fold.h"
+#include "segment_file.h"
+
+#define WRITER_STRIDE 16u /* pushes between batches */
+#define WRITER_BATCH 48u  /* records per batch: more than arrive in between, so the backlog shrinks */
+
+struct writer {
+    uint64_t head;
+    struct slot *ring;
+    uint64_t mask;
+    uint64_t fold_at;  /* head at which to fold next */
+    uint64_t last;     /* ticks of the last record */
+    struct lane *lane;
+    uint32_t depth;    /* calls open, as a reader will find it */
+    uint32_t epoch;    /* of the recorder when this writer was last in step with it */
+    struct cputime cpu;
+    struct folder folder;
+    struct lanes *lanes;
+    struct writer *older, *newer; /* among exited ones: by age */
+    uint32_t spare_page, spare_pages;
+};
+
+struct lanes;
+
+struct lanes_options {
+    uint32_t ring_slots;          /* a power of two */
+    uint32_t keep_exited;         /* exited threads that keep rows of their own */
+    enum cputime_mode cpu_mode;   /* CPUTIME_NONE_YET: the best that proves itself */
+    struct folder_limits limits;
+};
+#define LANES_KEEP_EXITED 256u
+
+struct lanes *lanes_new(struct segment *segment, const struct lanes_options *o); /* NULL: no memory */
+
+/* A lane for the calling thread; NULL: none to be had, counted in header.lost_lanes. */
+struct writer *lanes_open(struct lanes *l, const char *name);
+
+/* The calling thread ends: folds what is left, closes what is open, gives the ring back. */
+void lanes_close(struct lanes *l, struct writer *w);
+
+/* In a forked child: forgets everything without touching the segment; the memory of other threads' writers is given up. */
+void lanes_abandon(struct lanes *l);
+
+/* Empties the lane for header.resets == resets. Its thread only. */
+void writer_reset(struct writer *w, uint32_t resets);
+
+/* Ends all open calls at `when`, marked RECORD_CUT: recording stopped or the thread ends. */
+void writer_cut(struct writer *w, uint64_t when);
+
+/* Folds everything pushed. */
+void writer_flush(struct writer *w);
+
+/* Slow paths of writer_push. */
+void writer_fold(struct writer *w);
+void writer_left_cpu(struct writer *w, uint64_t now);
+
+static inline void writer_store(struct writer *w, uint64_t when, uint64_t what)
+{
+    struct slot *slot = &w->ring[w->head & w->mask];
+    /* All three pair with the acquire loads of snapshot.c: whoever sees a word of record h also sees head >= h. */
+    atomic_store_explicit(&slot->when, when, memory_order_release);
+    atomic_store_explicit(&slot->what, what, memory_order_release);
+    atomic_store_explicit(&w->lane->head, ++w->head, memory_order_release);
+}
+
+/* `what` as record_pack() makes it. */
+static inline void writer_push_at(struct writer *w, uint64_t now, uint64_t what)
+{
+    if (__builtin_expect(cputime_left(&w->cpu, now - w->last), 0))
+        writer_left_cpu(w, now);
+    w->last = now;
+    writer_store(w, now, what);
+    if (__builtin_expect(w->head >= w->fold_at, 0))
+        writer_fold(w);
+}
+static inline void writer_push(struct writer *w, uint64_t what) { writer_push_at(w, clock_ticks(), what); }
+
+static inline void writer_enter(struct writer *w, uint32_t site) { writer_push(w, record_pack(site, ++w->depth, RECORD_ENTER, 0)); }
+static inline void writer_exit(struct writer *w, uint32_t site, unsigned flags)
+{
+    writer_push(w, record_pack(site, w->depth--, RECORD_EXIT, flags));
+}
+
+/* Keyed calls: generators, coroutines. */
+void writer_enter_keyed(struct writer *w, uint32_t site, uint64_t key);
+void writer_suspend(struct writer *w, uint32_t site);
+void writer_resume(struct writer *w, uint32_t site, uint64_t key);
+
+/* The call at `depth` ends while later ones are open; see RECORD_DROP for what must follow when they have ended. */
+void writer_exit_below(struct writer *w, uint32_t site, uint32_t depth, unsigned flags);
+void writer_drop(struct writer *w);
+
+#endif

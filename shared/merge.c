@@ -1,0 +1,136 @@
+#include "merge.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct merge {
+    struct segment *segment;
+    struct lane *lane;
+    struct folder folder;
+    uint32_t spare_page, spare_pages;
+};
+
+static uint32_t get32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
+static void put32(_Atomic uint32_t *p, uint32_t v) { atomic_store_explicit(p, v, memory_order_release); }
+
+static uint32_t page_number(const struct merge *m, const void *p)
+{
+    return (uint32_t)((size_t)((const char *)p - (const char *)m->segment->base) / SEGMENT_PAGE);
+}
+
+static uint32_t page_for_merge(void *context, enum page_kind kind)
+{
+    struct merge *m = context;
+    if (m->spare_pages == 0) {
+        m->spare_page = segment_pages(m->segment, 16);
+        m->spare_pages = m->spare_page ? 16 : 0;
+        if (!m->spare_pages)
+            return 0;
+    }
+    m->spare_pages--;
+    struct page_header *page = segment_page_at(m->segment->base, m->spare_page);
+    page->kind = kind;
+    page->owner = page_number(m, m->lane);
+    return m->spare_page++;
+}
+
+struct merge *merge_new(struct segment *segment, const struct folder_limits *limits)
+{
+    uint32_t page = segment_pages(segment, 1);
+    struct merge *m = page ? calloc(1, sizeof *m) : NULL;
+    if (!m)
+        return NULL;
+    m->segment = segment;
+    m->lane = segment_page_at(segment->base, page);
+    m->lane->page.kind = PAGE_LANE;
+    m->lane->page.owner = page;
+    snprintf(m->lane->name, sizeof m->lane->name, "(exited threads)");
+    if (folder_init(&m->folder, segment->base, m->lane, limits, page_for_merge, m) < 0) {
+        free(m);
+        return NULL;
+    }
+    put32(&m->lane->resets, get32(&segment->header->resets));
+    put32(&m->lane->state, LANE_EXITED);
+    put32(&segment->header->graveyard, page);
+    return m;
+}
+
+/* Was the site, was the pair (caller, site) open already above this node? Told by its ancestors. */
+static uint32_t flat_flags(const struct merge *m, const struct node *n)
+{
+    uint32_t flags = NODE_PAIR;
+    const struct node *up = n->parent ? segment_at(m->segment->base, n->parent) : NULL;
+    for (; up; up = up->parent ? segment_at(m->segment->base, up->parent) : NULL) {
+        if (up->site == n->site && up->site)
+            flags |= NODE_SITE_OPEN | (up->caller == n->caller ? NODE_PAIR_OPEN : 0);
+    }
+    return flags;
+}
+
+/* Where a node went is kept in its hint, which nobody needs any more. */
+static void merge_one(struct merge *m, const struct lane *from, struct node *n)
+{
+    segment_ref target;
+    segment_ref self = segment_ref_of(m->segment->base, n);
+    if (self == get32(&from->root) || n->flags & NODE_OTHER) {
+        target = n->flags & NODE_OTHER ? 0 : get32(&m->lane->root);
+        m->folder.tail++; /* an item like any other for whoever counts them */
+        atomic_store_explicit(&m->lane->commit, commit_pack(m->folder.tail, 0, 0), memory_order_release);
+    } else {
+        const struct node *parent = segment_at(m->segment->base, n->parent);
+        uint32_t flat = n->flags & NODE_PAIR ? n->flags : flat_flags(m, n);
+        target = folder_merge_node(&m->folder, get32(&parent->recent_child), n, flat);
+    }
+    atomic_store_explicit(&n->recent_child, target, memory_order_relaxed);
+}
+
+static void merge_nodes(struct merge *m, const struct lane *from)
+{
+    for (uint32_t number = get32(&from->chain[PAGE_NODE]); number;) {
+        struct page_header *page = segment_page_at(m->segment->base, number);
+        struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
+        for (uint32_t i = 0; i < get32(&page->used); i++)
+            merge_one(m, from, n + i);
+        number = get32(&page->next);
+    }
+}
+
+static void merge_blocks(struct merge *m, const struct lane *from)
+{
+    for (uint32_t number = get32(&from->chain[PAGE_HISTOGRAM]); number;) {
+        struct page_header *page = segment_page_at(m->segment->base, number);
+        struct bucket_block *b = (struct bucket_block *)((char *)page + PAGE_ITEMS_OFFSET);
+        for (uint32_t i = 0; i < get32(&page->used); i++)
+            folder_merge_block(&m->folder, b + i);
+        number = get32(&page->next);
+    }
+}
+
+/* The log lets a reader that copied `from` before and the merged ones after know that it has the same calls twice. */
+static void note_merged(struct merge *m, struct lane *from)
+{
+    struct segment_header *h = m->segment->header;
+    uint32_t merges = get32(&h->merges);
+    atomic_store_explicit(&h->merge_log[merges % SEGMENT_MERGE_LOG], (uint64_t)page_number(m, from) << 32 | get32(&from->generation),
+                          memory_order_release);
+    put32(&h->merges, merges + 1);
+    put32(&from->state, LANE_MERGED);
+    atomic_store_explicit(&m->lane->merging, 0, memory_order_release);
+}
+
+void merge_lane(struct merge *m, struct lane *from)
+{
+    uint32_t resets = get32(&m->segment->header->resets);
+    if (get32(&m->lane->resets) != resets) {
+        put32(&m->lane->resets, UINT32_MAX);
+        folder_reset(&m->folder, m->folder.tail);
+        put32(&m->lane->resets, resets);
+    }
+    atomic_store_explicit(&m->lane->merging, (uint64_t)page_number(m, from) << 32 | (uint32_t)m->folder.tail, memory_order_release);
+    if (get32(&from->resets) == resets) {
+        merge_nodes(m, from);
+        merge_blocks(m, from);
+        folder_merge_counters(&m->folder, from);
+    }
+    note_merged(m, from);
+}

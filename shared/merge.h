@@ -1,0 +1,17 @@
+/* Merging the trees of exited threads into one lane, so that memory does not grow with their number. Each node is one
+ * fold step of the receiving lane, whose commit word thus says how far a merge went: a reader, or whoever looks after a
+ * kill in mid-merge, counts the items before that in the receiving lane and those after it in the exited one. */
+#ifndef TSCAP_MERGE_H
+#define TSCAP_MERGE_H
+
+#include "fold.h"
+#include "segment_file.h"
+
+struct merge;
+
+struct merge *merge_new(struct segment *segment, const struct folder_limits *limits); /* NULL: no memory */
+
+/* Adds all of an exited lane and marks it merged; what found no room is counted as lost. */
+void merge_lane(struct merge *m, struct lane *from);
+
+#endif

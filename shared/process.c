@@ -1,0 +1,173 @@
+#include "process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Reads up to size - 1 bytes and ends them with 0. Length or -errno. */
+static ssize_t read_file(const char *path, char *buffer, size_t size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    size_t n = 0;
+    while (n < size - 1) {
+        ssize_t r = read(fd, buffer + n, size - 1 - n);
+        if (r < 0 && errno == EINTR)
+            continue;
+        if (r < 0) {
+            int e = errno;
+            close(fd);
+            return -e;
+        }
+        if (r == 0)
+            break;
+        n += (size_t)r;
+    }
+    close(fd);
+    buffer[n] = '\0';
+    return (ssize_t)n;
+}
+
+static ssize_t read_proc(pid_t pid, const char *name, char *buffer, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
+    ssize_t n = read_file(path, buffer, size);
+    return n == -ENOENT ? -ESRCH : n;
+}
+
+/* Fields of stat from the third on; the second, the name, may hold blanks and brackets. */
+static int stat_fields(pid_t pid, char *buffer, size_t size, char **third)
+{
+    ssize_t n = read_proc(pid, "stat", buffer, size);
+    if (n < 0)
+        return (int)n;
+    char *end = strrchr(buffer, ')');
+    if (!end || end[1] != ' ')
+        return -EPROTO;
+    *third = end + 2;
+    return 0;
+}
+
+int process_start_time(pid_t pid, uint64_t *start_time)
+{
+    char buffer[1024], *p = NULL;
+    int r = stat_fields(pid, buffer, sizeof buffer, &p);
+    if (r < 0)
+        return r;
+    if (*p == 'Z' || *p == 'X')
+        return -ESRCH;
+    for (int field = 3; field < 22; field++) {
+        p = strchr(p, ' ');
+        if (!p)
+            return -EPROTO;
+        p++;
+    }
+    *start_time = strtoull(p, NULL, 10);
+    return 0;
+}
+
+int process_parent(pid_t pid, pid_t *parent)
+{
+    char buffer[1024], *p = NULL;
+    int r = stat_fields(pid, buffer, sizeof buffer, &p);
+    if (r < 0)
+        return r;
+    *parent = (pid_t)strtol(p + 1, NULL, 10);
+    return 0;
+}
+
+void process_boot_id(char *buffer, size_t size)
+{
+    ssize_t n = read_file("/proc/sys/kernel/random/boot_id", buffer, size);
+    if (n < 0)
+        n = 0;
+    while (n > 0 && buffer[n - 1] == '\n')
+        n--;
+    buffer[n] = '\0';
+}
+
+/* Bytes of the UTF-8 sequence at p, 0 when it is not one (RFC 3629, without the check for overlong forms of 3 and 4). */
+static size_t utf8_length(const unsigned char *p)
+{
+    size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    return n;
+}
+
+void process_printable(char *text)
+{
+    for (unsigned char *p = (unsigned char *)text; *p;) {
+        size_t n = utf8_length(p);
+        bool control = *p < 0x20 || *p == 0x7f || (n == 2 && *p == 0xc2 && p[1] < 0xa0); /* C0, DEL, C1 */
+        if (n == 0 || control) {
+            *p++ = '?';
+            if (control && n == 2)
+                *p++ = '?';
+        } else
+            p += n;
+    }
+}
+
+int process_command(pid_t pid, char *buffer, size_t size)
+{
+    ssize_t n = read_proc(pid, "cmdline", buffer, size);
+    if (n < 0)
+        return (int)n;
+    while (n > 0 && buffer[n - 1] == '\0')
+        n--;
+    if (n == 0) {
+        char name[64];
+        ssize_t r = read_proc(pid, "comm", name, sizeof name);
+        if (r < 0)
+            return (int)r;
+        name[strcspn(name, "\n")] = '\0';
+        snprintf(buffer, size, "[%s]", name);
+    } else {
+        for (ssize_t i = 0; i < n; i++)
+            if (buffer[i] == '\0')
+                buffer[i] = ' ';
+        buffer[n] = '\0';
+    }
+    process_printable(buffer);
+    return 0;
+}
+
+int process_uid(pid_t pid, uid_t *uid)
+{
+    char buffer[4096];
+    ssize_t n = read_proc(pid, "status", buffer, sizeof buffer);
+    if (n < 0)
+        return (int)n;
+    unsigned long real, effective;
+    const char *line = strstr(buffer, "\nUid:");
+    if (!line || sscanf(line, "\nUid: %lu %lu", &real, &effective) != 2)
+        return -EPROTO;
+    *uid = (uid_t)effective;
+    return 0;
+}
+
+int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size)
+{
+    char path[64];
+    snprintf(path, sizeof path, "task/%ld/comm", (long)tid);
+    ssize_t n = read_proc(pid, path, buffer, size);
+    if (n < 0)
+        return (int)n;
+    buffer[strcspn(buffer, "\n")] = '\0';
+    process_printable(buffer);
+    return 0;
+}
+
+bool process_thread_alive(pid_t pid, pid_t tid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld", (long)pid, (long)tid);
+    return access(path, F_OK) == 0;
+}

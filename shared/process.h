@@ -1,0 +1,29 @@
+/* What /proc says of a process: enough to know it again and to name it. proc(5). */
+#ifndef TSCAP_PROCESS_H
+#define TSCAP_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Start time in clock ticks since boot (/proc/PID/stat field 22): with the pid and the boot id it names a process for
+ * ever. 0, -ESRCH: no such process; zombies count as ended. */
+int process_start_time(pid_t pid, uint64_t *start_time);
+
+/* /proc/sys/kernel/random/boot_id without the newline; "" when unreadable. */
+void process_boot_id(char *buffer, size_t size);
+
+/* Command line, arguments joined by blanks, control characters replaced by '?'; the name in brackets for a process
+ * without one. 0 or -errno. */
+int process_command(pid_t pid, char *buffer, size_t size);
+
+int process_uid(pid_t pid, uid_t *uid);                      /* effective; 0 or -errno */
+int process_parent(pid_t pid, pid_t *parent);                /* 0 or -errno */
+int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size); /* 0 or -errno */
+bool process_thread_alive(pid_t pid, pid_t tid);
+
+/* Control characters and broken UTF-8 to '?': for a terminal. In place. */
+void process_printable(char *text);
+
+#endif

@@ -1,0 +1,88 @@
+/* The profile: what a snapshot says, as trees, sites and pairs. No I/O, no globals, no clock: the same snapshot gives the
+ * same profile, in the same order.
+ *
+ * Counting rules (DESIGN; as yappi defines them): a site's or pair's inclusive time is that of its outermost activations
+ * only, its exclusive time that of all; primitive calls are those that found the site not open on that thread. All times
+ * are ticks, exact integers: the exclusive times of all nodes of a thread sum to the inclusive times of its roots. */
+#ifndef TSCAP_PROFILE_H
+#define TSCAP_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "histogram.h"
+#include "snapshot.h"
+
+struct profile_times {
+    uint64_t calls;           /* begun: ended + open */
+    uint64_t primitive_calls;
+    uint64_t open;            /* not ended when recording stopped or the snapshot was taken */
+    uint64_t raised;
+    uint64_t inclusive, exclusive; /* ticks */
+    uint64_t off_inclusive, off_exclusive; /* of them not on the CPU */
+    uint64_t waited; /* generators, coroutines: ticks between suspension and resumption, not part of inclusive */
+    uint64_t suspended; /* generators, coroutines: waiting now */
+};
+
+struct profile_site {
+    uint32_t id;
+    char *name, *qualname, *module, *file; /* printable UTF-8 */
+    uint32_t line, track, kind;
+    struct profile_times t;
+    uint64_t min, max; /* ticks, of ended calls; 0 when there is none */
+    uint64_t ended;    /* calls that min, max and the quantiles speak of */
+    uint64_t p50, p95, p99;
+};
+
+struct profile_pair {
+    uint32_t caller, callee; /* site ids; caller 0: none */
+    struct profile_times t;
+};
+
+struct profile_node {
+    uint32_t site;  /* 0 with `other`: the paths that were given up */
+    bool other;
+    struct profile_times t; /* of this path: inclusive counts every activation on it */
+    uint32_t parent, first_child, next_sibling; /* indices into profile.node; 0: none. Children by exclusive time, falling */
+};
+
+struct profile_thread {
+    uint32_t tid;
+    char name[64];
+    bool exited;   /* in the process' lifetime */
+    bool merged;   /* many exited threads in one */
+    bool complete;
+    uint32_t first_root; /* index into profile.node; 0: none recorded */
+    uint64_t roots; /* ticks: sum of the roots' inclusive times */
+};
+
+struct profile {
+    struct profile_site *site; /* those with calls and those without, by id */
+    uint32_t sites;
+    struct profile_pair *pair; /* by caller, callee */
+    uint32_t pairs;
+    struct profile_node *node; /* [1 .. nodes] */
+    uint32_t nodes;
+    struct profile_thread *thread;
+    uint32_t threads;
+    /* what is not in the numbers, or not exact */
+    uint64_t lost;       /* calls not accounted for */
+    uint64_t unpathed;   /* calls whose path went to (other): exact per site and pair */
+    uint64_t clamped, mismatched, silent_ends;
+    uint64_t lost_sites, lost_lanes, paused, displaced, refused_growth;
+    bool complete;
+    /* what recording cost the target */
+    uint64_t records;    /* written */
+    uint64_t own;        /* ticks folding took: measured, taken out of all times */
+    uint64_t call_cost;  /* picoseconds a recorded call adds, measured once at start; 0: not measured */
+    uint64_t calls;      /* of all sites */
+};
+
+int profile_make(struct profile *p, const struct snapshot *s); /* 0 or -ENOMEM */
+void profile_free(struct profile *p);
+
+/* The site with this id, NULL: none. */
+const struct profile_site *profile_site(const struct profile *p, uint32_t id);
+
+#endif

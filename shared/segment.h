@@ -1,0 +1,339 @@
+/* The segment: the one file that both sides of tscap agree on. Nothing else is an ABI.
+ *
+ * A process that carries tscap owns one file (a named file in tmpfs, see rundir.h): it must outlive a `kill -9`. The
+ * file is an array of 4 KiB pages. The process is the only writer; any number of readers map it read-only.
+ *
+ *   page 0   struct segment_header   identity, clock, session, counters, heads of the chains
+ *   page n   struct page_header      kind, owner, next page of the same chain, then the page's items:
+ *
+ *     LANE      one per thread: struct lane (head, commit word, undo slot, chain heads)
+ *     RING      ring_slots / 256 pages in a row without page headers: struct slot[]
+ *     NODE      struct node[31]      calling-context tree and flat pairs of the lane
+ *     HISTOGRAM struct bucket_block[28]
+ *     STACK     struct entry[63]     calls that are open
+ *     SUSPENDED struct suspended[63] generators and coroutines that wait
+ *     SITE      struct site_record[126]
+ *     STRING    packed strings: 16-bit length, bytes
+ *
+ *   header.lane_first -> lane -> lane -> 0          header.site_first -> page -> page -> 0
+ *                         +-> chain[NODE] -> page -> page -> 0
+ *                         +-> chain[HISTOGRAM] -> ...
+ *
+ * Inside a segment things are named by `ref`: the offset in the file divided by 8 (0 = none). All integers are in the
+ * machine's byte order; segments do not travel between machines.
+ *
+ * What a reader may rely on is said at `struct lane`; the memory order of each word is stated there and checked by
+ * tests/model. A reader treats every word as hostile until it has checked it (snapshot.h). */
+#ifndef TSCAP_SEGMENT_H
+#define TSCAP_SEGMENT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SEGMENT_MAGIC 0x0a31504143535401ull /* "\001TSCAP1\n" */
+#define SEGMENT_ABI 1u
+#define SEGMENT_PAGE 4096u
+#define SEGMENT_MAX_BYTES (4ull << 30) /* a ref has 29 significant bits; see node keys in fold.c */
+#define SEGMENT_REF_SHIFT 3
+
+typedef uint32_t segment_ref; /* offset / 8 */
+
+enum page_kind {
+    PAGE_FREE = 0,
+    PAGE_LANE,
+    PAGE_RING,
+    PAGE_NODE,
+    PAGE_HISTOGRAM,
+    PAGE_STACK,
+    PAGE_SUSPENDED,
+    PAGE_SITE,
+    PAGE_STRING,
+    PAGE_KINDS
+};
+
+struct page_header {
+    uint32_t kind;           /* enum page_kind */
+    uint32_t owner;          /* page number of the lane; 0: the segment's own */
+    _Atomic uint32_t next;   /* page number of the next page in the chain; 0: last */
+    _Atomic uint32_t used;   /* items in use */
+    _Atomic uint64_t change; /* commit word of the last fold step that touched this page: stored before the items */
+    uint64_t reserved[5];
+};
+
+/* One record: two words. A kind that carries a key has it in a slot of its own before it, kind RECORD_KEY. */
+struct slot {
+    _Atomic uint64_t when; /* clock ticks; RECORD_KEY: the key */
+    _Atomic uint64_t what; /* site or low half of a duration: 32 | depth: 16 | kind: 4 | flags: 12 */
+};
+
+enum record_kind {
+    RECORD_NONE = 0,
+    RECORD_ENTER,   /* a call begins */
+    RECORD_EXIT,    /* the call at `depth` ends */
+    RECORD_SUSPEND, /* the keyed call at `depth` waits */
+    RECORD_RESUME,  /* a keyed call goes on (key slot before) */
+    RECORD_KEY,     /* key of the record that follows */
+    RECORD_OFF_CPU, /* duration (48 bits, ticks) the thread was not running since the previous record */
+    RECORD_OWN,     /* duration (48 bits, ticks) the recorder itself took before this record */
+    RECORD_DROP,    /* the entry on top was ended out of order before: take it off */
+    RECORD_KINDS
+};
+
+enum record_flag {
+    RECORD_KEYED = 1 << 0,     /* ENTER: a key slot comes before */
+    RECORD_RAISED = 1 << 1,    /* EXIT: by an exception */
+    RECORD_CUT = 1 << 2,       /* EXIT: recording stopped while the call was open */
+    RECORD_ABANDONED = 1 << 3, /* EXIT: a block whose function ended first */
+};
+
+#define RECORD_DURATION_MAX ((1ull << 48) - 1)
+
+static inline uint64_t record_pack(uint32_t site, uint32_t depth, unsigned kind, unsigned flags)
+{
+    return (uint64_t)site | (uint64_t)(depth < 0xffff ? depth : 0xffff) << 32 | (uint64_t)kind << 48 | (uint64_t)flags << 52;
+}
+static inline uint64_t record_pack_duration(uint64_t ticks, unsigned kind)
+{
+    return (ticks < RECORD_DURATION_MAX ? ticks : RECORD_DURATION_MAX) | (uint64_t)kind << 48;
+}
+static inline uint32_t record_site(uint64_t what) { return (uint32_t)what; }
+static inline uint32_t record_depth(uint64_t what) { return (uint32_t)(what >> 32) & 0xffff; }
+static inline unsigned record_kind(uint64_t what) { return (unsigned)(what >> 48) & 0xf; }
+static inline unsigned record_flags(uint64_t what) { return (unsigned)(what >> 52); }
+static inline uint64_t record_duration(uint64_t what) { return what & RECORD_DURATION_MAX; }
+
+/* Items that are found by key (hash chains are the owner's; a reader builds its own). */
+struct item {
+    _Atomic uint64_t key;
+    _Atomic segment_ref next; /* hash chain: private to whoever folds */
+    uint32_t reserved;
+};
+
+/* One calling context: `site` called from the context `parent`. Times are ticks; `exclusive` is inclusive - children.
+ * First line: what the end of a call touches. */
+struct node {
+    _Atomic uint64_t inclusive;
+    _Atomic uint64_t children; /* part of `inclusive` spent in recorded callees */
+    _Atomic uint64_t calls;    /* ended; keyed calls: begun */
+    _Atomic uint64_t min, max; /* of ended calls */
+    _Atomic segment_ref recent_child;    /* private hint */
+    _Atomic segment_ref recent_block[2]; /* private hint: histogram blocks used last, by parity of the exponent */
+    uint32_t site;
+    _Atomic uint64_t waited; /* keyed calls: ticks between SUSPEND and RESUME; not part of `inclusive` */
+
+    struct item item;
+    segment_ref parent; /* 0: the lane's root */
+    uint32_t caller;    /* site of the caller; 0: none */
+    uint32_t flags;     /* enum node_flag */
+    uint32_t depth;     /* below the root */
+    _Atomic uint64_t off_inclusive, off_children; /* the same, not on the CPU */
+    _Atomic uint64_t raised;
+    _Atomic uint64_t cut; /* calls ended by a stop */
+};
+
+enum node_flag {
+    NODE_PAIR = 1 << 0,      /* flat: the path was given up, only (caller, site) is known; child of the (other) node */
+    NODE_OTHER = 1 << 1,     /* the (other) node itself */
+    NODE_SITE_OPEN = 1 << 2, /* NODE_PAIR: the site was open already: recursion */
+    NODE_PAIR_OPEN = 1 << 3, /* NODE_PAIR: this pair was open already */
+};
+
+/* Sixteen equal steps of one power of two; see histogram.h. Key: site and exponent. */
+struct bucket_block {
+    struct item item;
+    _Atomic uint64_t count[16];
+};
+
+/* An open call. Index 0 of a lane's stack is the root's. */
+struct entry {
+    _Atomic uint64_t begin;        /* ticks, recording time taken out */
+    _Atomic uint64_t off_begin;    /* ticks off the CPU until then */
+    _Atomic uint64_t children;     /* ticks in callees that ended */
+    _Atomic uint64_t off_children; /* of them off the CPU */
+    _Atomic uint64_t node;         /* ref: 32 | enum entry_flag: 32 */
+    _Atomic uint64_t key;          /* keyed calls: the rest of the line is theirs */
+    _Atomic uint64_t carried;      /* ticks run before the latest RESUME */
+    _Atomic uint64_t off_carried;
+};
+
+enum entry_flag {
+    ENTRY_KEYED = 1 << 0,
+    ENTRY_FOREIGN = 1 << 1, /* begun before recording did or on another thread: its time counts, the call does not */
+    ENTRY_ENDED = 1 << 2,   /* ended out of order: only passes its children's time on */
+};
+
+struct suspended {
+    struct item item; /* key: the activation's */
+    _Atomic uint64_t node; /* as in struct entry; 0: free */
+    _Atomic uint64_t carried;
+    _Atomic uint64_t off_carried;
+    _Atomic uint64_t since; /* ticks of the SUSPEND */
+    uint64_t reserved[2];
+};
+
+enum lane_state { LANE_NEW = 0, LANE_LIVE, LANE_EXITED, LANE_MERGED };
+
+/* Before-images of the words that the fold step in progress changes. Filled first; valid while the commit word is odd. */
+#define UNDO_WORDS 24
+struct undo {
+    _Atomic uint64_t count;
+    uint64_t reserved;
+    struct {
+        _Atomic uint64_t ref; /* of the word, within the lane's pages */
+        _Atomic uint64_t old;
+    } word[UNDO_WORDS];
+};
+
+/* A thread's ring and what has been folded of it.
+ *
+ * Writer, push:  slot.when, slot.what, head: release stores in that order (the data too: a release store orders what
+ *   comes before it, not what comes after, so a relaxed data store of record h could be seen before head = h).
+ * Reader, ring:  h1 = acquire head; copy with acquire; h2 = relaxed head; record i is valid iff i > h2 - slots.
+ *
+ * commit = tail: 32 | depth: 31 | odd: 1. `tail` counts folded records (low half; head completes it), depth is the
+ *   number of open calls; those deeper than the STACK pages reach have no entry, and no page is added until they ended. A step that is one store away from the next state (ENTER, KEY) only stores the next even
+ *   commit word. Any other step fills `undo`, makes commit odd, stores page.change and the data of each page it
+ *   touches, and stores the next even commit word: release stores all, in that order.
+ * Reader, state: s1 = acquire commit; copy the pages whose `change` differs from the copy (change first, acquire);
+ *   s2 = relaxed commit; s1 == s2 or again; odd: apply undo to the copy. The state is that of exactly tail records.
+ * Folding comes in phases (lane.h), so that a reader finds commit at rest for half a ring at a time. */
+struct lane {
+    struct page_header page;
+    /* 64: written at each event; nothing else on these two lines */
+    _Alignas(64) _Atomic uint64_t head; /* records pushed; never wraps */
+    uint64_t head_pad[15];
+    /* 192: folded state */
+    _Atomic uint64_t commit;
+    _Atomic uint64_t own;         /* ticks taken by the recorder, folded so far */
+    _Atomic uint64_t off;         /* ticks off the CPU, folded so far */
+    _Atomic uint64_t key;         /* of the last RECORD_KEY */
+    _Atomic uint64_t lost;        /* calls that could not be accounted for: no memory */
+    _Atomic uint64_t clamped;     /* times that would have been negative, set to 0 */
+    _Atomic uint64_t mismatched;  /* ends without a beginning */
+    _Atomic uint64_t silent_ends; /* suspended calls that ended without an event */
+    uint64_t folded_pad[8];
+    /* 320 */
+    struct undo undo;
+    uint64_t undo_pad[6];
+    /* 768: identity; `state`, `generation` and `resets` frame everything else */
+    _Atomic uint32_t state;      /* enum lane_state */
+    _Atomic uint32_t generation; /* of the use of this lane, counts up when a new thread takes it */
+    _Atomic uint32_t resets;     /* header.resets when this lane was last emptied; other: the lane counts as empty */
+    _Atomic uint32_t tid;        /* kernel thread id */
+    _Atomic uint32_t ring;       /* page number; 0: none (exited) */
+    _Atomic uint32_t ring_slots;
+    _Atomic uint32_t cpu_mode; /* enum cputime_mode */
+    _Atomic uint32_t lane_next; /* page number of the next lane; 0: last; never changes once linked */
+    _Atomic uint64_t began, ended;  /* ticks */
+    _Atomic uint64_t merging;       /* in the lane of merged ones: page of the lane being merged: 32 | low half of tail when
+                                     * that began: 32; 0: none. Items before (tail - that) are here, later ones still there */
+    _Atomic uint32_t chain[PAGE_KINDS]; /* first page of each kind */
+    _Atomic uint32_t root;              /* ref of the root node */
+    _Atomic uint32_t other;             /* ref of the (other) node; 0: none yet */
+    char name[64];
+};
+
+enum session_flag { SESSION_RUNNING = 1 };
+
+/* Times of day are nanoseconds, ticks those of `clock_source`. */
+struct segment_header {
+    uint64_t magic;
+    uint32_t abi;
+    uint32_t page_size;
+    uint32_t header_bytes;
+    uint32_t lane_bytes;
+    uint32_t pid;
+    uint32_t parent_pid;
+    uint64_t start_time; /* /proc/PID/stat field 22, clock ticks since boot */
+    uint64_t capacity;   /* the file never grows beyond */
+    char boot_id[40];
+    char python[32];  /* "3.11.7" */
+    char version[16]; /* of the extension */
+    /* 136: the clock (clock.h) */
+    uint32_t clock_source;
+    uint32_t default_ring_slots;
+    uint64_t anchor_ticks;
+    uint64_t anchor_monotonic;
+    uint64_t anchor_realtime;
+    uint64_t anchor_boottime;
+    uint64_t anchor_width; /* ticks between the two reads around the anchor */
+    /* 192 */
+    _Alignas(64) _Atomic uint32_t pages_used;
+    _Atomic uint32_t lane_first;
+    _Atomic uint32_t site_first;
+    _Atomic uint32_t site_count;
+    _Atomic uint32_t graveyard; /* page number of the lane that holds the merged ones; 0: none */
+    _Atomic uint32_t merges;    /* exited lanes merged so far */
+    /* session: odd session_seq while being changed */
+    _Atomic uint32_t session_seq;
+    _Atomic uint32_t session_flags;
+    _Atomic uint64_t session_started; /* ticks; 0: never */
+    _Atomic uint64_t session_stopped; /* ticks; 0: never or running */
+    _Atomic uint32_t resets;
+    _Atomic uint32_t decorated;  /* functions and blocks known, listed or not */
+    _Atomic uint64_t call_cost;  /* picoseconds one recorded call adds, measured at first start; 0: not yet */
+    _Atomic uint32_t cpu_mode;   /* weakest mode of any lane so far; enum cputime_mode */
+    _Atomic uint32_t consumers;  /* sessions and collectors that want records now */
+    /* counters of what was turned off, never reset to hide a loss */
+    _Atomic uint64_t lost_lanes; /* threads that could get no lane */
+    _Atomic uint64_t lost_calls; /* calls of such threads and of sites without a number */
+    _Atomic uint64_t lost_sites; /* sites that found no room */
+    _Atomic uint64_t paused;     /* hook taken out because the C stack ran low (3.11) */
+    _Atomic uint64_t displaced;  /* another frame-evaluation hook was found over ours */
+    _Atomic uint64_t refused_growth; /* pages refused: cap, file system, file-size or memory limit */
+    /* lanes merged last: page number << 32 | generation, at merges % SEGMENT_MERGE_LOG */
+#define SEGMENT_MERGE_LOG 256
+    _Alignas(64) _Atomic uint64_t merge_log[SEGMENT_MERGE_LOG];
+};
+
+static inline uint64_t commit_pack(uint64_t tail, uint32_t depth, unsigned odd)
+{
+    return tail << 32 | (uint64_t)depth << 1 | odd;
+}
+static inline uint32_t commit_tail(uint64_t commit) { return (uint32_t)(commit >> 32); }
+static inline uint32_t commit_depth(uint64_t commit) { return (uint32_t)commit >> 1; }
+static inline unsigned commit_odd(uint64_t commit) { return (unsigned)commit & 1; }
+
+static inline void *segment_at(void *base, segment_ref ref) { return (char *)base + ((size_t)ref << SEGMENT_REF_SHIFT); }
+static inline segment_ref segment_ref_of(const void *base, const void *p)
+{
+    return (segment_ref)((size_t)((const char *)p - (const char *)base) >> SEGMENT_REF_SHIFT);
+}
+static inline void *segment_page_at(void *base, uint32_t page) { return (char *)base + (size_t)page * SEGMENT_PAGE; }
+static inline struct page_header *segment_page_of(const void *item)
+{
+    return (struct page_header *)((uintptr_t)item & ~(uintptr_t)(SEGMENT_PAGE - 1));
+}
+
+struct site_record {
+    uint32_t name, qualname, module, file; /* string refs; 0: "" */
+    uint32_t line;
+    uint32_t track;
+    uint32_t kind; /* enum site_kind */
+    uint32_t reserved;
+};
+
+enum site_kind { SITE_FUNCTION = 0, SITE_BLOCK, SITE_COLLECTOR };
+
+#define PAGE_ITEMS_OFFSET 64u
+#define PAGE_ITEMS(type) ((SEGMENT_PAGE - PAGE_ITEMS_OFFSET) / (uint32_t)sizeof(type))
+
+_Static_assert(sizeof(struct page_header) == PAGE_ITEMS_OFFSET, "items begin at a cache line");
+_Static_assert(sizeof(struct slot) == 16, "two words a record");
+_Static_assert(sizeof(struct node) == 128 && offsetof(struct node, item) == 64, "a node is two lines");
+_Static_assert(sizeof(struct bucket_block) == 144, "ABI");
+_Static_assert(sizeof(struct entry) == 64, "an open call is one line");
+_Static_assert(sizeof(struct suspended) == 64, "ABI");
+_Static_assert(sizeof(struct undo) == 400, "ABI");
+_Static_assert(offsetof(struct lane, head) == 64 && offsetof(struct lane, commit) == 192, "head has 128 bytes of its own");
+_Static_assert(offsetof(struct lane, undo) == 320 && offsetof(struct lane, state) == 768, "ABI");
+_Static_assert(sizeof(struct lane) <= SEGMENT_PAGE, "a lane is a page");
+_Static_assert(offsetof(struct segment_header, clock_source) == 136, "ABI");
+_Static_assert(offsetof(struct segment_header, pages_used) == 192, "ABI");
+_Static_assert(offsetof(struct segment_header, merge_log) == 320, "ABI");
+_Static_assert(sizeof(struct segment_header) <= SEGMENT_PAGE, "the header is a page");
+_Static_assert(sizeof(struct site_record) == 32, "ABI");
+_Static_assert(sizeof(_Atomic uint64_t) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "atomics are plain, lock-free words");
+
+#endif

@@ -1,0 +1,272 @@
+#include "segment_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "process.h"
+#include "rundir.h"
+
+#define MIN_CAPACITY (1ull << 20)
+
+/* ---- limits ---- */
+
+/* One limit file of a control group; UINT64_MAX: none. */
+static uint64_t limit_in(const char *path)
+{
+    char text[32] = "";
+    FILE *f = fopen(path, "re");
+    if (!f)
+        return UINT64_MAX;
+    if (!fgets(text, sizeof text, f))
+        text[0] = '\0';
+    fclose(f);
+    char *end;
+    uint64_t n = strtoull(text, &end, 10);
+    return end == text ? UINT64_MAX : n; /* "max" */
+}
+
+/* The smallest memory limit of the groups from `group` up. */
+static uint64_t limit_of(const char *root, char *group, const char *file)
+{
+    uint64_t least = UINT64_MAX;
+    for (;;) {
+        char path[1024];
+        if (snprintf(path, sizeof path, "%s%s/%s", root, group, file) < (int)sizeof path) {
+            uint64_t n = limit_in(path);
+            least = n < least ? n : least;
+        }
+        char *slash = strrchr(group, '/');
+        if (!slash)
+            return least;
+        *slash = '\0';
+    }
+}
+
+/* Memory that this process' control group may use, both hierarchies (cgroups(7)); UINT64_MAX: no limit known. */
+static uint64_t memory_limit(void)
+{
+    char line[700];
+    uint64_t least = UINT64_MAX;
+    FILE *f = fopen("/proc/self/cgroup", "re");
+    if (!f)
+        return least;
+    while (fgets(line, sizeof line, f)) {
+        line[strcspn(line, "\n")] = '\0';
+        char *controllers = strchr(line, ':'), *group = controllers ? strchr(controllers + 1, ':') : NULL;
+        if (!group)
+            continue;
+        *group++ = '\0';
+        uint64_t n = UINT64_MAX;
+        if (strcmp(controllers, ":") == 0)
+            n = limit_of("/sys/fs/cgroup", group, "memory.max");
+        else if (strstr(controllers, "memory"))
+            n = limit_of("/sys/fs/cgroup/memory", group, "memory.limit_in_bytes");
+        least = n < least ? n : least;
+    }
+    fclose(f);
+    return least;
+}
+
+static uint64_t choose_capacity(uint64_t wanted)
+{
+    uint64_t limit = memory_limit();
+    if (limit / 8 < wanted) /* tmpfs pages count against the group that touches them */
+        wanted = limit / 8;
+    if (wanted > SEGMENT_MAX_BYTES)
+        wanted = SEGMENT_MAX_BYTES;
+    if (wanted < MIN_CAPACITY)
+        wanted = MIN_CAPACITY;
+    return wanted & ~(uint64_t)(SEGMENT_PAGE - 1);
+}
+
+/* Growing a file past RLIMIT_FSIZE sends SIGXFSZ, which kills: never get there. */
+static bool file_size_allowed(uint64_t bytes)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY || bytes <= limit.rlim_cur;
+}
+
+/* ---- the file ---- */
+
+/* Space is reserved before it is touched: on a full tmpfs this is an error code here instead of SIGBUS there. */
+static int reserve(int fd, uint64_t offset, uint64_t bytes)
+{
+    if (!file_size_allowed(offset + bytes))
+        return -EFBIG;
+    int r;
+    do
+        r = posix_fallocate(fd, (off_t)offset, (off_t)bytes);
+    while (r == EINTR);
+    return -r;
+}
+
+static int open_unnamed(int dirfd, const char *hidden, bool *named)
+{
+    *named = false;
+    int fd = openat(dirfd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT))
+        return fd >= 0 ? fd : -errno;
+    *named = true; /* a file system without O_TMPFILE: a name that no reader takes for a segment */
+    unlinkat(dirfd, hidden, 0);
+    fd = openat(dirfd, hidden, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return fd >= 0 ? fd : -errno;
+}
+
+static int give_name(int dirfd, int fd, bool named, const char *hidden, const char *name)
+{
+    char self[64];
+    unlinkat(dirfd, name, 0); /* of this very process: pid and start time are in the name */
+    if (named)
+        return renameat(dirfd, hidden, dirfd, name) == 0 ? 0 : -errno;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    return linkat(AT_FDCWD, self, dirfd, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : -errno;
+}
+
+static void fill_header(struct segment *s, const struct segment_options *o)
+{
+    struct segment_header *h = s->header;
+    struct clock_anchor anchor = clock_anchor_take(clock_source_now);
+    h->abi = SEGMENT_ABI;
+    h->page_size = SEGMENT_PAGE;
+    h->header_bytes = sizeof *h;
+    h->lane_bytes = sizeof(struct lane);
+    h->pid = (uint32_t)s->pid;
+    h->parent_pid = (uint32_t)o->parent_pid;
+    h->start_time = s->start_time;
+    h->capacity = s->capacity;
+    process_boot_id(h->boot_id, sizeof h->boot_id);
+    snprintf(h->python, sizeof h->python, "%s", o->python);
+    snprintf(h->version, sizeof h->version, "%s", o->version);
+    h->clock_source = clock_source_now;
+    h->default_ring_slots = o->ring_slots;
+    h->anchor_ticks = anchor.ticks;
+    h->anchor_monotonic = anchor.monotonic;
+    h->anchor_realtime = anchor.realtime;
+    h->anchor_boottime = anchor.boottime;
+    h->anchor_width = anchor.width;
+    atomic_store_explicit(&h->pages_used, 1, memory_order_relaxed);
+    h->magic = SEGMENT_MAGIC;
+}
+
+/* Address space for the whole capacity, so that pages never move; less of it where that is limited. */
+static int map_all(struct segment *s, int fd)
+{
+    for (; s->capacity >= MIN_CAPACITY; s->capacity /= 2) {
+        void *p = mmap(NULL, s->capacity, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+        if (p != MAP_FAILED) {
+            s->base = p;
+            s->header = p;
+            return 0;
+        }
+    }
+    return -ENOMEM;
+}
+
+static int make(struct segment *s, const struct segment_options *o, int dirfd, int fd, bool named, const char *hidden)
+{
+    struct stat st;
+    int r = reserve(fd, 0, SEGMENT_PAGE);
+    if (r == 0)
+        r = map_all(s, fd);
+    if (r < 0)
+        return r;
+    fill_header(s, o);
+    r = fstat(fd, &st) == 0 ? give_name(dirfd, fd, named, hidden, s->name) : -errno;
+    if (r < 0) {
+        munmap(s->base, s->capacity);
+        return r;
+    }
+    s->device = st.st_dev;
+    s->inode = st.st_ino;
+    return 0;
+}
+
+int segment_create(struct segment *s, const struct segment_options *o)
+{
+    char path[RUNDIR_PATH_MAX], hidden[80];
+    *s = (struct segment){.pid = getpid(), .capacity = choose_capacity(o->capacity)};
+    int r = process_start_time(s->pid, &s->start_time);
+    if (r == 0)
+        r = rundir_segment_name(s->pid, s->start_time, s->name, sizeof s->name);
+    if (r == 0)
+        r = rundir_path(geteuid(), path, sizeof path);
+    if (r < 0)
+        return r;
+    int dirfd = rundir_open(geteuid(), true);
+    if (dirfd < 0)
+        return dirfd;
+    if (!realpath(path, s->directory))
+        r = -errno;
+    bool named = false;
+    snprintf(hidden, sizeof hidden, ".%s", s->name);
+    int fd = r < 0 ? r : open_unnamed(dirfd, hidden, &named);
+    if (fd < 0) {
+        close(dirfd);
+        return fd;
+    }
+    r = make(s, o, dirfd, fd, named, hidden);
+    if (r < 0 && named)
+        unlinkat(dirfd, hidden, 0);
+    close(fd);
+    close(dirfd);
+    if (r < 0)
+        s->base = NULL;
+    return r;
+}
+
+/* The file again, by name: no descriptor is kept open, since programs close descriptors they do not know and reuse the
+ * number. It must still be the same file. */
+static int reopen(const struct segment *s)
+{
+    char path[sizeof s->directory + sizeof s->name + 1];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", s->directory, s->name);
+    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &st) != 0 || st.st_dev != s->device || st.st_ino != s->inode) {
+        close(fd);
+        return -ESTALE;
+    }
+    return fd;
+}
+
+static uint32_t refuse(struct segment *s)
+{
+    atomic_fetch_add_explicit(&s->header->refused_growth, 1, memory_order_relaxed);
+    return 0;
+}
+
+uint32_t segment_pages(struct segment *s, uint32_t count)
+{
+    uint32_t first = atomic_fetch_add_explicit(&s->header->pages_used, count, memory_order_relaxed);
+    uint64_t offset = (uint64_t)first * SEGMENT_PAGE, bytes = (uint64_t)count * SEGMENT_PAGE;
+    uint32_t after = first + count;
+    int fd = offset + bytes <= s->capacity ? reopen(s) : -ENOSPC;
+    int r = fd < 0 ? fd : reserve(fd, offset, bytes);
+    if (fd >= 0)
+        close(fd);
+    if (r < 0) { /* give the numbers back if nobody took later ones */
+        atomic_compare_exchange_strong(&s->header->pages_used, &after, first);
+        return refuse(s);
+    }
+    madvise((char *)s->base + offset, bytes, MADV_POPULATE_WRITE); /* one call instead of a fault per page; may fail */
+    return first;
+}
+
+void segment_unlink(struct segment *s)
+{
+    char path[sizeof s->directory + sizeof s->name + 1];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", s->directory, s->name);
+    if (lstat(path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
+        unlink(path);
+}

@@ -1,0 +1,236 @@
+#include "sites.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STRING_PAGES 4u /* pages taken at a time */
+
+/* A set of numbers whose meaning lies in the segment: string refs or site numbers. */
+struct set {
+    uint32_t *slot;
+    uint32_t room, used; /* room: a power of two */
+};
+
+struct sites {
+    struct segment *segment;
+    struct set strings, records;
+    struct page_header **page; /* the site pages */
+    uint32_t pages, pages_room;
+    char *next_string, *strings_end;
+    uint32_t spare_page, spare_pages;
+};
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+    h = (h ^ v) * 0x9e3779b97f4a7c15ull;
+    return h ^ h >> 29;
+}
+
+static uint64_t hash_bytes(const char *p, size_t n)
+{
+    uint64_t h = n;
+    for (; n >= 8; p += 8, n -= 8) {
+        uint64_t v;
+        memcpy(&v, p, 8);
+        h = mix(h, v);
+    }
+    uint64_t last = 0;
+    memcpy(&last, p, n);
+    return mix(h, last);
+}
+
+static uint64_t hash_record(const struct site_record *r)
+{
+    const uint32_t words[] = {r->name, r->qualname, r->module, r->file, r->line, r->track, r->kind};
+    uint64_t h = 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        h = mix(h, words[i]);
+    return h;
+}
+
+static const char *string_at(const struct sites *t, uint32_t ref, uint16_t *length)
+{
+    const char *p = segment_at(t->segment->base, ref);
+    memcpy(length, p, sizeof *length);
+    return p + sizeof *length;
+}
+
+static struct site_record *record_at(const struct sites *t, uint32_t site)
+{
+    const uint32_t per_page = PAGE_ITEMS(struct site_record);
+    return (struct site_record *)((char *)t->page[(site - 1) / per_page] + PAGE_ITEMS_OFFSET) + (site - 1) % per_page;
+}
+
+static uint64_t hash_of(const struct sites *t, const struct set *set, uint32_t number)
+{
+    if (set == &t->records)
+        return hash_record(record_at(t, number));
+    uint16_t n;
+    const char *p = string_at(t, number, &n);
+    return hash_bytes(p, n);
+}
+
+static bool set_grow(const struct sites *t, struct set *set)
+{
+    struct set bigger = {.room = set->room ? 2 * set->room : 256, .used = set->used};
+    bigger.slot = calloc(bigger.room, sizeof *bigger.slot);
+    if (!bigger.slot)
+        return false;
+    for (uint32_t i = 0; i < set->room; i++) {
+        if (!set->slot[i])
+            continue;
+        uint32_t p = (uint32_t)hash_of(t, set, set->slot[i]) & (bigger.room - 1);
+        while (bigger.slot[p])
+            p = (p + 1) & (bigger.room - 1);
+        bigger.slot[p] = set->slot[i];
+    }
+    free(set->slot);
+    *set = bigger;
+    return true;
+}
+
+static uint32_t take_page(struct sites *t)
+{
+    if (t->spare_pages == 0) {
+        t->spare_page = segment_pages(t->segment, STRING_PAGES);
+        t->spare_pages = t->spare_page ? STRING_PAGES : 0;
+    }
+    if (t->spare_pages == 0)
+        return 0;
+    t->spare_pages--;
+    return t->spare_page++;
+}
+
+static uint32_t add_string(struct sites *t, const char *text, size_t n)
+{
+    size_t bytes = (sizeof(uint16_t) + n + 7) & ~(size_t)7;
+    if ((size_t)(t->strings_end - t->next_string) < bytes) {
+        uint32_t number = take_page(t);
+        if (!number)
+            return 0;
+        struct page_header *page = segment_page_at(t->segment->base, number);
+        page->kind = PAGE_STRING;
+        t->next_string = (char *)page + PAGE_ITEMS_OFFSET;
+        t->strings_end = (char *)page + SEGMENT_PAGE;
+    }
+    uint16_t length = (uint16_t)n;
+    char *p = t->next_string;
+    t->next_string += bytes;
+    memcpy(p, &length, sizeof length);
+    memcpy(p + sizeof length, text, n);
+    return segment_ref_of(t->segment->base, p);
+}
+
+/* Its ref, 0 for "", UINT32_MAX when there is no room. */
+static uint32_t intern_string(struct sites *t, const char *text)
+{
+    size_t n = text ? strlen(text) : 0;
+    if (n == 0)
+        return 0;
+    if (n > SITE_STRING_MAX)
+        n = SITE_STRING_MAX;
+    if (t->strings.used >= t->strings.room / 2 && !set_grow(t, &t->strings))
+        return UINT32_MAX;
+    uint32_t i = (uint32_t)hash_bytes(text, n) & (t->strings.room - 1);
+    for (; t->strings.slot[i]; i = (i + 1) & (t->strings.room - 1)) {
+        uint16_t length;
+        const char *p = string_at(t, t->strings.slot[i], &length);
+        if (length == n && memcmp(p, text, n) == 0)
+            return t->strings.slot[i];
+    }
+    uint32_t ref = add_string(t, text, n);
+    if (!ref)
+        return UINT32_MAX;
+    t->strings.slot[i] = ref;
+    t->strings.used++;
+    return ref;
+}
+
+static bool add_site_page(struct sites *t)
+{
+    if (t->pages == t->pages_room) {
+        uint32_t room = t->pages_room ? 2 * t->pages_room : 16;
+        struct page_header **more = realloc(t->page, room * sizeof(struct page_header *));
+        if (!more)
+            return false;
+        t->page = more;
+        t->pages_room = room;
+    }
+    uint32_t number = take_page(t);
+    if (!number)
+        return false;
+    struct page_header *page = segment_page_at(t->segment->base, number);
+    page->kind = PAGE_SITE;
+    _Atomic uint32_t *link = t->pages ? &t->page[t->pages - 1]->next : &t->segment->header->site_first;
+    atomic_store_explicit(link, number, memory_order_release);
+    t->page[t->pages++] = page;
+    return true;
+}
+
+/* Filled before it is counted: pairs with the acquire load of site_count in snapshot.c. */
+static uint32_t add_record(struct sites *t, const struct site_record *record)
+{
+    struct segment_header *h = t->segment->header;
+    uint32_t count = atomic_load_explicit(&h->site_count, memory_order_relaxed);
+    uint32_t index = count % PAGE_ITEMS(struct site_record);
+    if (count >= SITES_MAX - 1 || (index == 0 && !add_site_page(t)))
+        return 0;
+    struct page_header *page = t->page[t->pages - 1];
+    ((struct site_record *)((char *)page + PAGE_ITEMS_OFFSET))[index] = *record;
+    atomic_store_explicit(&page->used, index + 1, memory_order_release);
+    atomic_store_explicit(&h->site_count, count + 1, memory_order_release);
+    return count + 1;
+}
+
+static uint32_t intern_record(struct sites *t, const struct site_record *record)
+{
+    if (t->records.used >= t->records.room / 2 && !set_grow(t, &t->records))
+        return 0;
+    uint32_t i = (uint32_t)hash_record(record) & (t->records.room - 1);
+    for (; t->records.slot[i]; i = (i + 1) & (t->records.room - 1))
+        if (memcmp(record_at(t, t->records.slot[i]), record, sizeof *record) == 0)
+            return t->records.slot[i];
+    uint32_t site = add_record(t, record);
+    if (site) {
+        t->records.slot[i] = site;
+        t->records.used++;
+    }
+    return site;
+}
+
+struct sites *sites_new(struct segment *segment)
+{
+    struct sites *t = calloc(1, sizeof *t);
+    if (t)
+        t->segment = segment;
+    return t;
+}
+
+void sites_delete(struct sites *t)
+{
+    if (!t)
+        return;
+    free(t->strings.slot);
+    free(t->records.slot);
+    free(t->page);
+    free(t);
+}
+
+uint32_t sites_intern(struct sites *t, const struct site *site)
+{
+    struct site_record record = {
+        .name = intern_string(t, site->name),
+        .qualname = intern_string(t, site->qualname),
+        .module = intern_string(t, site->module),
+        .file = intern_string(t, site->file),
+        .line = site->line,
+        .track = site->track,
+        .kind = site->kind,
+    };
+    bool named = record.name != UINT32_MAX && record.qualname != UINT32_MAX && record.module != UINT32_MAX && record.file != UINT32_MAX;
+    uint32_t number = named ? intern_record(t, &record) : 0;
+    if (!number)
+        atomic_fetch_add_explicit(&t->segment->header->lost_sites, 1, memory_order_relaxed);
+    return number;
+}

@@ -1,0 +1,28 @@
+/* The site table, writer's side: what can be recorded, each with a number that records carry. Append-only; the same
+ * identity gets the same number; number 0 means none. Not thread-safe: the caller holds the interpreter's lock. */
+#ifndef TSCAP_SITES_H
+#define TSCAP_SITES_H
+
+#include <stdint.h>
+
+#include "segment_file.h"
+
+#define SITES_MAX (1u << 24) /* keys of folded nodes have 24 bits for a site */
+#define SITE_STRING_MAX 2000u /* bytes; longer names are cut */
+
+struct site {
+    const char *name, *qualname, *module, *file; /* UTF-8 */
+    uint32_t line;  /* 1-based; 0: unknown */
+    uint32_t track; /* 0: none */
+    uint32_t kind;  /* enum site_kind */
+};
+
+struct sites;
+
+struct sites *sites_new(struct segment *segment); /* NULL: no memory */
+void sites_delete(struct sites *t);
+
+/* Its number; 0: no room, counted in header.lost_sites. */
+uint32_t sites_intern(struct sites *t, const struct site *site);
+
+#endif

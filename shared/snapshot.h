@@ -1,0 +1,79 @@
+/* A consistent private copy of a segment, taken while its process runs, sleeps, is stopped or dead, and without a single
+ * store to it: nothing here can slow or disturb the target.
+ *
+ * What is mapped is hostile: another process writes it. The copy is taken word by word, then checked, then used; no size,
+ * page number or ref is believed before, and loops are bounded by the file's size (fstat), never by a number in it. */
+#ifndef TSCAP_SNAPSHOT_H
+#define TSCAP_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "fold.h"
+#include "segment.h"
+
+/* A mapped segment. */
+struct view {
+    const void *base; /* read-only */
+    uint64_t bytes;   /* of the file when it was mapped, whole pages */
+    struct segment_header identity; /* checked copy; only what never changes is meant */
+};
+
+/* Errors: -ENOENT ..., -EPERM not a regular file or (with `owner` >= 0) not that user's, -EBADMSG not a segment or not a
+ * sane one, -EPROTONOSUPPORT a segment of another ABI. */
+int view_open(struct view *v, int dirfd, const char *name, long owner);
+void view_close(struct view *v);
+
+/* For fuzzing and for a process' own segment: a view of memory; it must stay readable. -EBADMSG, -EPROTONOSUPPORT. */
+int view_of_memory(struct view *v, const void *base, uint64_t bytes);
+
+struct session_state {
+    bool running;
+    uint64_t started, stopped; /* ticks; 0: never */
+    uint32_t resets;
+};
+/* Reads only the header: who is it, what does it do. */
+void view_session(const struct view *v, struct session_state *s);
+
+struct lane_copy {
+    uint32_t page;
+    uint32_t generation, tid, state, cpu_mode;
+    uint64_t began, ended, last; /* ticks */
+    char name[64];
+    bool empty;    /* nothing recorded since the last reset */
+    bool complete; /* false: no consistent copy could be had, or it was not sane: the lane has no data */
+    uint64_t head; /* records pushed */
+    struct lane *lane; /* in the image */
+    struct folder folder; /* has folded all records; `items` etc. are valid only while the snapshot lives */
+};
+
+struct snapshot {
+    struct segment_header header;
+    struct session_state session;
+    void *image; /* a sparse copy: pages at the same offsets as in the segment */
+    uint64_t image_bytes;
+    uint32_t pages, next_page;
+    struct lane_copy *lane;
+    uint32_t lanes;
+    struct site_record *site; /* [1 .. sites] */
+    uint32_t sites;
+    uint64_t asof; /* ticks at which open calls were ended */
+    bool complete; /* false: something could not be copied; what is shown is less than what there is */
+    uint32_t retries; /* looks at a lane that met its writer in the middle of folding */
+};
+
+struct snapshot_options {
+    bool alive;       /* calls still open have lasted until now; else until the last record */
+    uint64_t patience; /* ns that all lanes together may take */
+};
+
+/* 0; -ENOMEM; -EBADMSG; -EIO the file shrank while it was read. On success open calls have been ended at `asof`, marked
+ * as cut: every sum in the image is whole. */
+int snapshot_take(struct snapshot *s, const struct view *v, const struct snapshot_options *o);
+void snapshot_free(struct snapshot *s);
+
+/* A string of the site table, as printable UTF-8; "" for 0 and for what is not one. Valid while the snapshot lives. */
+const char *snapshot_string(const struct snapshot *s, uint32_t ref, char *buffer, size_t size);
+
+#endif
