@@ -52,7 +52,7 @@ static bool grow(struct counts *c)
     return true;
 }
 
-bool counts_increment(struct counts *c, uint64_t key)
+bool counts_set(struct counts *c, uint64_t key, uint32_t count)
 {
     if (c->used >= c->room / 4 * 3 && !grow(c))
         return false;
@@ -61,9 +61,11 @@ bool counts_increment(struct counts *c, uint64_t key)
         c->key[i] = key;
         c->used++;
     }
-    c->count[i]++;
+    c->count[i] = count;
     return true;
 }
+
+bool counts_increment(struct counts *c, uint64_t key) { return counts_set(c, key, counts_get(c, key) + 1); }
 
 void counts_decrement(struct counts *c, uint64_t key)
 {

@@ -15,7 +15,8 @@ struct counts {
 bool counts_init(struct counts *c);
 void counts_free(struct counts *c);
 uint32_t counts_get(const struct counts *c, uint64_t key);
-bool counts_increment(struct counts *c, uint64_t key); /* false: no memory, not counted */
-void counts_decrement(struct counts *c, uint64_t key); /* 0 stays 0 */
+bool counts_increment(struct counts *c, uint64_t key);                 /* false: no memory, not counted */
+bool counts_set(struct counts *c, uint64_t key, uint32_t count);       /* false: no memory, not set */
+void counts_decrement(struct counts *c, uint64_t key);                 /* 0 stays 0 */
 
 #endif

@@ -767,7 +767,7 @@ static __attribute__((noinline)) void end_rare(struct folder *f, uint64_t t, uin
             count_only(f, &f->lane->mismatched);
         else
             exit_below(f, t, depth, flags);
-    } else if (f->depth >= entries(f) || !f->top_node) {
+    } else if (!f->top_node) {
         end_lost(f);
     } else if (site_at(f, f->top_node) != record_site(what) || (get(&f->top->node) >> 32) & ENTRY_ENDED) {
         count_only(f, &f->lane->mismatched);
@@ -833,6 +833,9 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
     case RECORD_DROP:
         drop(f);
         return;
+    case RECORD_NONE:
+        step_end(f);
+        return;
     default:
         count_only(f, &f->lane->mismatched);
         return;
@@ -858,6 +861,21 @@ void folder_run(struct folder *f, const struct slot *ring, uint64_t mask, uint64
         else
             fold_other(f, when, what);
     }
+}
+
+void folder_cut(struct folder *f, uint64_t when)
+{
+    if (f->depth >= entries(f)) {
+        struct step s = {.count = 0};
+        step_add(&s, &f->lane->lost, f->depth - (entries(f) - 1));
+        step_apply(f, &s);
+        f->depth = entries(f) - 1;
+        set_top(f);
+        step_end(f);
+    } else if ((get(&f->top->node) >> 32) & ENTRY_ENDED)
+        drop(f);
+    else
+        end_rare(f, when - f->own, record_pack(site_at(f, f->top_node), f->depth, RECORD_EXIT, RECORD_CUT));
 }
 
 /* ---- merging ---- */

@@ -68,6 +68,10 @@ void folder_reset(struct folder *f, uint64_t tail);
 
 void folder_free(struct folder *f); /* the private part */
 
+/* One step: ends the innermost open call at `when`, marked RECORD_CUT; those without an entry are lost all at once. For a
+ * writer the step needs a record to go with: one of RECORD_NONE. */
+void folder_cut(struct folder *f, uint64_t when);
+
 /* For merging (merge.h): each call is one step.
  * Adds the sums of `from` to the child of `parent` with its site; `flat`: flags for the pair that takes it if the path
  * has no room. Its ref; 0: no memory, counted as lost. */

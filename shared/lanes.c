@@ -271,17 +271,14 @@ void writer_flush(struct writer *w)
     w->fold_at = w->folder.tail + (w->mask + 1) / 4 * 3;
 }
 
-/* Works on the folded stack, which knows the sites; rare, so it may take its time. */
+/* Works on the folded stack, which knows the sites; each of its steps needs a record to count. */
 void writer_cut(struct writer *w, uint64_t when)
 {
     writer_flush(w);
+    when = when > w->last ? when : w->last;
     while (w->folder.depth) {
-        bool known = w->folder.top_node;
-        bool ended = known && (atomic_load_explicit(&w->folder.top->node, memory_order_relaxed) >> 32) & ENTRY_ENDED;
-        uint32_t site = known ? ((struct node *)segment_at(w->folder.base, w->folder.top_node))->site : 0;
-        uint64_t what = ended ? record_pack(0, w->folder.depth, RECORD_DROP, 0) : record_pack(site, w->folder.depth, RECORD_EXIT, RECORD_CUT);
-        writer_store(w, when > w->last ? when : w->last, what);
-        writer_flush(w);
+        writer_store(w, when, record_pack(0, 0, RECORD_NONE, 0));
+        folder_cut(&w->folder, when);
     }
     w->depth = 0;
 }

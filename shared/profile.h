@@ -44,7 +44,7 @@ struct profile_node {
     uint32_t site;  /* 0 with `other`: the paths that were given up */
     bool other;
     struct profile_times t; /* of this path: inclusive counts every activation on it */
-    uint32_t parent, first_child, next_sibling; /* indices into profile.node; 0: none. Children by exclusive time, falling */
+    uint32_t parent, first_child, next_sibling; /* indices into profile.node; 0: none. Children by inclusive time, falling */
 };
 
 struct profile_thread {

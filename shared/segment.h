@@ -68,7 +68,7 @@ struct slot {
 };
 
 enum record_kind {
-    RECORD_NONE = 0,
+    RECORD_NONE = 0, /* nothing: stands for a step that the writer took without a record */
     RECORD_ENTER,   /* a call begins */
     RECORD_EXIT,    /* the call at `depth` ends */
     RECORD_SUSPEND, /* the keyed call at `depth` waits */
@@ -314,7 +314,7 @@ struct site_record {
     uint32_t reserved;
 };
 
-enum site_kind { SITE_FUNCTION = 0, SITE_BLOCK, SITE_COLLECTOR };
+enum site_kind { SITE_FUNCTION = 0, SITE_BLOCK, SITE_COLLECTOR, SITE_OWN /* the recorder's: not shown */ };
 
 #define PAGE_ITEMS_OFFSET 64u
 #define PAGE_ITEMS(type) ((SEGMENT_PAGE - PAGE_ITEMS_OFFSET) / (uint32_t)sizeof(type))

@@ -234,3 +234,16 @@ uint32_t sites_intern(struct sites *t, const struct site *site)
         atomic_fetch_add_explicit(&t->segment->header->lost_sites, 1, memory_order_relaxed);
     return number;
 }
+
+const char *sites_name(const struct sites *t, uint32_t site, char *buffer, size_t size)
+{
+    uint16_t length = 0;
+    const char *p = "";
+    if (site && site <= t->records.used && record_at(t, site)->name)
+        p = string_at(t, record_at(t, site)->name, &length);
+    if (length >= size)
+        length = (uint16_t)(size - 1);
+    memcpy(buffer, p, length);
+    buffer[length] = '\0';
+    return buffer;
+}

@@ -3,6 +3,7 @@
 #ifndef TSCAP_SITES_H
 #define TSCAP_SITES_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "segment_file.h"
@@ -24,5 +25,8 @@ void sites_delete(struct sites *t);
 
 /* Its number; 0: no room, counted in header.lost_sites. */
 uint32_t sites_intern(struct sites *t, const struct site *site);
+
+/* The name of a site, "" for a number that is none. Returns `buffer`, of at least SITE_STRING_MAX + 1 bytes. */
+const char *sites_name(const struct sites *t, uint32_t site, char *buffer, size_t size);
 
 #endif

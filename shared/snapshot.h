@@ -16,7 +16,9 @@
 /* A mapped segment. */
 struct view {
     const void *base; /* read-only */
-    uint64_t bytes;   /* of the file when it was mapped, whole pages */
+    uint64_t bytes;   /* of the file when it was last looked at, whole pages */
+    uint64_t mapped;  /* address space: a growing file is seen without mapping it again */
+    int fd;           /* -1: memory */
     struct segment_header identity; /* checked copy; only what never changes is meant */
 };
 

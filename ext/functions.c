@@ -1,0 +1,270 @@
+#include "functions.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hook.h"
+#include "recorder.h"
+
+/* What a code object's extra slot holds: 1 + index of its mark, and its site (0: none yet). */
+#define EXTRA(index, site) ((uintptr_t)((index) + 1) << 32 | (site))
+#define EXTRA_INDEX(extra) ((uint32_t)((extra) >> 32) - 1)
+
+struct mark {
+    PyCodeObject *code; /* borrowed: release() is called before it goes; NULL: free entry */
+    PyObject *function; /* weak reference to the function decorated last, or NULL */
+    PyObject *name, *qualname, *module;
+    uint32_t site;
+    uint32_t next_free;
+};
+
+Py_ssize_t hook_extra;
+
+static struct {
+    struct mark *mark;
+    uint32_t count, room;
+    uint32_t free; /* 1 + index of a free entry, 0: none */
+    uint64_t live;
+    bool unpublished; /* some mark has no site */
+} f;
+
+/* A marked code object is being freed. */
+static void release(void *p)
+{
+    uintptr_t extra = (uintptr_t)p;
+    if (!extra || EXTRA_INDEX(extra) >= f.count)
+        return;
+    uint32_t index = EXTRA_INDEX(extra);
+    struct mark old = f.mark[index];
+    f.mark[index] = (struct mark){.next_free = f.free};
+    f.free = index + 1;
+    f.live--;
+    Py_XDECREF(old.function);
+    Py_XDECREF(old.name);
+    Py_XDECREF(old.qualname);
+    Py_XDECREF(old.module);
+}
+
+int functions_init(void)
+{
+    hook_extra = python_request_extra(release);
+    if (hook_extra < 0) {
+        PyErr_SetString(PyExc_RuntimeError, "no slot left for extra data of code objects");
+        return -1;
+    }
+    return 0;
+}
+
+uint64_t functions_count(void) { return f.live; }
+
+static struct mark *mark_of(const PyCodeObject *code)
+{
+    uintptr_t extra = python_code_extra(code, hook_extra);
+    return extra ? &f.mark[EXTRA_INDEX(extra)] : NULL;
+}
+
+static uint32_t new_mark(void)
+{
+    if (f.free) {
+        uint32_t index = f.free - 1;
+        f.free = f.mark[index].next_free;
+        return index;
+    }
+    if (f.count == f.room) {
+        uint32_t room = f.room ? 2 * f.room : 64;
+        struct mark *more = realloc(f.mark, room * sizeof *more);
+        if (!more)
+            return UINT32_MAX;
+        f.mark = more;
+        f.room = room;
+    }
+    return f.count++;
+}
+
+/* Is `code` one of the constants of `definition`: is the function being defined right here? */
+static bool defined_by(const PyCodeObject *code, const PyCodeObject *definition)
+{
+    if (!definition)
+        return false;
+    PyObject *constants = definition->co_consts;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(constants); i++)
+        if (PyTuple_GET_ITEM(constants, i) == (PyObject *)code)
+            return true;
+    return false;
+}
+
+/* May the mark go on this very code object? Yes if nobody else can ever run it (the function owns the only reference), or
+ * if it is decorated where it is defined: then so is each function that this definition makes. */
+static bool may_mark(const PyCodeObject *code, const PyCodeObject *definition)
+{
+    return Py_REFCNT(code) == 1 || defined_by(code, definition);
+}
+
+/* Another code object of the same content for this function alone. Replacing __code__ makes the interpreter forget that it
+ * may specialise calls of this function (Objects/funcobject.c, func_version); the copy's own version says the same. */
+static int give_own_code(PyFunctionObject *function)
+{
+    PyObject *replace = PyObject_GetAttrString(function->func_code, "replace");
+    PyObject *copy = replace ? PyObject_CallNoArgs(replace) : NULL;
+    Py_XDECREF(replace);
+    if (!copy)
+        return -1;
+    int r = PyObject_SetAttrString((PyObject *)function, "__code__", copy);
+#if PYTHON_HAS_MONITORING
+    if (r == 0)
+        function->func_version = ((PyCodeObject *)copy)->co_version;
+#endif
+    Py_DECREF(copy);
+    return r;
+}
+
+static bool same_text(PyObject *a, PyObject *b)
+{
+    return a == b || (a && b && PyUnicode_Check(a) && PyUnicode_Check(b) && PyUnicode_Compare(a, b) == 0);
+}
+
+static PyObject *text_attribute(PyFunctionObject *function, const char *attribute)
+{
+    PyObject *text = PyObject_GetAttrString((PyObject *)function, attribute);
+    if (!text || !PyUnicode_Check(text)) {
+        PyErr_Clear();
+        Py_XDECREF(text);
+        text = PyUnicode_FromString("");
+    }
+    return text;
+}
+
+static void note_function(struct mark *m, PyFunctionObject *function)
+{
+    PyObject *old = m->function;
+    m->function = PyWeakref_NewRef((PyObject *)function, NULL);
+    if (!m->function)
+        PyErr_Clear();
+    Py_XDECREF(old);
+}
+
+static int add_mark(PyFunctionObject *function, PyObject *name, PyObject *qualname)
+{
+    PyCodeObject *code = (PyCodeObject *)function->func_code;
+    uint32_t index = new_mark();
+    if (index == UINT32_MAX) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    f.mark[index] = (struct mark){.code = code, .name = name, .qualname = qualname, .module = text_attribute(function, "__module__")};
+    Py_INCREF(name);
+    Py_INCREF(qualname);
+    if (python_code_set_extra(code, hook_extra, EXTRA(index, 0)) < 0) {
+        f.live++;
+        release((void *)EXTRA(index, 0));
+        return -1;
+    }
+    f.live++;
+    f.unpublished = true;
+    note_function(&f.mark[index], function);
+    return (int)index;
+}
+
+static uint32_t site_of_mark(const struct mark *m)
+{
+    struct site site = {
+        .name = PyUnicode_AsUTF8(m->name),
+        .qualname = PyUnicode_AsUTF8(m->qualname),
+        .module = PyUnicode_AsUTF8(m->module),
+        .file = PyUnicode_AsUTF8(m->code->co_filename),
+        .line = (uint32_t)m->code->co_firstlineno,
+        .kind = SITE_FUNCTION,
+    };
+    if (site.module && strcmp(site.module, FUNCTIONS_OWN_MODULE) == 0)
+        site.kind = SITE_OWN;
+    if (PyErr_Occurred())
+        PyErr_Clear(); /* a name with lone surrogates has no UTF-8: "" */
+    return sites_intern(recorder_sites(), &site);
+}
+
+static void publish(uint32_t index)
+{
+    struct mark *m = &f.mark[index];
+    if (!m->code || m->site)
+        return;
+    m->site = site_of_mark(m);
+    python_code_set_extra(m->code, hook_extra, EXTRA(index, m->site));
+}
+
+int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject *definition)
+{
+    PyObject *qualname = text_attribute(function, "__qualname__");
+    if (!qualname)
+        return -1;
+    if (!name || name == Py_None)
+        name = qualname;
+    struct mark *m = mark_of((PyCodeObject *)function->func_code);
+    int r = 0;
+    if (m && same_text(m->name, name) && same_text(m->qualname, qualname)) {
+        note_function(m, function);
+        Py_DECREF(qualname);
+        return 0;
+    }
+    if (m || !may_mark((PyCodeObject *)function->func_code, definition))
+        r = give_own_code(function);
+    if (r == 0)
+        r = add_mark(function, name, qualname);
+    Py_DECREF(qualname);
+    if (r >= 0 && hook_armed()) {
+        publish((uint32_t)r);
+        r = hook_arm_code((PyCodeObject *)function->func_code, function);
+    }
+    return r < 0 ? -1 : 0;
+}
+
+/* A function whose __code__ was replaced since (autoreloaders do that) is recorded under its old name and new code. */
+static int follow_replaced(uint32_t index)
+{
+    struct mark *m = &f.mark[index];
+    PyObject *function = m->code && m->function ? python_weakref_get(m->function) : NULL;
+    PyObject *now = function && PyFunction_Check(function) ? ((PyFunctionObject *)function)->func_code : NULL;
+    int r = 0;
+    if (now && now != (PyObject *)m->code && !mark_of((PyCodeObject *)now))
+        r = add_mark((PyFunctionObject *)function, m->name, m->qualname);
+    Py_XDECREF(function);
+    return r < 0 ? -1 : 0;
+}
+
+int functions_publish(void)
+{
+    uint32_t count = f.count;
+    for (uint32_t i = 0; i < count; i++)
+        if (follow_replaced(i) < 0)
+            return -1;
+    if (!f.unpublished)
+        return 0;
+    for (uint32_t i = 0; i < f.count; i++)
+        publish(i);
+    f.unpublished = false;
+    return 0;
+}
+
+int functions_each(functions_visit *visit, void *context)
+{
+    int r = 0;
+    for (uint32_t i = 0; i < f.count && r == 0; i++) {
+        if (!f.mark[i].code)
+            continue;
+        PyObject *function = f.mark[i].function ? python_weakref_get(f.mark[i].function) : NULL;
+        bool is_function = function && PyFunction_Check(function);
+        r = visit(f.mark[i].code, is_function ? (PyFunctionObject *)function : NULL, context);
+        Py_XDECREF(function);
+    }
+    return r;
+}
+
+void functions_forget_sites(void)
+{
+    for (uint32_t i = 0; i < f.count; i++)
+        if (f.mark[i].code) {
+            f.mark[i].site = 0;
+            python_code_set_extra(f.mark[i].code, hook_extra, EXTRA(i, 0));
+        }
+    f.unpublished = true;
+}

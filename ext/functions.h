@@ -1,0 +1,31 @@
+/* Decorated functions: which code objects are ours.
+ *
+ * A function stays what it is; its code object carries a mark in its extra slot (PEP 523, _PyCode_SetExtra): the number of
+ * its entry here and, once there is one, its site. The code is copied only where others that share it must stay
+ * unrecorded. Sites enter the segment when recording first starts, so a dormant process keeps its few kilobytes. */
+#ifndef TSCAP_FUNCTIONS_H
+#define TSCAP_FUNCTIONS_H
+
+#include "python.h"
+
+/* Functions of this module are the recorder's own: measured, not shown. */
+#define FUNCTIONS_OWN_MODULE "timestamp_capture._core"
+
+int functions_init(void);
+
+/* Marks a function's code. `name` NULL: its qualified name. `definition`: the code object that is running the decorator
+ * (borrowed, may be NULL). 0, or -1 with an exception. */
+int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject *definition);
+
+/* Gives every marked code object its site, and looks for functions whose __code__ was replaced. */
+int functions_publish(void);
+
+typedef int functions_visit(PyCodeObject *code, PyFunctionObject *function, void *context); /* function may be NULL */
+int functions_each(functions_visit *visit, void *context);
+
+uint64_t functions_count(void);
+
+/* After a fork: the child's segment knows no site yet. */
+void functions_forget_sites(void);
+
+#endif

@@ -1,0 +1,248 @@
+/* The hook of CPython 3.9 to 3.11: frame evaluation (PEP 523), installed only while armed. It sees every Python frame of
+ * the interpreter, generators and threads that already run included, and costs the others one look at an extra slot. */
+#include "python.h"
+
+#if !PYTHON_HAS_MONITORING
+
+#include <pthread.h>
+
+#include "functions.h"
+#include "hook.h"
+#include "recorder.h"
+
+#if PYTHON_311_AND_LATER
+#define Py_BUILD_CORE
+#include <internal/pycore_interp.h>
+#include <opcode.h>
+enum { OPCODE_RETURN_GENERATOR = RETURN_GENERATOR };
+#undef Py_BUILD_CORE
+#endif
+
+static _PyFrameEvalFunction inner; /* the one before us: usually the interpreter's own */
+static bool armed;
+static PyInterpreterState *home; /* hooks are per interpreter */
+
+static PyObject *evaluate(PyThreadState *ts, python_frame *f, int throwing);
+
+/* ---- what a frame is: Objects/genobject.c and Python/ceval.c of each version ---- */
+
+#if PYTHON_311_AND_LATER
+/* Creating a generator runs a frame of its own up to RETURN_GENERATOR; that is not the generator's. */
+static inline bool creates_generator(const python_frame *f)
+{
+    return f->owner != FRAME_OWNED_BY_GENERATOR && (f->f_code->co_flags & PYTHON_GENERATOR_FLAGS);
+}
+static inline PyObject *generator_of(const python_frame *f)
+{
+    return f->owner == FRAME_OWNED_BY_GENERATOR ? (PyObject *)((char *)(uintptr_t)f - offsetof(PyGenObject, gi_iframe)) : NULL;
+}
+static inline bool not_started(const python_frame *f) { return _Py_OPCODE(*f->prev_instr) == OPCODE_RETURN_GENERATOR; }
+static inline bool is_suspended(const python_frame *f, const PyObject *generator)
+{
+    (void)f;
+    return ((const PyGenObject *)generator)->gi_frame_state == FRAME_SUSPENDED;
+}
+#else
+static inline bool creates_generator(const python_frame *f)
+{
+    (void)f;
+    return false;
+}
+static inline PyObject *generator_of(const python_frame *f) { return f->f_gen; }
+static inline bool not_started(const python_frame *f) { return f->f_lasti < 0; }
+static inline bool is_suspended(const python_frame *f, const PyObject *generator)
+{
+    (void)generator;
+#if PY_VERSION_HEX < 0x030a0000
+    return f->f_stacktop != NULL;
+#else
+    return f->f_state == FRAME_SUSPENDED;
+#endif
+}
+#endif
+
+/* ---- recording ---- */
+
+static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwing, struct thread *t, uint32_t site, PyObject *generator)
+{
+    bool resumed = !not_started(f);
+    if (!resumed && throwing)
+        return inner(ts, f, throwing); /* closed or thrown into before its body began */
+    if (!recorder_open(t, f, site, 0))
+        return inner(ts, f, throwing);
+    struct writer *w = t->writer;
+    uint32_t epoch = w->epoch;
+    if (resumed)
+        writer_resume(w, site, (uintptr_t)generator);
+    else
+        writer_enter_keyed(w, site, (uintptr_t)generator);
+    PyObject *result = inner(ts, f, throwing);
+    if (epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed) && recorder_on_top(t, f)) {
+        if (result && is_suspended(f, generator))
+            writer_suspend(w, site);
+        else
+            writer_exit(w, site, result ? 0 : RECORD_RAISED);
+        recorder_drop_ended(t);
+    }
+    return result;
+}
+
+static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
+{
+    struct thread *t = recorder_thread();
+    if (!t || !armed || !recorder_wanted(t, python_current_frame(ts)))
+        return inner(ts, f, throwing);
+    PyObject *generator = generator_of(f);
+    if (generator)
+        return record_generator(ts, f, throwing, t, site, generator);
+    if (!recorder_open(t, f, site, 0))
+        return inner(ts, f, throwing);
+    struct writer *w = t->writer;
+    uint32_t epoch = w->epoch, depth = w->depth + 1;
+    writer_enter(w, site);
+    PyObject *result = inner(ts, f, throwing);
+    /* Another epoch: recording ended meanwhile, and with it this call. */
+    if (__builtin_expect(epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed), 1)) {
+        if (__builtin_expect(w->depth != depth, 0) && !recorder_on_top(t, f))
+            return result;
+        writer_exit(w, site, result ? 0 : RECORD_RAISED);
+        if (__builtin_expect(t->open[w->depth].flags & OPEN_ENDED, 0))
+            recorder_drop_ended(t);
+    }
+    return result;
+}
+
+/* ---- the C stack: 3.11 turns Python calls into C calls while a hook is set ---- */
+
+#if PYTHON_311_AND_LATER
+static __thread char *stack_low __attribute__((tls_model("initial-exec"))) = (char *)-1; /* not known yet */
+
+/* Below this the hook gets out of the way: three quarters of the stack used, half of a small one. */
+static void find_stack_low(void)
+{
+    pthread_attr_t attributes;
+    void *lowest;
+    size_t size;
+    stack_low = NULL;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return;
+    if (pthread_attr_getstack(&attributes, &lowest, &size) == 0)
+        stack_low = (char *)lowest + size / (size < 1 << 20 ? 2 : 4);
+    pthread_attr_destroy(&attributes);
+}
+
+/* The rest of this recursion belongs to the interpreter, whose calls are inlined again as soon as no hook is set. What it
+ * calls, and meanwhile other threads, is not recorded: counted as a pause. */
+static __attribute__((noinline)) PyObject *evaluate_near_the_end(PyThreadState *ts, python_frame *f, int throwing)
+{
+    if (stack_low == (char *)-1) {
+        find_stack_low();
+        return evaluate(ts, f, throwing);
+    }
+    atomic_fetch_add_explicit(&recorder_segment()->header->paused, 1, memory_order_relaxed);
+    if (_PyInterpreterState_GetEvalFrameFunc(home) == evaluate)
+        _PyInterpreterState_SetEvalFrameFunc(home, inner);
+    PyObject *result = inner(ts, f, throwing);
+    if (armed && _PyInterpreterState_GetEvalFrameFunc(home) == inner)
+        _PyInterpreterState_SetEvalFrameFunc(home, evaluate);
+    return result;
+}
+#endif
+
+static PyObject *evaluate(PyThreadState *ts, python_frame *f, int throwing)
+{
+#if PYTHON_311_AND_LATER
+    if (__builtin_expect((char *)__builtin_frame_address(0) < stack_low, 0))
+        return evaluate_near_the_end(ts, f, throwing);
+#endif
+    uint32_t site = HOOK_SITE(python_code_extra(f->f_code, hook_extra));
+    if (!site || creates_generator(f))
+        return inner(ts, f, throwing); /* a tail call: uses no stack */
+    return record(ts, f, throwing, site);
+}
+
+/* ---- 3.11.0 to 3.11.3: BINARY_SUBSCR_GETITEM runs __getitem__ without looking for a hook (gh-104405) ---- */
+
+#if PYTHON_311_AND_LATER
+#define MARKED_VERSION 0x80000000u /* the specialised instruction compares 16 bits: never equal */
+
+static bool getitem_ignores_hook(void) { return Py_Version < 0x030b0400; }
+
+/* A version that no inline cache holds sends such calls the long way; kept aside in the function's own version. */
+static int hide_version(PyCodeObject *code, PyFunctionObject *function, void *context)
+{
+    (void)context;
+    if (function && code->co_argcount == 2 && function->func_version && function->func_version < MARKED_VERSION)
+        function->func_version |= MARKED_VERSION;
+    return 0;
+}
+
+static int show_version(PyCodeObject *code, PyFunctionObject *function, void *context)
+{
+    (void)code, (void)context;
+    if (function && function->func_version & MARKED_VERSION)
+        function->func_version &= ~MARKED_VERSION;
+    return 0;
+}
+#endif
+
+/* ---- arming ---- */
+
+bool hook_armed(void) { return armed; }
+const char *hook_name(void) { return "frame evaluation (PEP 523)"; }
+
+static void install(void)
+{
+    _PyFrameEvalFunction now = _PyInterpreterState_GetEvalFrameFunc(home);
+    if (now == evaluate)
+        return;
+    inner = now;
+    _PyInterpreterState_SetEvalFrameFunc(home, evaluate);
+}
+
+int hook_arm(void)
+{
+    home = PyInterpreterState_Get();
+    if (functions_publish() < 0)
+        return -1;
+#if PYTHON_311_AND_LATER
+    if (getitem_ignores_hook())
+        functions_each(hide_version, NULL);
+#endif
+    install();
+    armed = true;
+    return 0;
+}
+
+void hook_disarm(void)
+{
+    armed = false;
+    if (_PyInterpreterState_GetEvalFrameFunc(home) == evaluate)
+        _PyInterpreterState_SetEvalFrameFunc(home, inner);
+#if PYTHON_311_AND_LATER
+    if (getitem_ignores_hook())
+        functions_each(show_version, NULL);
+#endif
+}
+
+int hook_arm_code(PyCodeObject *code, PyFunctionObject *function)
+{
+#if PYTHON_311_AND_LATER
+    if (getitem_ignores_hook())
+        return hide_version(code, function, NULL);
+#endif
+    (void)code, (void)function;
+    return 0;
+}
+
+/* Another hook set over ours that does not call on: nothing would be recorded. Ours goes on top again and calls it. */
+bool hook_check(void)
+{
+    if (!armed || _PyInterpreterState_GetEvalFrameFunc(home) == evaluate)
+        return true;
+    atomic_fetch_add_explicit(&recorder_segment()->header->displaced, 1, memory_order_relaxed);
+    install();
+    return false;
+}
+
+#endif

@@ -1,0 +1,285 @@
+/* The hook of CPython 3.12 and later: sys.monitoring (PEP 669). Local events on the marked code objects; unwinding and
+ * throwing are global events, on only while armed. Callbacks are C objects called by vectorcall. */
+#include "python.h"
+
+#if PYTHON_HAS_MONITORING
+
+#include "functions.h"
+#include "hook.h"
+#include "recorder.h"
+
+/* ---- what the events say ---- */
+
+static inline PyObject *nothing(void) { return Py_NewRef(Py_None); }
+
+static inline void *key_of(const PyCodeObject *code, const python_frame *f)
+{
+    return code->co_flags & PYTHON_GENERATOR_FLAGS ? (void *)(uintptr_t)f : NULL; /* a generator's frame stays where it is */
+}
+
+/* A call begins or goes on. The filter is asked here only: the end follows its beginning. */
+static inline PyObject *begins(PyObject *const *arguments, bool resumed)
+{
+    const PyCodeObject *code = (const PyCodeObject *)arguments[0];
+    uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
+    struct thread *t = site ? recorder_thread() : NULL;
+    if (__builtin_expect(!t, 0))
+        return nothing();
+    const python_frame *f = python_current_frame(python_this_thread());
+    void *key = key_of(code, f);
+    if (!recorder_wanted(t, f->previous) || !recorder_open(t, f, site, 0))
+        return nothing();
+    if (__builtin_expect(!key, 1))
+        writer_enter(t->writer, site);
+    else if (resumed)
+        writer_resume(t->writer, site, (uintptr_t)key);
+    else
+        writer_enter_keyed(t->writer, site, (uintptr_t)key);
+    return nothing();
+}
+
+/* A call ends or waits. Counts only if it is the one on top: arming in mid-call gives ends without a beginning, and so
+ * does a generator that is closed before it ran. */
+static inline PyObject *ends(PyObject *const *arguments, bool waits, unsigned flags)
+{
+    const PyCodeObject *code = (const PyCodeObject *)arguments[0];
+    uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
+    struct thread *t = site ? recorder_thread() : NULL;
+    if (__builtin_expect(!t, 0))
+        return nothing();
+    const python_frame *f = python_current_frame(python_this_thread());
+    if (!recorder_on_top(t, f))
+        return nothing();
+    if (__builtin_expect(waits, 0))
+        writer_suspend(t->writer, site);
+    else
+        writer_exit(t->writer, site, flags);
+    if (__builtin_expect(t->open[t->writer->depth].flags & OPEN_ENDED, 0))
+        recorder_drop_ended(t);
+    return nothing();
+}
+
+#define CALLBACK(name) static PyObject *name(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
+#define UNUSED_CALLBACK (void)self, (void)count, (void)names
+
+CALLBACK(on_start)
+{
+    UNUSED_CALLBACK;
+    return begins(arguments, false);
+}
+CALLBACK(on_resume)
+{
+    UNUSED_CALLBACK;
+    return begins(arguments, true);
+}
+CALLBACK(on_return)
+{
+    UNUSED_CALLBACK;
+    return ends(arguments, false, 0);
+}
+CALLBACK(on_yield)
+{
+    UNUSED_CALLBACK;
+    return ends(arguments, true, 0);
+}
+CALLBACK(on_unwind)
+{
+    UNUSED_CALLBACK;
+    return ends(arguments, false, RECORD_RAISED);
+}
+
+/* close() or throw() before the body began throws at an instruction before the first traceable one. */
+CALLBACK(on_throw)
+{
+    UNUSED_CALLBACK;
+    const PyCodeObject *code = (const PyCodeObject *)arguments[0];
+    long offset = PyLong_AsLong(arguments[1]);
+    if (offset < PYTHON_CODE_UNIT * (long)code->_co_firsttraceable)
+        return nothing();
+    return begins(arguments, true);
+}
+
+/* ---- callbacks as objects ---- */
+
+struct callback {
+    PyObject_HEAD
+    vectorcallfunc vectorcall;
+};
+
+static PyTypeObject callback_type = {
+    PyVarObject_HEAD_INIT(NULL, 0)
+    .tp_name = "timestamp_capture._core.callback",
+    .tp_basicsize = sizeof(struct callback),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .tp_vectorcall_offset = offsetof(struct callback, vectorcall),
+    .tp_call = PyVectorcall_Call,
+};
+
+enum { LOCAL_FIRST = 0, LOCAL_COUNT = 4, EVENTS = 6 };
+static const struct {
+    const char *name;
+    vectorcallfunc function;
+} events[EVENTS] = {
+    {"PY_START", on_start}, {"PY_RETURN", on_return}, {"PY_YIELD", on_yield}, {"PY_RESUME", on_resume}, /* local */
+    {"PY_UNWIND", on_unwind}, {"PY_THROW", on_throw},                                                   /* global */
+};
+
+static struct {
+    PyObject *monitoring; /* sys.monitoring */
+    PyObject *set_local_events;
+    PyObject *tool, *local, *none; /* int objects: our tool id, the local events, 0 */
+    PyObject *callback[EVENTS];
+    long event[EVENTS];
+    bool armed;
+    long tool_id;
+} m = {.tool_id = -1};
+
+static int make_callbacks(void)
+{
+    if (PyType_Ready(&callback_type) < 0)
+        return -1;
+    for (int i = 0; i < EVENTS; i++) {
+        struct callback *c = PyObject_New(struct callback, &callback_type);
+        if (!c)
+            return -1;
+        c->vectorcall = events[i].function;
+        m.callback[i] = (PyObject *)c;
+    }
+    return 0;
+}
+
+static int read_event_numbers(void)
+{
+    PyObject *numbers = PyObject_GetAttrString(m.monitoring, "events");
+    for (int i = 0; numbers && i < EVENTS; i++) {
+        PyObject *number = PyObject_GetAttrString(numbers, events[i].name);
+        m.event[i] = number ? PyLong_AsLong(number) : -1;
+        Py_XDECREF(number);
+    }
+    Py_XDECREF(numbers);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+static int prepare(void)
+{
+    if (m.monitoring)
+        return 0;
+    PyObject *monitoring = PySys_GetObject("monitoring"); /* borrowed */
+    if (!monitoring) {
+        PyErr_SetString(PyExc_RuntimeError, "sys.monitoring is missing");
+        return -1;
+    }
+    m.monitoring = Py_NewRef(monitoring);
+    if (read_event_numbers() < 0 || make_callbacks() < 0) {
+        Py_CLEAR(m.monitoring);
+        return -1;
+    }
+    long local = 0;
+    for (int i = LOCAL_FIRST; i < LOCAL_COUNT; i++)
+        local |= m.event[i];
+    m.local = PyLong_FromLong(local);
+    m.none = PyLong_FromLong(0);
+    m.set_local_events = PyObject_GetAttrString(m.monitoring, "set_local_events");
+    return m.local && m.none && m.set_local_events ? 0 : -1;
+}
+
+/* ---- the tool id: one that nobody reserved; the ids that PEP 669 names for debuggers and the like come last ---- */
+
+static const long tool_ids[] = {3, 4, 2, 5, 1, 0};
+
+static int take_tool_id(void)
+{
+    for (size_t i = 0; i < sizeof tool_ids / sizeof *tool_ids; i++) {
+        PyObject *taken = PyObject_CallMethod(m.monitoring, "use_tool_id", "ls", tool_ids[i], "tscap");
+        if (taken) {
+            Py_DECREF(taken);
+            m.tool_id = tool_ids[i];
+            Py_XSETREF(m.tool, PyLong_FromLong(m.tool_id));
+            return m.tool ? 0 : -1;
+        }
+        if (!PyErr_ExceptionMatches(PyExc_ValueError))
+            return -1;
+        PyErr_Clear();
+    }
+    PyErr_SetString(PyExc_RuntimeError,
+                    "all six tool ids of sys.monitoring are in use by other tools (debugger, coverage, profiler): end one of them");
+    return -1;
+}
+
+static int register_callbacks(bool on)
+{
+    for (int i = 0; i < EVENTS; i++) {
+        PyObject *old = PyObject_CallMethod(m.monitoring, "register_callback", "llO", m.tool_id, m.event[i], on ? m.callback[i] : Py_None);
+        if (!old)
+            return -1;
+        Py_DECREF(old);
+    }
+    return 0;
+}
+
+static int set_global(bool on)
+{
+    long mask = 0;
+    for (int i = LOCAL_COUNT; i < EVENTS; i++)
+        mask |= m.event[i];
+    PyObject *done = PyObject_CallMethod(m.monitoring, "set_events", "ll", m.tool_id, on ? mask : 0l);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+static int set_local(PyCodeObject *code, PyObject *mask)
+{
+    PyObject *arguments[] = {m.tool, (PyObject *)code, mask};
+    Py_INCREF(code); /* it could be freed by what the call runs */
+    PyObject *done = PyObject_Vectorcall(m.set_local_events, arguments, 3, NULL);
+    Py_DECREF(code);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+static int arm_code(PyCodeObject *code, PyFunctionObject *function, void *context)
+{
+    (void)function;
+    return set_local(code, context);
+}
+
+/* ---- arming ---- */
+
+bool hook_armed(void) { return m.armed; }
+const char *hook_name(void) { return "sys.monitoring (PEP 669)"; }
+
+static void give_tool_id_back(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    if (set_global(false) < 0 || functions_each(arm_code, m.none) < 0 || register_callbacks(false) < 0)
+        PyErr_Clear();
+    PyObject *done = PyObject_CallMethod(m.monitoring, "free_tool_id", "l", m.tool_id);
+    Py_XDECREF(done);
+    PyErr_Restore(type, value, traceback);
+    m.tool_id = -1;
+}
+
+int hook_arm(void)
+{
+    if (prepare() < 0 || functions_publish() < 0 || take_tool_id() < 0)
+        return -1;
+    if (register_callbacks(true) < 0 || functions_each(arm_code, m.local) < 0 || set_global(true) < 0) {
+        give_tool_id_back();
+        return -1;
+    }
+    m.armed = true;
+    return 0;
+}
+
+void hook_disarm(void)
+{
+    m.armed = false;
+    give_tool_id_back();
+}
+
+int hook_arm_code(PyCodeObject *code, PyFunctionObject *function) { return arm_code(code, function, m.local); }
+
+bool hook_check(void) { return true; } /* each tool has callbacks of its own: nobody takes ours */
+
+#endif

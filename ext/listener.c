@@ -1,0 +1,235 @@
+#include "listener.h"
+
+#include "python.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "functions.h"
+#include "hook.h"
+#include "recorder.h"
+#include "rundir.h"
+
+#define STACK_BYTES (256 * 1024) /* address space; arming calls into the interpreter */
+#define REQUEST_TIMEOUT_MS 1000
+
+/* A descriptor and what it was: programs close descriptors they do not know, and the number may come back as theirs. */
+struct own_fd {
+    int fd;
+    dev_t device;
+    ino_t inode;
+};
+
+static struct {
+    bool running;
+    pthread_t thread;
+    struct own_fd socket, wakeup;
+    char name[64];
+} l = {.socket.fd = -1, .wakeup.fd = -1};
+
+static bool own_fd_set(struct own_fd *f, int fd)
+{
+    struct stat s;
+    f->fd = fd;
+    if (fd < 0 || fstat(fd, &s) != 0)
+        return false;
+    f->device = s.st_dev;
+    f->inode = s.st_ino;
+    return true;
+}
+
+static bool own_fd_is_ours(const struct own_fd *f)
+{
+    struct stat s;
+    return f->fd >= 0 && fstat(f->fd, &s) == 0 && s.st_dev == f->device && s.st_ino == f->inode;
+}
+
+static void own_fd_close(struct own_fd *f)
+{
+    if (own_fd_is_ours(f))
+        close(f->fd);
+    f->fd = -1;
+}
+
+/* ---- requests ---- */
+
+static bool client_is_gone(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = 0};
+    return poll(&p, 1, 0) > 0 && p.revents & (POLLHUP | POLLERR);
+}
+
+static void describe_exception(char *text, size_t size)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *string = value ? PyObject_Str(value) : NULL;
+    const char *utf8 = string ? PyUnicode_AsUTF8(string) : NULL;
+    snprintf(text, size, "%s", utf8 ? utf8 : "unknown error");
+    PyErr_Clear();
+    Py_XDECREF(string);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+static uint32_t carry_out(uint32_t command, struct control_reply *reply)
+{
+    enum recorder_change change = RECORDER_DONE;
+    if (command == CONTROL_START)
+        change = recorder_start();
+    else if (command == CONTROL_STOP)
+        change = recorder_stop();
+    else
+        recorder_reset();
+    hook_check();
+    if (change != RECORDER_FAILED)
+        return change == RECORDER_ALREADY ? CONTROL_ALREADY : CONTROL_OK;
+    describe_exception(reply->text, sizeof reply->text);
+    return CONTROL_FAILED;
+}
+
+/* Waiting for the lock may take as long as the program holds it. Who asked and went away meanwhile has given up. */
+static uint32_t with_interpreter(int fd, uint32_t command, struct control_reply *reply)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    uint32_t result = client_is_gone(fd) ? CONTROL_BUSY : carry_out(command, reply);
+    PyGILState_Release(state);
+    return result;
+}
+
+static void answer(int fd)
+{
+    struct control_request request;
+    struct control_reply reply = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION};
+    if (control_receive(fd, &request, REQUEST_TIMEOUT_MS) < 0)
+        return;
+    if (request.command == CONTROL_STATUS)
+        reply.result = CONTROL_OK;
+    else if (request.command && request.command < CONTROL_COMMANDS)
+        reply.result = with_interpreter(fd, request.command, &reply);
+    else
+        reply.result = CONTROL_UNKNOWN;
+    reply.running = recorder_running();
+    reply.consumers = recorder_consumers();
+    reply.sites = functions_count();
+    reply.armed = hook_armed() ? functions_count() : 0;
+    control_reply_send(fd, &reply);
+}
+
+/* ---- the thread ---- */
+
+static void accept_one(void)
+{
+    if (!own_fd_is_ours(&l.socket))
+        return;
+    int fd = accept4(l.socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0)
+        return;
+    answer(fd);
+    close(fd);
+}
+
+/* False: there is nothing left to wait for. */
+static bool wait_and_answer(void)
+{
+    struct pollfd p[] = {{.fd = l.wakeup.fd, .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}};
+    if (poll(p, 2, -1) < 0)
+        return errno == EINTR;
+    if (p[0].revents || !own_fd_is_ours(&l.socket))
+        return false;
+    if (p[1].revents)
+        accept_one();
+    return true;
+}
+
+static void *run(void *unused)
+{
+    (void)unused;
+    pthread_setname_np(pthread_self(), "tscap");
+    while (own_fd_is_ours(&l.wakeup) && wait_and_answer())
+        ;
+    return NULL;
+}
+
+static int create_thread(void)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited: the program's signals are for its own threads */
+    int error = pthread_create(&l.thread, &attributes, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return -error;
+}
+
+static int open_socket(void)
+{
+    const struct segment *s = recorder_segment();
+    int dirfd = open(s->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dirfd < 0)
+        return -errno;
+    int r = rundir_socket_name(s->pid, s->start_time, l.name, sizeof l.name);
+    if (r == 0)
+        r = control_listen(dirfd, l.name);
+    close(dirfd);
+    if (r < 0)
+        return r;
+    return own_fd_set(&l.socket, r) ? 0 : -EBADF;
+}
+
+int listener_start(void)
+{
+    if (l.running || !recorder_available())
+        return 0;
+    int r = open_socket();
+    if (r == 0 && !own_fd_set(&l.wakeup, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)))
+        r = -errno;
+    if (r == 0)
+        r = create_thread();
+    l.running = r == 0;
+    if (r < 0) {
+        own_fd_close(&l.socket);
+        own_fd_close(&l.wakeup);
+    }
+    return r;
+}
+
+static void unlink_socket(void)
+{
+    char path[PATH_MAX + sizeof l.name + 1];
+    snprintf(path, sizeof path, "%s/%s", recorder_segment()->directory, l.name);
+    unlink(path);
+}
+
+void listener_stop(void)
+{
+    uint64_t one = 1;
+    if (!l.running)
+        return;
+    l.running = false;
+    bool woken = own_fd_is_ours(&l.wakeup) && write(l.wakeup.fd, &one, sizeof one) == sizeof one;
+    if (woken) {
+        Py_BEGIN_ALLOW_THREADS
+        pthread_join(l.thread, NULL);
+        Py_END_ALLOW_THREADS
+    } else
+        pthread_detach(l.thread); /* its descriptors were closed by others: it has ended or will at once */
+    unlink_socket();
+    own_fd_close(&l.socket);
+    own_fd_close(&l.wakeup);
+}

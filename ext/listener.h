@@ -1,0 +1,11 @@
+/* The listener: a native thread that carries out what `tscap start|stop|reset|status` ask for (control.h). It sleeps in
+ * poll(2) and takes the interpreter's lock only to arm, disarm or reset. */
+#ifndef TSCAP_LISTENER_H
+#define TSCAP_LISTENER_H
+
+int listener_start(void); /* 0 or -errno */
+
+/* Ends the thread and waits for it. The interpreter's lock is held on entry and given up meanwhile. */
+void listener_stop(void);
+
+#endif

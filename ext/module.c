@@ -1,0 +1,190 @@
+/* timestamp_capture._core: what the Python package calls. */
+#include "python.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "block.h"
+#include "collector.h"
+#include "functions.h"
+#include "hook.h"
+#include "listener.h"
+#include "recorder.h"
+#include "version.h"
+
+/* The code object that called us: where a decorator stands. Borrowed; NULL outside of Python code. */
+static PyCodeObject *calling_code(int levels)
+{
+    const python_frame *f = python_current_frame(PyThreadState_Get());
+    while (f && levels-- > 0)
+        f = python_caller(f);
+    if (!f)
+        return NULL;
+#if PY_VERSION_HEX < 0x030c0000
+    return f->f_code;
+#else
+    return PyCode_Check(f->executable) ? (PyCodeObject *)f->executable : NULL;
+#endif
+}
+
+PyDoc_STRVAR(decorate_doc, "decorate(function, name=None, levels=0)\n--\n\n"
+                           "Mark a Python function for recording. `levels`: Python frames between the decorator's user and this call.");
+
+static PyObject *decorate(PyObject *module, PyObject *args)
+{
+    PyObject *function, *name = Py_None;
+    int levels = 0;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "O!|Oi", &PyFunction_Type, &function, &name, &levels))
+        return NULL;
+    if (name != Py_None && !PyUnicode_Check(name)) {
+        PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
+        return NULL;
+    }
+    if (functions_decorate((PyFunctionObject *)function, name, calling_code(levels)) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(start_doc, "start()\n--\n\nRecord in all threads from now on. True if that is new, False if it was so already.\n"
+                        "Raises RuntimeError where recording is not possible; status() says why.");
+static PyObject *start(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    enum recorder_change change = recorder_start();
+    return change == RECORDER_FAILED ? NULL : PyBool_FromLong(change == RECORDER_DONE);
+}
+
+PyDoc_STRVAR(stop_doc, "stop()\n--\n\nStop recording; calls still open end now and are marked. True if that is new.");
+static PyObject *stop(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyBool_FromLong(recorder_stop() == RECORDER_DONE);
+}
+
+PyDoc_STRVAR(reset_doc, "reset()\n--\n\nForget everything recorded so far; recording goes on or stays off as it was.");
+static PyObject *reset(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    recorder_reset();
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(is_running_doc, "is_running()\n--\n\nTrue between start() (from here or another terminal) and stop().");
+static PyObject *is_running(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    return PyBool_FromLong(recorder_running());
+}
+
+PyDoc_STRVAR(status_doc, "status()\n--\n\nWhat the recorder is doing, as a dict.");
+static PyObject *status(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    bool on = recorder_available();
+    hook_check();
+    char path[PATH_MAX + 64] = "";
+    if (on)
+        snprintf(path, sizeof path, "%s/%s", recorder_segment()->directory, recorder_segment()->name);
+    const struct segment_header *h = on ? recorder_segment()->header : NULL;
+    return Py_BuildValue("{s:O,s:s,s:s,s:s,s:s,s:O,s:K,s:K,s:K,s:K}", "available", on ? Py_True : Py_False, "problem", recorder_problem(),
+                         "version", TSCAP_VERSION, "hook", hook_name(), "segment", path, "running",
+                         recorder_running() ? Py_True : Py_False, "functions", functions_count(), "consumers", recorder_consumers(),
+                         "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull);
+}
+
+/* ---- fork and exit ---- */
+
+static PyObject *before_fork(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    listener_stop();
+    Py_RETURN_NONE;
+}
+
+static PyObject *after_fork_parent(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    listener_start();
+    Py_RETURN_NONE;
+}
+
+static PyObject *after_fork_child(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    if (recorder_after_fork_child() == 0)
+        listener_start();
+    Py_RETURN_NONE;
+}
+
+static PyObject *at_exit(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    listener_stop();
+    recorder_close();
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef methods[] = {
+    {"decorate", decorate, METH_VARARGS, decorate_doc},
+    {"start", start, METH_NOARGS, start_doc},
+    {"stop", stop, METH_NOARGS, stop_doc},
+    {"reset", reset, METH_NOARGS, reset_doc},
+    {"is_running", is_running, METH_NOARGS, is_running_doc},
+    {"status", status, METH_NOARGS, status_doc},
+    {"_before_fork", before_fork, METH_NOARGS, NULL},
+    {"_after_fork_parent", after_fork_parent, METH_NOARGS, NULL},
+    {"_after_fork_child", after_fork_child, METH_NOARGS, NULL},
+    {"_at_exit", at_exit, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "timestamp_capture._core",
+    .m_doc = "The recorder of tscap. Times are nanoseconds on the scale of time.perf_counter_ns().",
+    .m_size = -1,
+    .m_methods = methods,
+};
+
+static int register_fork_and_exit(PyObject *module)
+{
+    PyObject *os = PyImport_ImportModule("os"), *atexit = PyImport_ImportModule("atexit");
+    PyObject *before = PyObject_GetAttrString(module, "_before_fork"), *parent = PyObject_GetAttrString(module, "_after_fork_parent");
+    PyObject *child = PyObject_GetAttrString(module, "_after_fork_child"), *at = PyObject_GetAttrString(module, "_at_exit");
+    PyObject *forks = os && before && parent && child ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
+    PyObject *none = forks ? PyTuple_New(0) : NULL;
+    PyObject *named = none ? Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", parent, "after_in_child", child) : NULL;
+    PyObject *done = named ? PyObject_Call(forks, none, named) : NULL;
+    PyObject *exits = done && atexit && at ? PyObject_CallMethod(atexit, "register", "O", at) : NULL;
+    int r = exits ? 0 : -1;
+    PyObject *all[] = {os, atexit, before, parent, child, at, forks, none, named, done, exits};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        Py_XDECREF(all[i]);
+    return r;
+}
+
+static int set_up(PyObject *module)
+{
+    int error = recorder_init();
+    if (error < 0) {
+        PyErr_Format(PyExc_ImportError, "timestamp_capture cannot start: %s", strerror(-error));
+        return -1;
+    }
+    if (functions_init() < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0)
+        return -1;
+    if (!recorder_available())
+        return 0;
+    listener_start(); /* without it the process can still record, started from inside */
+    return register_fork_and_exit(module);
+}
+
+PyMODINIT_FUNC PyInit__core(void);
+PyMODINIT_FUNC PyInit__core(void)
+{
+    PyObject *module = PyModule_Create(&definition);
+    if (module && set_up(module) < 0)
+        Py_CLEAR(module);
+    return module;
+}

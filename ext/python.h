@@ -1,0 +1,128 @@
+/* Python.h, and the few places where we look inside CPython: one per fact, each with the versions it holds for. */
+#ifndef TSCAP_PYTHON_H
+#define TSCAP_PYTHON_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if PY_VERSION_HEX < 0x03090000 || PY_VERSION_HEX >= 0x030e0000
+#error "CPython 3.9 to 3.13 are supported"
+#endif
+
+#define PYTHON_311_AND_LATER (PY_VERSION_HEX >= 0x030b0000)
+#define PYTHON_HAS_MONITORING (PY_VERSION_HEX >= 0x030c0000)
+
+#if PY_VERSION_HEX < 0x030b0000
+#include <frameobject.h>
+typedef PyFrameObject python_frame;
+#elif PY_VERSION_HEX < 0x030c0000
+#define Py_BUILD_CORE
+#include <internal/pycore_frame.h>
+#undef Py_BUILD_CORE
+#undef RESUME /* an opcode */
+typedef _PyInterpreterFrame python_frame;
+#else
+/* Include/internal/pycore_frame.h: 3.12 and 3.13 agree on the first two members. */
+typedef struct python_frame {
+    PyObject *executable;
+    struct python_frame *previous;
+} python_frame;
+#endif
+
+static inline PyThreadState *python_this_thread(void)
+{
+#if PY_VERSION_HEX < 0x030d0000
+    return _PyThreadState_UncheckedGet();
+#else
+    return PyThreadState_GetUnchecked();
+#endif
+}
+
+/* What a weak reference refers to, a new reference; NULL: it is gone. */
+static inline PyObject *python_weakref_get(PyObject *reference)
+{
+#if PY_VERSION_HEX < 0x030d0000
+    PyObject *o = PyWeakref_GetObject(reference);
+    if (!o || o == Py_None)
+        return NULL;
+    Py_INCREF(o);
+    return o;
+#else
+    PyObject *o;
+    return PyWeakref_GetRef(reference, &o) > 0 ? o : NULL;
+#endif
+}
+
+#define PYTHON_CODE_UNIT 2 /* bytes of an instruction (Include/cpython/code.h, _Py_CODEUNIT) */
+
+/* The frame that runs now; NULL outside of Python code. Borrowed. */
+static inline python_frame *python_current_frame(PyThreadState *ts)
+{
+#if PY_VERSION_HEX < 0x030b0000
+    return ts->frame;
+#elif PY_VERSION_HEX < 0x030d0000
+    return (python_frame *)ts->cframe->current_frame;
+#else
+    return (python_frame *)ts->current_frame;
+#endif
+}
+
+static inline python_frame *python_caller(const python_frame *f)
+{
+#if PY_VERSION_HEX < 0x030b0000
+    return f->f_back;
+#else
+    return f->previous;
+#endif
+}
+
+/* Objects/codeobject.c, _PyCodeObjectExtra: the same in 3.9 to 3.13. What PyUnstable_Code_GetExtra reads, without a call. */
+struct python_code_extra {
+    Py_ssize_t size;
+    void *extra[1];
+};
+
+static inline uintptr_t python_code_extra(const PyCodeObject *code, Py_ssize_t index)
+{
+    const struct python_code_extra *x = (const struct python_code_extra *)code->co_extra;
+    return x && x->size > index ? (uintptr_t)x->extra[index] : 0;
+}
+
+/* Changing a value in place, since setting one over another releases the old (Objects/codeobject.c). */
+static inline int python_code_set_extra(PyCodeObject *code, Py_ssize_t index, uintptr_t value)
+{
+    struct python_code_extra *x = (struct python_code_extra *)code->co_extra;
+    if (x && x->size > index && x->extra[index]) {
+        x->extra[index] = (void *)value;
+        return 0;
+    }
+#if PYTHON_HAS_MONITORING
+    return PyUnstable_Code_SetExtra((PyObject *)code, index, (void *)value);
+#else
+    return _PyCode_SetExtra((PyObject *)code, index, (void *)value);
+#endif
+}
+
+static inline Py_ssize_t python_request_extra(freefunc release)
+{
+#if PYTHON_HAS_MONITORING
+    return PyUnstable_Eval_RequestCodeExtraIndex(release);
+#else
+    return _PyEval_RequestCodeExtraIndex(release);
+#endif
+}
+
+#if PY_VERSION_HEX < 0x030a0000
+static inline PyObject *Py_NewRef(PyObject *o)
+{
+    Py_INCREF(o);
+    return o;
+}
+#endif
+
+#define PYTHON_GENERATOR_FLAGS (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)
+
+#endif

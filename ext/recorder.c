@@ -1,0 +1,457 @@
+#include "recorder.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "block.h"
+#include "clock.h"
+#include "functions.h"
+#include "hook.h"
+#include "version.h"
+
+_Atomic uint32_t *recorder_epoch;
+bool recorder_on, recorder_everyone;
+__thread struct thread *recorder_thread_here __attribute__((tls_model("initial-exec")));
+
+static struct {
+    bool available;
+    int error;
+    struct segment segment;
+    struct sites *sites;
+    struct lanes *lanes;
+    struct lanes_options lanes_options;
+    struct segment_options segment_options;
+    bool running;
+    uint64_t consumers;
+    uint32_t last_epoch; /* survives what fork wipes */
+    uint64_t ended; /* ticks at which recording last ended */
+    pthread_key_t key;
+} r;
+
+static __thread bool opening; /* this thread is making its lane: events on the way are not recorded */
+
+static struct segment_header *header(void) { return r.segment.header; }
+
+bool recorder_available(void) { return r.available; }
+struct segment *recorder_segment(void) { return &r.segment; }
+struct sites *recorder_sites(void) { return r.sites; }
+bool recorder_running(void) { return r.running; }
+uint64_t recorder_consumers(void) { return r.consumers; }
+
+const char *recorder_problem(void)
+{
+    switch (r.error) {
+    case 0:
+        return "";
+    case -ECANCELED:
+        return "TSCAP_DISABLE is set";
+    case -EPERM:
+        return "the run directory is not private to this user (TSCAP_DIR, else /dev/shm/tscap-<uid>): wrong owner, mode or a link";
+    case -ENOENT:
+        return "the run directory cannot be made: its parent does not exist (TSCAP_DIR, else /dev/shm)";
+    case -ENOSPC:
+        return "no space left for the segment in the run directory";
+    case -EFBIG:
+        return "the file-size limit (RLIMIT_FSIZE) is too small for a segment";
+    default:
+        return strerror(-r.error);
+    }
+}
+
+/* ---- threads ---- */
+
+static void thread_free(struct thread *t)
+{
+    free(t->open);
+    free(t);
+}
+
+/* At thread exit, without the interpreter's lock. */
+static void thread_exited(void *p)
+{
+    struct thread *t = p;
+    if (atomic_load_explicit(recorder_epoch, memory_order_relaxed) && recorder_thread_here == t)
+        lanes_close(r.lanes, t->writer);
+    recorder_thread_here = NULL;
+    thread_free(t);
+}
+
+/* threading._active[ident]._name, which is what Thread.name returns; NULL: none. No code of the program runs. */
+static PyObject *threading_name(void)
+{
+    PyObject *threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading"); /* borrowed, like the next two */
+    PyObject *active = threading && PyModule_Check(threading) ? PyDict_GetItemString(PyModule_GetDict(threading), "_active") : NULL;
+    PyObject *ident = active && PyDict_Check(active) ? PyLong_FromUnsignedLong(PyThread_get_thread_ident()) : NULL;
+    PyObject *thread = ident ? PyDict_GetItemWithError(active, ident) : NULL;
+    PyObject *attribute = thread ? PyUnicode_FromString("_name") : NULL;
+    PyObject *name = attribute ? PyObject_GenericGetAttr(thread, attribute) : NULL;
+    Py_XDECREF(attribute);
+    Py_XDECREF(ident);
+    return name;
+}
+
+static void thread_name(char *buffer, size_t size)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyObject *name = threading_name();
+    const char *text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL;
+    if (text)
+        snprintf(buffer, size, "%s", text);
+    else if (syscall(SYS_gettid) == getpid())
+        snprintf(buffer, size, "MainThread");
+    else if (pthread_getname_np(pthread_self(), buffer, size) != 0)
+        snprintf(buffer, size, "thread");
+    Py_XDECREF(name);
+    PyErr_Restore(type, value, traceback);
+}
+
+static struct thread *thread_new(void)
+{
+    char name[64];
+    struct thread *t = calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->room = 64;
+    t->open = calloc(t->room, sizeof *t->open);
+    thread_name(name, sizeof name);
+    t->writer = t->open ? lanes_open(r.lanes, name) : NULL;
+    if (!t->writer || pthread_setspecific(r.key, t) != 0) {
+        thread_free(t);
+        return NULL;
+    }
+    t->writer->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
+    recorder_thread_here = t;
+    return t;
+}
+
+/* Recording began anew, ended or was reset since this thread's last event: what was open then is not open any more. */
+static void thread_catch_up(struct thread *t)
+{
+    uint32_t resets = atomic_load_explicit(&header()->resets, memory_order_relaxed);
+    if (atomic_load_explicit(&t->writer->lane->resets, memory_order_relaxed) != resets)
+        writer_reset(t->writer, resets);
+    else
+        writer_cut(t->writer, r.ended);
+    t->writer->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
+}
+
+struct thread *recorder_thread_slow(void)
+{
+    struct thread *t = recorder_thread_here;
+    if (atomic_load_explicit(recorder_epoch, memory_order_relaxed) == 0 || opening)
+        return NULL;
+    opening = true;
+    if (!t)
+        t = thread_new();
+    else
+        thread_catch_up(t);
+    opening = false;
+    if (!t)
+        atomic_fetch_add_explicit(&header()->lost_calls, 1, memory_order_relaxed);
+    return t;
+}
+
+bool recorder_more_room(struct thread *t)
+{
+    struct open_call *more = realloc(t->open, 2 * t->room * sizeof *more);
+    if (!more) {
+        atomic_fetch_add_explicit(&header()->lost_calls, 1, memory_order_relaxed);
+        return false;
+    }
+    t->open = more;
+    t->room *= 2;
+    return true;
+}
+
+/* Outwards: the nearest collector's host, or a call that is recorded already and so enclosed. The distance is that to the
+ * enclosing recorded call, not to the bottom of the stack. */
+bool recorder_in_scope(const struct thread *t, const python_frame *frame)
+{
+    uint32_t depth = t->writer->depth;
+    const void *recorded = depth && !(t->open[depth].flags & OPEN_BLOCK) ? t->open[depth].id : NULL;
+    for (const python_frame *f = frame; f; f = python_caller(f)) {
+        if (f == recorded)
+            return true;
+        for (const struct collector_scope *s = t->scope; s; s = s->outer)
+            if (f == s->host)
+                return true;
+    }
+    return false;
+}
+
+/* ---- the stack of open calls ---- */
+
+void recorder_drop_ended(struct thread *t)
+{
+    while (t->writer->depth && t->open[t->writer->depth].flags & OPEN_ENDED)
+        writer_drop(t->writer);
+}
+
+bool recorder_uncover(struct thread *t, const void *id)
+{
+    uint32_t depth = t->writer->depth;
+    while (depth && t->open[depth].id != id && t->open[depth].flags & OPEN_BLOCK)
+        depth--;
+    if (!depth || t->open[depth].id != id)
+        return false;
+    while (t->writer->depth > depth) {
+        recorder_drop_ended(t);
+        if (t->writer->depth > depth)
+            writer_exit(t->writer, t->open[t->writer->depth].site, RECORD_ABANDONED);
+    }
+    return true;
+}
+
+void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint32_t flags)
+{
+    if (recorder_open(t, id, site, OPEN_BLOCK | flags))
+        writer_enter(t->writer, site);
+}
+
+void recorder_block_exit(struct thread *t, const void *id, bool raised)
+{
+    uint32_t top = t->writer->depth, depth = top;
+    unsigned flags = raised ? RECORD_RAISED : 0;
+    while (depth && t->open[depth].id != id)
+        depth--;
+    if (!depth || t->open[depth].flags & OPEN_ENDED)
+        return; /* entered before recording began */
+    if (depth == top) {
+        writer_exit(t->writer, t->open[depth].site, flags);
+        recorder_drop_ended(t);
+    } else {
+        writer_exit_below(t->writer, t->open[depth].site, depth, flags);
+        t->open[depth].flags |= OPEN_ENDED;
+    }
+}
+
+/* ---- sessions ---- */
+
+static void next_epoch(void)
+{
+    if (++r.last_epoch == 0)
+        r.last_epoch = 1;
+    atomic_store_explicit(recorder_epoch, r.last_epoch, memory_order_release);
+}
+
+static int add_consumer(void)
+{
+    if (r.consumers == 0) {
+        hook_measure();
+        if (hook_arm() < 0)
+            return -1;
+        next_epoch();
+    }
+    r.consumers++;
+    recorder_on = true;
+    atomic_store_explicit(&header()->consumers, (uint32_t)r.consumers, memory_order_release);
+    return 0;
+}
+
+static void remove_consumer(void)
+{
+    r.consumers--;
+    recorder_on = r.consumers > 0;
+    atomic_store_explicit(&header()->consumers, (uint32_t)r.consumers, memory_order_release);
+    if (r.consumers == 0) {
+        r.ended = clock_ticks();
+        hook_disarm();
+        next_epoch();
+    }
+}
+
+/* Readers see the session's words together: pairs with view_session in snapshot.c. */
+static void publish_session(bool running, uint64_t started, uint64_t stopped)
+{
+    struct segment_header *h = header();
+    uint32_t seq = atomic_load_explicit(&h->session_seq, memory_order_relaxed);
+    atomic_store_explicit(&h->session_seq, seq + 1, memory_order_release);
+    atomic_store_explicit(&h->session_flags, running ? SESSION_RUNNING : 0, memory_order_release);
+    atomic_store_explicit(&h->session_started, started, memory_order_release);
+    atomic_store_explicit(&h->session_stopped, stopped, memory_order_release);
+    atomic_store_explicit(&h->session_seq, seq + 2, memory_order_release);
+}
+
+static bool refuse_unavailable(void)
+{
+    if (r.available)
+        return false;
+    PyErr_Format(PyExc_RuntimeError, "timestamp_capture cannot record: %s", recorder_problem());
+    return true;
+}
+
+enum recorder_change recorder_start(void)
+{
+    if (refuse_unavailable())
+        return RECORDER_FAILED;
+    if (r.running)
+        return RECORDER_ALREADY;
+    if (add_consumer() < 0)
+        return RECORDER_FAILED;
+    uint64_t first = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
+    r.running = recorder_everyone = true;
+    publish_session(true, first ? first : clock_ticks(), 0);
+    return RECORDER_DONE;
+}
+
+enum recorder_change recorder_stop(void)
+{
+    if (!r.running)
+        return RECORDER_ALREADY;
+    uint64_t started = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
+    r.running = recorder_everyone = false;
+    remove_consumer();
+    publish_session(false, started, r.consumers ? clock_ticks() : r.ended);
+    return RECORDER_DONE;
+}
+
+void recorder_reset(void)
+{
+    if (!r.available)
+        return;
+    struct segment_header *h = header();
+    uint32_t resets = atomic_load_explicit(&h->resets, memory_order_relaxed) + 1;
+    publish_session(r.running, r.running ? clock_ticks() : 0, 0);
+    atomic_store_explicit(&h->resets, resets == UINT32_MAX ? 0 : resets, memory_order_release);
+    next_epoch();
+}
+
+int recorder_want(void)
+{
+    if (refuse_unavailable())
+        return -1;
+    return add_consumer();
+}
+
+void recorder_unwant(void) { remove_consumer(); }
+
+/* ---- setting up ---- */
+
+static uint64_t setting(const char *name, uint64_t least, uint64_t most, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    char *end;
+    if (!text || !*text)
+        return otherwise;
+    errno = 0;
+    unsigned long long n = strtoull(text, &end, 10);
+    return errno || *end || n < least || n > most ? otherwise : n;
+}
+
+static uint32_t power_of_two(uint64_t n)
+{
+    uint32_t p = SEGMENT_MIN_RING_SLOTS;
+    while (p < n)
+        p *= 2;
+    return p;
+}
+
+static int make_epoch_page(void)
+{
+    if (recorder_epoch)
+        return 0;
+    void *p = mmap(NULL, SEGMENT_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return -errno;
+    recorder_epoch = p;
+    return madvise(p, SEGMENT_PAGE, MADV_WIPEONFORK) == 0 ? 0 : -errno;
+}
+
+static int open_segment(pid_t parent)
+{
+    r.segment_options.parent_pid = parent;
+    int error = segment_create(&r.segment, &r.segment_options);
+    if (error < 0)
+        return error;
+    r.sites = sites_new(&r.segment);
+    r.lanes = lanes_new(&r.segment, &r.lanes_options);
+    if (r.sites && r.lanes) {
+        next_epoch();
+        return 0;
+    }
+    segment_unlink(&r.segment);
+    return -ENOMEM;
+}
+
+static void read_settings(void)
+{
+    static char python[32];
+    const char *mode = getenv("TSCAP_CPU");
+    snprintf(python, sizeof python, "%s", Py_GetVersion());
+    python[strcspn(python, " ")] = '\0';
+    uint32_t slots = power_of_two(setting("TSCAP_RING", SEGMENT_MIN_RING_SLOTS, SEGMENT_MAX_RING_SLOTS, SEGMENT_DEFAULT_RING_SLOTS));
+    r.segment_options = (struct segment_options){
+        .capacity = setting("TSCAP_MEMORY", 1, SEGMENT_MAX_BYTES >> 20, SEGMENT_DEFAULT_CAPACITY >> 20) << 20,
+        .ring_slots = slots,
+        .python = python,
+        .version = TSCAP_VERSION,
+    };
+    r.lanes_options = (struct lanes_options){
+        .ring_slots = slots,
+        .keep_exited = LANES_KEEP_EXITED,
+        .cpu_mode = mode ? cputime_mode_of(mode) : CPUTIME_NONE_YET,
+        .limits = folder_default_limits,
+    };
+    r.lanes_options.limits.nodes = (uint32_t)setting("TSCAP_NODES", 1, 1u << 24, folder_default_limits.nodes);
+}
+
+static int init(void)
+{
+    const char *disabled = getenv("TSCAP_DISABLE");
+    if (disabled && *disabled && strcmp(disabled, "0") != 0)
+        return -ECANCELED;
+    clock_choose();
+    read_settings();
+    int error = pthread_key_create(&r.key, thread_exited);
+    return error ? -error : open_segment(0);
+}
+
+int recorder_init(void)
+{
+    int error = make_epoch_page();
+    if (error < 0)
+        return error; /* without it nothing at all may run: the caller fails the import */
+    r.error = init();
+    r.available = r.error == 0;
+    return 0;
+}
+
+void recorder_close(void)
+{
+    const char *keep = getenv("TSCAP_KEEP");
+    if (r.available && !(keep && *keep && strcmp(keep, "0") != 0))
+        segment_unlink(&r.segment);
+}
+
+/* The parent's segment is not ours: forget it without a store. The hooks are memory of this process and still armed. */
+int recorder_after_fork_child(void)
+{
+    if (!r.available)
+        return 0;
+    pid_t parent = (pid_t)header()->pid;
+    if (r.consumers) {
+        hook_disarm();
+        r.consumers = 0;
+    }
+    r.running = recorder_on = recorder_everyone = false;
+    if (recorder_thread_here) {
+        pthread_setspecific(r.key, NULL);
+        thread_free(recorder_thread_here); /* its writer is given up with the lanes */
+        recorder_thread_here = NULL;
+    }
+    lanes_abandon(r.lanes);
+    sites_delete(r.sites);
+    munmap(r.segment.base, r.segment.capacity);
+    functions_forget_sites();
+    block_forget_sites();
+    r.error = open_segment(parent);
+    r.available = r.error == 0;
+    return r.error;
+}

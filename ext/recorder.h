@@ -1,0 +1,114 @@
+/* The recorder: this process' segment, its lanes, and who wants records now.
+ *
+ * Consumers are counted: the session (start, stop) and each collector that is entered. The hooks are armed while there is
+ * one. `epoch` changes whenever recording begins, ends or is reset; a thread whose writer has another epoch brings itself
+ * in step at its next event. It lies in a page that the kernel empties on fork (MADV_WIPEONFORK), so that a child made
+ * behind Python's back never writes into its parent's segment. */
+#ifndef TSCAP_RECORDER_H
+#define TSCAP_RECORDER_H
+
+#include "python.h"
+
+#include <stdbool.h>
+
+#include "lanes.h"
+#include "sites.h"
+
+/* One open call or block of this thread; index = its depth. */
+struct open_call {
+    const void *id; /* frame, block or collector */
+    uint32_t site;
+    uint32_t flags; /* enum open_flag */
+};
+enum open_flag {
+    OPEN_BLOCK = 1 << 0,     /* no frame of its own: ended by its object, or with the frame around it */
+    OPEN_ENDED = 1 << 1,     /* ended while later ones were open */
+    OPEN_COLLECTOR = 1 << 2,
+};
+
+struct collector_scope {
+    const void *id;
+    const python_frame *host; /* the frame that entered it */
+    struct collector_scope *outer;
+};
+
+struct thread {
+    struct writer *writer;
+    struct open_call *open; /* [1 .. writer->depth] */
+    uint32_t room;
+    struct collector_scope *scope; /* innermost collector entered on this thread */
+};
+
+extern _Atomic uint32_t *recorder_epoch; /* 0: off in this process */
+extern bool recorder_on;       /* somebody wants records */
+extern bool recorder_everyone; /* a session runs: all threads record; else only what a collector encloses */
+extern __thread struct thread *recorder_thread_here __attribute__((tls_model("initial-exec")));
+
+/* Sets up the segment. 0 or -errno: then nothing is ever recorded, and status says why. */
+int recorder_init(void);
+bool recorder_available(void);
+const char *recorder_problem(void); /* why not available; "" */
+
+struct segment *recorder_segment(void);
+struct sites *recorder_sites(void);
+
+/* The interpreter's lock is held in all of these. `when`: ticks. */
+enum recorder_change { RECORDER_DONE, RECORDER_ALREADY, RECORDER_FAILED };
+enum recorder_change recorder_start(void); /* FAILED: a Python exception is set */
+enum recorder_change recorder_stop(void);
+void recorder_reset(void);
+bool recorder_running(void);
+int recorder_want(void);    /* a collector is entered: 0, or -1 with an exception */
+void recorder_unwant(void); /* and left */
+uint64_t recorder_consumers(void);
+
+void recorder_close(void);             /* at exit: the file goes unless TSCAP_KEEP is set */
+int recorder_after_fork_child(void);   /* a segment of the child's own */
+
+/* The calling thread, in step with the recorder; NULL: it cannot record, which has been counted. */
+struct thread *recorder_thread_slow(void);
+static inline struct thread *recorder_thread(void)
+{
+    struct thread *t = recorder_thread_here;
+    if (__builtin_expect(t && t->writer->epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed), 1))
+        return t;
+    return recorder_thread_slow();
+}
+
+bool recorder_more_room(struct thread *t); /* false: no memory; counted */
+
+/* Is what `frame` calls enclosed by a collector entered on this thread? */
+bool recorder_in_scope(const struct thread *t, const python_frame *frame);
+
+/* `caller`: the frame that calls what begins now. */
+static inline bool recorder_wanted(const struct thread *t, const python_frame *caller)
+{
+    return __builtin_expect(recorder_everyone, 1) || (t->scope && recorder_in_scope(t, caller));
+}
+
+/* Notes what will be at the next depth. */
+static inline bool recorder_open(struct thread *t, const void *id, uint32_t site, uint32_t flags)
+{
+    uint32_t depth = t->writer->depth + 1;
+    if (__builtin_expect(depth >= t->room, 0) && !recorder_more_room(t))
+        return false;
+    t->open[depth] = (struct open_call){.id = id, .site = site, .flags = flags};
+    return true;
+}
+
+/* Ends what lies above the innermost open call with this id: blocks that were never left. False: there is no such call
+ * on top of them, it began before recording did. */
+bool recorder_uncover(struct thread *t, const void *id);
+static inline bool recorder_on_top(struct thread *t, const void *id)
+{
+    uint32_t depth = t->writer->depth;
+    return __builtin_expect(depth && t->open[depth].id == id, 1) || recorder_uncover(t, id);
+}
+
+/* Takes entries that ended out of order off the top. */
+void recorder_drop_ended(struct thread *t);
+
+void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint32_t flags);
+void recorder_block_exit(struct thread *t, const void *id, bool raised);
+
+#endif

@@ -1,0 +1,31 @@
+"""Exact timings of decorated Python code, recorded in the process and read from outside by ``tscap``.
+
+Decorators and blocks cost nothing while nobody records: ``@timestamp`` returns the very function it was given. Recording is
+switched from inside (``start()``, ``stop()``), for a piece of code (``with Timestamp_Collector():``), or from another
+terminal (``tscap start PID``).
+
+    from timestamp_capture import timestamp, timestamp_block, Timestamp_Collector
+
+    @timestamp
+    def parse(text): ...
+
+    with Timestamp_Collector("import") as collector:
+        parse("...")
+    collector.print_report()
+"""
+
+from ._collector import Timestamp_Collector
+from ._core import is_running, reset, start, status, stop, timestamp_block
+from ._decorators import timestamp
+
+__all__ = [
+    "Timestamp_Collector",
+    "is_running",
+    "reset",
+    "start",
+    "status",
+    "stop",
+    "timestamp",
+    "timestamp_block",
+]
+__version__ = status()["version"]

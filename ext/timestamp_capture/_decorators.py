@@ -1,0 +1,109 @@
+"""The decorator: finds the Python functions behind what it is given and marks their code. Nothing is wrapped."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from typing import Any, Callable, TypeVar, overload
+
+from . import _core
+
+T = TypeVar("T")
+
+
+@overload
+def timestamp(function: str, /) -> Callable[[T], T]: ...
+@overload
+def timestamp(function: None = None, /, *, name: str | None = None) -> Callable[[T], T]: ...
+@overload
+def timestamp(function: T, /, *, name: str | None = None) -> T: ...
+def timestamp(function: Any = None, /, *, name: str | None = None) -> Any:
+    """Record each call of a function while somebody records; return the very same object.
+
+    Use it bare, as ``@timestamp("name")`` or as ``@timestamp(name="name")``; the name defaults to the function's
+    qualified name. Functions, methods, generators, coroutines and async generators; classmethod, staticmethod,
+    property (all parts), functools.partial and lru_cache objects are recorded by the function inside; of a class, all
+    functions that it defines.
+
+    Raises TypeError for callables that are not written in Python.
+    """
+    if function is None or isinstance(function, str):
+        chosen = name if function is None else function
+        return lambda target: _mark(target, chosen, 2)
+    return _mark(function, name, 2)
+
+
+def _mark(target: Any, name: str | None, levels: int) -> Any:
+    if isinstance(target, types.FunctionType):
+        _core.decorate(target, name, levels)
+    elif isinstance(target, type):
+        _mark_class(target)
+    else:
+        inside = _functions_inside(target)
+        if not inside:
+            raise TypeError(_refusal(target))
+        for function in inside:
+            _core.decorate(function, name, levels)
+    return target
+
+
+def _mark_class(cls: type) -> None:
+    """All functions that the class itself defines; what it inherits belongs to others."""
+    for member in list(vars(cls).values()):
+        for function in [member] if isinstance(member, types.FunctionType) else _functions_inside(member):
+            if function.__qualname__.startswith(cls.__qualname__ + "."):
+                _core.decorate(function, None, 2)
+
+
+def _functions_inside(target: Any) -> list[types.FunctionType]:
+    """The Python functions that ``target`` runs when it is used."""
+    if isinstance(target, (classmethod, staticmethod, types.MethodType)):
+        candidates = [target.__func__]
+    elif isinstance(target, property):
+        candidates = [target.fget, target.fset, target.fdel]
+    elif isinstance(target, (functools.partial, functools.partialmethod)):
+        candidates = [target.func]
+    elif isinstance(target, functools.cached_property):
+        candidates = [target.func]
+    else:
+        candidates = [inspect.getattr_static(target, "__wrapped__", None)]
+    found: list[types.FunctionType] = []
+    for candidate in candidates:
+        if isinstance(candidate, types.FunctionType):
+            found.append(candidate)
+        elif candidate is not None and candidate is not target:
+            found += _functions_inside(candidate)
+    return found
+
+
+def _refusal(target: Any) -> str:
+    kind = type(target).__name__
+    if isinstance(target, type(len)) or not callable(target):
+        return (
+            f"timestamp() records Python functions, not {kind} objects: "
+            f"write a Python function that calls it, or use `with timestamp_block(name):` around the call"
+        )
+    return (
+        f"timestamp() records Python functions, not callable {kind} objects: "
+        f"decorate {kind}.__call__ instead, or use `with timestamp_block(name):` around the call"
+    )
+
+
+def wrap_in_block(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``@timestamp_block(name)``: a function whose every call is inside the block."""
+    if inspect.iscoroutinefunction(function):
+
+        @functools.wraps(function)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with _core.timestamp_block(name):
+                return await function(*args, **kwargs)
+
+    else:
+
+        @functools.wraps(function)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with _core.timestamp_block(name):
+                return function(*args, **kwargs)
+
+    return wrapper

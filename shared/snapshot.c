@@ -1,0 +1,860 @@
+#include "snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "histogram.h"
+#include "process.h"
+#include "segment_file.h"
+#include "sites.h"
+
+#define READER_PAGES 16384u /* room in the image for what the reader itself folds */
+
+static uint32_t load32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_acquire); }
+static uint64_t load64(const _Atomic uint64_t *p) { return atomic_load_explicit(p, memory_order_acquire); }
+
+/* Pairs with the release stores of fold.c (put) and lanes.h (writer_store): whoever gets a word of a step also sees that
+ * the step began. `bytes`: a multiple of 8. */
+static void copy_words(void *to, const void *from, size_t bytes)
+{
+    for (size_t i = 0; i < bytes / 8; i++) {
+        uint64_t word = load64((const _Atomic uint64_t *)from + i);
+        memcpy((char *)to + 8 * i, &word, 8);
+    }
+}
+
+/* ---- a file that shrinks under us: SIGBUS, within the mapped range only ---- */
+
+static _Thread_local sigjmp_buf guard_jump;
+static _Thread_local const char *guard_begin, *guard_end;
+
+static void on_bus_error(int signal_number, siginfo_t *info, void *context)
+{
+    (void)context;
+    const char *p = info->si_addr;
+    if (guard_begin && p >= guard_begin && p < guard_end)
+        siglongjmp(guard_jump, 1);
+    signal(signal_number, SIG_DFL); /* not ours: happens again, and counts */
+}
+
+/* ---- views ---- */
+
+static int check_header(const struct segment_header *h, uint64_t bytes)
+{
+    if (h->magic != SEGMENT_MAGIC)
+        return -EBADMSG;
+    if (h->abi != SEGMENT_ABI)
+        return -EPROTONOSUPPORT;
+    bool sane = h->page_size == SEGMENT_PAGE && h->header_bytes == sizeof *h && h->lane_bytes == sizeof(struct lane) &&
+                h->capacity >= SEGMENT_PAGE && h->capacity <= SEGMENT_MAX_BYTES && h->capacity % SEGMENT_PAGE == 0 &&
+                bytes <= h->capacity && clock_source_name(h->clock_source)[0] != 'u';
+    return sane ? 0 : -EBADMSG;
+}
+
+static void end_strings(struct segment_header *h)
+{
+    h->boot_id[sizeof h->boot_id - 1] = h->python[sizeof h->python - 1] = h->version[sizeof h->version - 1] = '\0';
+    process_printable(h->boot_id);
+    process_printable(h->python);
+    process_printable(h->version);
+}
+
+static int identify(struct view *v)
+{
+    copy_words(&v->identity, v->base, sizeof v->identity);
+    end_strings(&v->identity);
+    return check_header(&v->identity, v->bytes);
+}
+
+int view_of_memory(struct view *v, const void *base, uint64_t bytes)
+{
+    *v = (struct view){.base = base, .bytes = bytes & ~(uint64_t)(SEGMENT_PAGE - 1), .fd = -1};
+    v->mapped = v->bytes;
+    return v->bytes >= SEGMENT_PAGE ? identify(v) : -EBADMSG;
+}
+
+static int file_bytes(int fd, uint64_t *bytes)
+{
+    struct stat s;
+    if (fstat(fd, &s) != 0)
+        return -errno;
+    *bytes = (uint64_t)s.st_size & ~(uint64_t)(SEGMENT_PAGE - 1);
+    return 0;
+}
+
+static int check_file(int fd, long owner)
+{
+    struct stat s;
+    if (fstat(fd, &s) != 0)
+        return -errno;
+    return S_ISREG(s.st_mode) && (owner < 0 || s.st_uid == (uid_t)owner) ? 0 : -EPERM;
+}
+
+int view_open(struct view *v, int dirfd, const char *name, long owner)
+{
+    struct segment_header header;
+    *v = (struct view){.fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    if (v->fd < 0)
+        return errno == ELOOP ? -EPERM : -errno;
+    int r = check_file(v->fd, owner);
+    if (r == 0)
+        r = file_bytes(v->fd, &v->bytes);
+    if (r == 0 && (v->bytes < SEGMENT_PAGE || pread(v->fd, &header, sizeof header, 0) != sizeof header))
+        r = -EBADMSG;
+    if (r == 0)
+        r = check_header(&header, v->bytes);
+    if (r == 0) {
+        void *p = mmap(NULL, header.capacity, PROT_READ, MAP_SHARED | MAP_NORESERVE, v->fd, 0);
+        if (p == MAP_FAILED)
+            r = -errno;
+        else {
+            v->base = p;
+            v->mapped = header.capacity;
+            end_strings(&header);
+            v->identity = header;
+        }
+    }
+    if (r < 0) {
+        close(v->fd);
+        *v = (struct view){.fd = -1};
+    }
+    return r;
+}
+
+void view_close(struct view *v)
+{
+    if (v->fd < 0)
+        return;
+    munmap((void *)v->base, v->mapped);
+    close(v->fd);
+    v->fd = -1;
+}
+
+void view_session(const struct view *v, struct session_state *s)
+{
+    const struct segment_header *h = v->base;
+    for (int i = 0; i < 1000; i++) {
+        uint32_t before = load32(&h->session_seq);
+        s->running = load32(&h->session_flags) & SESSION_RUNNING;
+        s->started = load64(&h->session_started);
+        s->stopped = load64(&h->session_stopped);
+        s->resets = load32(&h->resets);
+        if (!(before & 1) && atomic_load_explicit(&h->session_seq, memory_order_relaxed) == before)
+            return;
+    }
+}
+
+/* ---- copying lanes ---- */
+
+struct ring_copy {
+    struct slot *slot;
+    uint64_t mask, tail, count;
+};
+
+struct copier {
+    const struct view *view;
+    struct snapshot *s;
+    uint32_t limit;   /* pages that exist */
+    uint32_t *owner;  /* per page: page number of the lane that has claimed it */
+    uint32_t *stamp;  /* per page: the last walk that came by */
+    bool *trusted;    /* per page: the copy's change mark can be relied on */
+    uint32_t walk;
+    uint64_t deadline;
+    struct ring_copy *ring; /* per lane copy */
+};
+
+static const void *live_page(const struct copier *c, uint32_t page) { return (const char *)c->view->base + (size_t)page * SEGMENT_PAGE; }
+static void *image_page(const struct snapshot *s, uint32_t page) { return segment_page_at(s->image, page); }
+
+static const struct {
+    enum page_kind kind;
+    uint32_t size, most;
+} chains[] = {
+    {PAGE_NODE, sizeof(struct node), PAGE_ITEMS(struct node)},
+    {PAGE_HISTOGRAM, sizeof(struct bucket_block), PAGE_ITEMS(struct bucket_block)},
+    {PAGE_STACK, sizeof(struct entry), PAGE_ITEMS(struct entry)},
+    {PAGE_SUSPENDED, sizeof(struct suspended), PAGE_ITEMS(struct suspended)},
+};
+#define CHAINS (sizeof chains / sizeof *chains)
+
+static void refresh_limit(struct copier *c)
+{
+    uint64_t bytes = c->view->bytes;
+    if (c->view->fd >= 0 && file_bytes(c->view->fd, &bytes) < 0)
+        bytes = 0;
+    if (bytes > c->view->mapped)
+        bytes = c->view->mapped;
+    c->limit = (uint32_t)(bytes / SEGMENT_PAGE);
+}
+
+/* The change mark first: what is copied after it is at least as new. A mark is stored when a step begins to touch a page,
+ * so a copy made during that very step may lack what comes after the mark: it is trusted only if the step it names had
+ * ended before (`commit`, loaded earlier). tests/model proves both halves of this rule necessary. */
+static void copy_page(struct copier *c, uint32_t number, uint32_t item_size, uint32_t most, uint64_t commit)
+{
+    const struct page_header *live = live_page(c, number);
+    struct page_header *copy = image_page(c->s, number);
+    uint64_t change = load64(&live->change);
+    uint32_t used = load32(&live->used);
+    if (used > most)
+        used = most;
+    copy_words(copy, live, PAGE_ITEMS_OFFSET + used * item_size);
+    atomic_store_explicit(&copy->change, change, memory_order_relaxed);
+    atomic_store_explicit(&copy->used, used, memory_order_relaxed);
+    c->trusted[number] = (int32_t)(commit_tail(commit) - commit_tail(change)) > 0;
+}
+
+/* Every page of a chain that is not in the image as it is now. -EBADMSG: not a chain of this lane's. */
+static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_page, size_t chain)
+{
+    bool first_time;
+    uint32_t number = load32(&live->chain[chains[chain].kind]);
+    c->walk++;
+    while (number) {
+        if (number >= c->limit)
+            refresh_limit(c);
+        if (number >= c->limit || c->stamp[number] == c->walk)
+            return -EBADMSG;
+        c->stamp[number] = c->walk;
+        const struct page_header *page = live_page(c, number);
+        first_time = c->owner[number] != lane_page;
+        if ((first_time && c->owner[number]) || page->kind != (uint32_t)chains[chain].kind || page->owner != lane_page)
+            return -EBADMSG;
+        c->owner[number] = lane_page;
+        const struct page_header *copy = image_page(c->s, number);
+        bool fresh = !first_time && c->trusted[number] && load64(&page->change) == atomic_load_explicit(&copy->change, memory_order_relaxed);
+        if (!fresh)
+            copy_page(c, number, chains[chain].size, chains[chain].most, load64(&live->commit));
+        if (load32(&page->used) == 0)
+            break; /* left from before a reset; nothing lies behind it */
+        number = load32(&page->next);
+    }
+    return 0;
+}
+
+static int copy_chains(struct copier *c, const struct lane *live, uint32_t lane_page)
+{
+    for (size_t i = 0; i < CHAINS; i++) {
+        int r = copy_chain(c, live, lane_page, i);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Records after the folded ones. -EAGAIN: overtaken by the writer. */
+static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy *l, struct ring_copy *ring)
+{
+    uint32_t first = load32(&l->lane->ring), slots = load32(&l->lane->ring_slots), folded = commit_tail(load64(&l->lane->commit));
+    uint64_t head = load64(&live->head);
+    uint64_t count = (uint32_t)((uint32_t)head - folded);
+    l->head = head;
+    ring->tail = head - count;
+    ring->count = count;
+    if (count == 0)
+        return 0;
+    if (first == 0)
+        return -EAGAIN; /* the thread is about to give its ring back */
+    bool sane = slots >= SEGMENT_MIN_RING_SLOTS && slots <= SEGMENT_MAX_RING_SLOTS && (slots & (slots - 1)) == 0;
+    if (!sane || first >= c->limit || slots / (SEGMENT_PAGE / sizeof(struct slot)) > c->limit - first)
+        return -EBADMSG;
+    if (count > slots)
+        return -EAGAIN;
+    uint64_t room = 1;
+    while (room < count)
+        room *= 2;
+    struct slot *copy = realloc(ring->slot, room * sizeof *copy);
+    if (!copy)
+        return -ENOMEM;
+    ring->slot = copy;
+    ring->mask = room - 1;
+    const struct slot *from = live_page(c, first);
+    for (uint64_t i = ring->tail; i < head; i++)
+        copy_words(&copy[i & ring->mask], &from[i & (slots - 1)], sizeof *copy);
+    /* A record is whole iff the writer is not a lap further; strictly: the slot of record i is written again before head
+     * says so. Relaxed is enough: whatever the copy read was released after the heads before it. */
+    uint64_t now = atomic_load_explicit(&live->head, memory_order_relaxed);
+    bool whole = (int64_t)(ring->tail - (now - slots)) > 0;
+    return whole && load32(&live->ring) == first ? 0 : -EAGAIN;
+}
+
+/* One look. -EAGAIN: met the writer in the middle of it. */
+static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
+{
+    const struct lane *live = live_page(c, page);
+    const struct segment_header *header = c->view->base;
+    uint64_t before = load64(&live->commit);
+    *merges = load32(&header->merges);
+    copy_words(l->lane, live, sizeof *live);
+    int r = copy_chains(c, live, page);
+    if (r < 0 && r != -EBADMSG)
+        return r;
+    if (atomic_load_explicit(&live->commit, memory_order_relaxed) != before)
+        return -EAGAIN;
+    if (r < 0)
+        return r;
+    atomic_store_explicit(&l->lane->commit, before, memory_order_relaxed);
+    r = copy_ring(c, live, l, ring);
+    if (r < 0)
+        return r;
+    bool same = load32(&live->generation) == l->lane->generation && load32(&live->resets) == l->lane->resets &&
+                load32(&live->state) == l->lane->state;
+    return same ? 0 : -EAGAIN;
+}
+
+static void describe(struct lane_copy *l)
+{
+    const struct lane *lane = l->lane;
+    l->generation = lane->generation;
+    l->state = lane->state;
+    l->tid = lane->tid;
+    l->cpu_mode = lane->cpu_mode;
+    l->began = lane->began;
+    l->ended = lane->ended;
+    memcpy(l->name, lane->name, sizeof l->name);
+    l->name[sizeof l->name - 1] = '\0';
+    process_printable(l->name);
+}
+
+static void pause_ns(long ns)
+{
+    struct timespec t = {.tv_nsec = ns};
+    nanosleep(&t, NULL);
+}
+
+/* Again and again: each look copies only what has changed since the one before, so it gets shorter, and the writer rests
+ * for half a ring at a time (lanes.h). */
+static int copy_lane(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
+{
+    *l = (struct lane_copy){.page = page, .lane = image_page(c->s, page), .complete = true};
+    for (unsigned look = 0;; look++) {
+        int r = try_copy(c, page, l, ring, merges);
+        if (r != -EAGAIN) {
+            describe(l);
+            return r;
+        }
+        c->s->retries++;
+        if (clock_ns(CLOCK_MONOTONIC) >= c->deadline) {
+            describe(l);
+            return -ETIMEDOUT;
+        }
+        if (look % 64 == 63)
+            pause_ns(20000);
+    }
+}
+
+/* ---- is the copy sane? ---- */
+
+struct checker {
+    const struct copier *c;
+    struct lane_copy *l;
+    uint32_t *ordinal; /* per page: 1 + its place among the lane's node pages */
+};
+
+static bool is_item(const struct checker *k, segment_ref ref, enum page_kind kind, uint32_t size)
+{
+    uint64_t offset = (uint64_t)ref << SEGMENT_REF_SHIFT;
+    uint32_t page = (uint32_t)(offset / SEGMENT_PAGE), at = (uint32_t)(offset % SEGMENT_PAGE);
+    if (page >= k->c->limit || k->c->owner[page] != k->l->page || at < PAGE_ITEMS_OFFSET || (at - PAGE_ITEMS_OFFSET) % size)
+        return false;
+    const struct page_header *header = image_page(k->c->s, page);
+    return header->kind == (uint32_t)kind && (at - PAGE_ITEMS_OFFSET) / size < header->used;
+}
+
+static bool is_node(const struct checker *k, segment_ref ref) { return is_item(k, ref, PAGE_NODE, sizeof(struct node)); }
+
+/* Place of a node in the order of creation: parents come before children, so there is no circle. */
+static uint64_t place(const struct checker *k, segment_ref ref)
+{
+    uint64_t offset = (uint64_t)ref << SEGMENT_REF_SHIFT;
+    return (uint64_t)k->ordinal[offset / SEGMENT_PAGE] * SEGMENT_PAGE + offset % SEGMENT_PAGE;
+}
+
+typedef bool check_item(struct checker *k, void *item, segment_ref ref);
+
+static bool each_item(struct checker *k, size_t chain, check_item *check)
+{
+    struct snapshot *s = k->c->s;
+    uint32_t pages = 0;
+    for (uint32_t number = k->l->lane->chain[chains[chain].kind]; number;) {
+        struct page_header *page = image_page(s, number);
+        if (chains[chain].kind == PAGE_NODE)
+            k->ordinal[number] = ++pages;
+        for (uint32_t i = 0; i < page->used; i++) {
+            char *item = (char *)page + PAGE_ITEMS_OFFSET + i * chains[chain].size;
+            if (!check(k, item, segment_ref_of(s->image, item)))
+                return false;
+        }
+        if (page->used == 0)
+            page->next = 0;
+        number = page->next;
+    }
+    return true;
+}
+
+static bool check_node(struct checker *k, void *item, segment_ref ref)
+{
+    struct node *n = item;
+    n->recent_child = n->recent_block[0] = n->recent_block[1] = 0;
+    bool is_root = ref == k->l->lane->root, is_other = ref == k->l->lane->other;
+    if (n->site > k->c->s->sites || n->caller > k->c->s->sites)
+        return false;
+    if (is_root)
+        return n->parent == 0 && n->site == 0 && n->flags == 0;
+    if (n->flags & NODE_OTHER && !is_other) { /* made, and then the process died */
+        n->item.key = 0;
+        n->flags = NODE_OTHER;
+    }
+    return is_node(k, n->parent) && place(k, n->parent) < place(k, ref) && (n->site != 0) == !(n->flags & NODE_OTHER);
+}
+
+static bool check_block(struct checker *k, void *item, segment_ref ref)
+{
+    struct bucket_block *b = item;
+    uint64_t key = b->item.key, site = key >> 8 & 0xffffff;
+    (void)ref;
+    return key >> 61 == 1 && (key & 0xff) < HISTOGRAM_EXPONENTS && site >= 1 && site <= k->c->s->sites;
+}
+
+static bool check_suspended(struct checker *k, void *item, segment_ref ref)
+{
+    struct suspended *w = item;
+    segment_ref node = (segment_ref)w->node;
+    (void)ref;
+    return !node || is_node(k, node);
+}
+
+static bool check_entry(struct checker *k, void *item, segment_ref ref)
+{
+    (void)k, (void)item, (void)ref; /* those in use are checked below */
+    return true;
+}
+
+static bool check_stack(struct checker *k)
+{
+    struct lane *lane = k->l->lane;
+    uint32_t left = commit_depth(lane->commit), number = lane->chain[PAGE_STACK];
+    left = left < UINT32_MAX - 1 ? left + 1 : left; /* and the root's */
+    if (!number)
+        return false;
+    for (; number && left; number = ((struct page_header *)image_page(k->c->s, number))->next) {
+        const struct page_header *page = image_page(k->c->s, number);
+        const struct entry *e = (const struct entry *)((const char *)page + PAGE_ITEMS_OFFSET);
+        if (page->used == 0)
+            return true;
+        if (page->used != PAGE_ITEMS(struct entry))
+            return false;
+        for (uint32_t i = 0; i < page->used && left; i++, left--) {
+            segment_ref node = (segment_ref)e[i].node;
+            if (node && !is_node(k, node))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The undo slot of a step in progress may name words of the lane and of its items only. */
+static bool check_undo(const struct checker *k)
+{
+    const struct lane *lane = k->l->lane;
+    if (!commit_odd(lane->commit))
+        return true;
+    if (lane->undo.count > UNDO_WORDS)
+        return false;
+    for (uint64_t i = 0; i < lane->undo.count; i++) {
+        uint64_t offset = lane->undo.word[i].ref << SEGMENT_REF_SHIFT, page = offset / SEGMENT_PAGE, at = offset % SEGMENT_PAGE;
+        bool in_lane = page == k->l->page && at >= offsetof(struct lane, own) && at < offsetof(struct lane, undo);
+        bool in_item = page < k->c->limit && page != k->l->page && k->c->owner[page] == k->l->page && at >= PAGE_ITEMS_OFFSET;
+        if (lane->undo.word[i].ref > UINT32_MAX || (!in_lane && !in_item))
+            return false;
+    }
+    return true;
+}
+
+/* Before anything follows a ref. The undo slot comes first: it may restore what the others look at. */
+static bool check_lane(struct checker *k)
+{
+    static check_item *const checks[CHAINS] = {check_node, check_block, check_entry, check_suspended};
+    if (!check_undo(k))
+        return false;
+    folder_undo(k->c->s->image, k->l->lane);
+    for (size_t i = 0; i < CHAINS; i++)
+        if (!each_item(k, i, checks[i]))
+            return false;
+    const struct lane *lane = k->l->lane;
+    return is_node(k, lane->root) && (!lane->other || is_node(k, lane->other)) && check_stack(k);
+}
+
+static void check_records(const struct snapshot *s, struct ring_copy *ring)
+{
+    for (uint64_t i = ring->tail; i < ring->tail + ring->count; i++) {
+        struct slot *r = &ring->slot[i & ring->mask];
+        unsigned kind = record_kind(r->what);
+        uint32_t site = record_site(r->what);
+        if ((kind == RECORD_ENTER || kind == RECORD_RESUME) && (site == 0 || site > s->sites))
+            r->what = record_pack(0, 0, RECORD_KINDS, 0); /* counted as mismatched */
+    }
+}
+
+/* ---- strings and sites ---- */
+
+static int copy_sites(struct copier *c)
+{
+    const struct segment_header *h = c->view->base;
+    const uint32_t per_page = PAGE_ITEMS(struct site_record);
+    uint32_t count = load32(&h->site_count), number = load32(&h->site_first);
+    refresh_limit(c);
+    if (count >= SITES_MAX || count / per_page > c->limit)
+        return -EBADMSG;
+    c->s->site = calloc((size_t)count + 1, sizeof *c->s->site);
+    if (!c->s->site)
+        return -ENOMEM;
+    c->walk++;
+    for (uint32_t done = 0; done < count; done += per_page) {
+        if (number == 0 || number >= c->limit || c->stamp[number] == c->walk)
+            return -EBADMSG;
+        c->stamp[number] = c->walk;
+        const struct page_header *page = live_page(c, number);
+        uint32_t here = count - done < per_page ? count - done : per_page;
+        if (page->kind != PAGE_SITE)
+            return -EBADMSG;
+        copy_words(&c->s->site[1 + done], (const char *)page + PAGE_ITEMS_OFFSET, here * sizeof(struct site_record));
+        number = load32(&page->next);
+    }
+    c->s->sites = count;
+    return 0;
+}
+
+/* A string page never changes below what is referred to: it is copied whole, once. */
+static void copy_string_page(struct copier *c, uint32_t ref)
+{
+    uint64_t number = ((uint64_t)ref << SEGMENT_REF_SHIFT) / SEGMENT_PAGE;
+    if (number == 0 || number >= c->limit || c->owner[number])
+        return;
+    const struct page_header *page = live_page(c, (uint32_t)number);
+    if (page->kind != PAGE_STRING)
+        return;
+    c->owner[number] = UINT32_MAX;
+    copy_words(image_page(c->s, (uint32_t)number), page, SEGMENT_PAGE);
+}
+
+static void copy_strings(struct copier *c)
+{
+    for (uint32_t i = 1; i <= c->s->sites; i++) {
+        const struct site_record *r = &c->s->site[i];
+        copy_string_page(c, r->name);
+        copy_string_page(c, r->qualname);
+        copy_string_page(c, r->module);
+        copy_string_page(c, r->file);
+    }
+}
+
+const char *snapshot_string(const struct snapshot *s, uint32_t ref, char *buffer, size_t size)
+{
+    uint64_t offset = (uint64_t)ref << SEGMENT_REF_SHIFT, at = offset % SEGMENT_PAGE;
+    uint16_t length;
+    buffer[0] = '\0';
+    if (ref == 0 || offset / SEGMENT_PAGE >= s->pages || at < PAGE_ITEMS_OFFSET)
+        return buffer;
+    const char *p = (const char *)s->image + offset;
+    if (((const struct page_header *)image_page(s, (uint32_t)(offset / SEGMENT_PAGE)))->kind != PAGE_STRING)
+        return buffer;
+    memcpy(&length, p, sizeof length);
+    if (length > SITE_STRING_MAX || at + sizeof length + length > SEGMENT_PAGE || length >= size)
+        return buffer;
+    memcpy(buffer, p + sizeof length, length);
+    buffer[length] = '\0';
+    process_printable(buffer);
+    return buffer;
+}
+
+/* ---- lanes that are merged while we look ---- */
+
+/* The first `count` items of the lane are in the merged ones already. */
+static void forget_merged(struct snapshot *s, struct lane *lane, uint32_t count)
+{
+    for (uint32_t number = lane->chain[PAGE_NODE]; number && count;) {
+        struct page_header *page = image_page(s, number);
+        struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
+        for (uint32_t i = 0; i < page->used && count; i++, count--) {
+            n[i].inclusive = n[i].children = n[i].calls = n[i].max = n[i].waited = 0;
+            n[i].off_inclusive = n[i].off_children = n[i].raised = n[i].cut = 0;
+            n[i].min = UINT64_MAX;
+        }
+        number = page->used ? page->next : 0;
+    }
+    for (uint32_t number = lane->chain[PAGE_HISTOGRAM]; number && count;) {
+        struct page_header *page = image_page(s, number);
+        struct bucket_block *b = (struct bucket_block *)((char *)page + PAGE_ITEMS_OFFSET);
+        for (uint32_t i = 0; i < page->used && count; i++, count--)
+            for (unsigned j = 0; j < HISTOGRAM_STEPS; j++)
+                b[i].count[j] = 0;
+        number = page->used ? page->next : 0;
+    }
+    if (count)
+        lane->own = lane->off = lane->lost = lane->clamped = lane->mismatched = lane->silent_ends = 0;
+}
+
+static void drop_lane(struct snapshot *s, uint32_t page, uint32_t generation)
+{
+    for (uint32_t i = 0; i < s->lanes; i++)
+        if (s->lane[i].page == page && s->lane[i].generation == generation && s->lane[i].state == LANE_EXITED)
+            s->lane[i].empty = true;
+}
+
+/* `merges` before the first lane and with the merged lane's copy: what was merged in between is in it. */
+static bool account_for_merges(struct copier *c, const struct lane_copy *grave, uint32_t before, uint32_t after)
+{
+    const struct segment_header *h = c->view->base;
+    if (after - before > SEGMENT_MERGE_LOG)
+        return false;
+    for (uint32_t i = before; i != after; i++) {
+        uint64_t entry = load64(&h->merge_log[i % SEGMENT_MERGE_LOG]);
+        drop_lane(c->s, (uint32_t)(entry >> 32), (uint32_t)entry);
+    }
+    uint64_t merging = grave->lane->merging;
+    for (uint32_t i = 0; merging && i < c->s->lanes; i++)
+        if (c->s->lane[i].page == merging >> 32 && c->s->lane[i].state == LANE_EXITED && !c->s->lane[i].empty)
+            forget_merged(c->s, c->s->lane[i].lane, commit_tail(grave->lane->commit) - (uint32_t)merging);
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static int add_lane(struct copier *c, uint32_t page, uint32_t *merges)
+{
+    struct snapshot *s = c->s;
+    if ((s->lanes & (s->lanes - 1)) == 0) { /* full at each power of two */
+        size_t room = s->lanes ? 2 * (size_t)s->lanes : 1;
+        struct lane_copy *lane = realloc(s->lane, room * sizeof *lane);
+        if (lane)
+            s->lane = lane;
+        struct ring_copy *ring = realloc(c->ring, room * sizeof *ring);
+        if (ring)
+            c->ring = ring;
+        if (!lane || !ring)
+            return -ENOMEM;
+    }
+    struct ring_copy ring = {.slot = NULL};
+    struct lane_copy *l = &s->lane[s->lanes];
+    c->owner[page] = page;
+    int r = copy_lane(c, page, l, &ring, merges);
+    c->ring[s->lanes++] = ring;
+    if (r == -ENOMEM)
+        return r;
+    l->empty = l->lane->resets != s->session.resets;
+    if (r < 0) {
+        l->complete = l->empty;
+        s->complete = s->complete && l->empty;
+    }
+    return 0;
+}
+
+static int copy_lanes(struct copier *c)
+{
+    const struct segment_header *h = c->view->base;
+    uint32_t before = load32(&h->merges), after = before, ignored, grave = load32(&h->graveyard);
+    uint32_t number = load32(&h->lane_first);
+    int r = 0;
+    while (number && r == 0) {
+        if (number >= c->limit)
+            refresh_limit(c);
+        const struct lane *live = number < c->limit ? live_page(c, number) : NULL;
+        if (!live || c->owner[number] || live->page.kind != PAGE_LANE || live->page.owner != number) {
+            c->s->complete = false;
+            break;
+        }
+        uint32_t state = load32(&live->state), next = load32(&live->lane_next);
+        if (state == LANE_LIVE || state == LANE_EXITED)
+            r = add_lane(c, number, &ignored);
+        number = next;
+    }
+    if (r == 0 && (grave || (grave = load32(&h->graveyard)))) {
+        refresh_limit(c);
+        if (grave >= c->limit || c->owner[grave] || ((const struct lane *)live_page(c, grave))->page.kind != PAGE_LANE)
+            return -EBADMSG;
+        r = add_lane(c, grave, &after);
+        if (r == 0 && !account_for_merges(c, &c->s->lane[c->s->lanes - 1], before, after))
+            c->s->complete = false;
+    }
+    return r;
+}
+
+static uint32_t reader_page(void *context, enum page_kind kind)
+{
+    struct snapshot *s = context;
+    if ((uint64_t)(s->next_page + 1) * SEGMENT_PAGE > s->image_bytes)
+        return 0;
+    ((struct page_header *)image_page(s, s->next_page))->kind = kind;
+    return s->next_page++;
+}
+
+static uint64_t last_of(const struct lane_copy *l, const struct ring_copy *ring)
+{
+    uint64_t last = l->ended ? l->ended : l->began;
+    for (uint64_t i = ring->count; i > 0 && i + 3 > ring->count; i--) { /* the last may be a key, which is no time */
+        const struct slot *r = &ring->slot[(ring->tail + i - 1) & ring->mask];
+        if (record_kind(r->what) != RECORD_KEY && r->when > last)
+            last = r->when;
+    }
+    return last;
+}
+
+static int fold_lane(struct copier *c, uint32_t i, uint32_t *ordinal)
+{
+    struct lane_copy *l = &c->s->lane[i];
+    struct checker k = {.c = c, .l = l, .ordinal = ordinal};
+    l->last = last_of(l, &c->ring[i]);
+    if (l->empty || !l->complete)
+        return 0;
+    if (!check_lane(&k)) {
+        l->complete = c->s->complete = false;
+        return 0;
+    }
+    check_records(c->s, &c->ring[i]);
+    int r = folder_attach(&l->folder, c->s->image, l->lane, c->ring[i].tail, reader_page, c->s);
+    if (r < 0) {
+        l->complete = c->s->complete = false;
+        return r == -ENOMEM ? r : 0;
+    }
+    folder_run(&l->folder, c->ring[i].slot, c->ring[i].mask, c->ring[i].count);
+    return 0;
+}
+
+static uint64_t now_ticks(const struct segment_header *h)
+{
+    return h->clock_source == CLOCK_SOURCE_MONOTONIC ? clock_ns(CLOCK_MONOTONIC) : clock_counter();
+}
+
+static void choose_asof(struct snapshot *s, const struct snapshot_options *o)
+{
+    uint64_t last = 0;
+    for (uint32_t i = 0; i < s->lanes; i++)
+        if (!s->lane[i].empty && s->lane[i].last > last)
+            last = s->lane[i].last;
+    s->asof = last;
+    bool recording = s->session.running || s->header.consumers;
+    uint64_t end = recording ? (o->alive ? now_ticks(&s->header) : 0) : s->session.stopped;
+    if (end > last)
+        s->asof = end;
+}
+
+/* Open calls have lasted until now. Whether their thread was on the CPU since its last record nobody knows: it does not
+ * count as CPU time. */
+static void end_open_calls(struct snapshot *s)
+{
+    for (uint32_t i = 0; i < s->lanes; i++) {
+        struct lane_copy *l = &s->lane[i];
+        if (l->empty || !l->complete)
+            continue;
+        if (l->folder.depth && s->asof > l->last) {
+            struct slot r = {.when = s->asof, .what = record_pack_duration(s->asof - l->last, RECORD_OFF_CPU)};
+            folder_run(&l->folder, &r, 0, 1);
+        }
+        while (l->folder.depth)
+            folder_cut(&l->folder, s->asof);
+    }
+}
+
+static int take(struct copier *c, const struct snapshot_options *o)
+{
+    struct snapshot *s = c->s;
+    copy_words(&s->header, c->view->base, sizeof s->header);
+    end_strings(&s->header);
+    int r = check_header(&s->header, 0);
+    view_session(c->view, &s->session);
+    if (r == 0)
+        r = copy_lanes(c);
+    if (r == 0)
+        r = copy_sites(c);
+    if (r < 0)
+        return r;
+    copy_strings(c);
+    s->pages = s->next_page = c->limit;
+    uint32_t *ordinal = calloc(s->pages, sizeof *ordinal);
+    if (!ordinal)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < s->lanes && r == 0; i++)
+        r = fold_lane(c, i, ordinal);
+    free(ordinal);
+    if (r == 0) {
+        choose_asof(s, o);
+        end_open_calls(s);
+    }
+    return r;
+}
+
+static int allocate(struct copier *c, const struct view *v, struct snapshot *s)
+{
+    uint64_t pages = v->mapped / SEGMENT_PAGE;
+    s->image_bytes = v->mapped + (uint64_t)READER_PAGES * SEGMENT_PAGE;
+    if (s->image_bytes > SEGMENT_MAX_BYTES)
+        s->image_bytes = SEGMENT_MAX_BYTES;
+    s->image = mmap(NULL, s->image_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (s->image == MAP_FAILED)
+        s->image = NULL;
+    c->owner = calloc(pages, sizeof *c->owner);
+    c->stamp = calloc(pages, sizeof *c->stamp);
+    c->trusted = calloc(pages, sizeof *c->trusted);
+    return s->image && c->owner && c->stamp && c->trusted ? 0 : -ENOMEM;
+}
+
+static void free_copier(struct copier *c)
+{
+    for (uint32_t i = 0; c->ring && i < c->s->lanes; i++)
+        free(c->ring[i].slot);
+    free(c->ring);
+    free(c->owner);
+    free(c->stamp);
+    free(c->trusted);
+}
+
+/* The guard is for files only: memory that is ours does not go away. */
+static int take_guarded(struct copier *c, const struct snapshot_options *o)
+{
+    struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER}, before;
+    if (c->view->fd < 0)
+        return take(c, o);
+    sigaction(SIGBUS, &action, &before);
+    guard_begin = c->view->base;
+    guard_end = guard_begin + c->view->mapped;
+    int r = sigsetjmp(guard_jump, 1) == 0 ? take(c, o) : -EIO;
+    guard_begin = guard_end = NULL;
+    sigaction(SIGBUS, &before, NULL);
+    return r;
+}
+
+int snapshot_take(struct snapshot *s, const struct view *v, const struct snapshot_options *o)
+{
+    *s = (struct snapshot){.complete = true};
+    struct copier c = {.view = v, .s = s, .deadline = clock_ns(CLOCK_MONOTONIC) + o->patience};
+    int r = allocate(&c, v, s);
+    if (r == 0) {
+        refresh_limit(&c);
+        r = c.limit ? take_guarded(&c, o) : -EIO;
+    }
+    free_copier(&c);
+    if (r < 0)
+        snapshot_free(s);
+    return r;
+}
+
+void snapshot_free(struct snapshot *s)
+{
+    for (uint32_t i = 0; i < s->lanes; i++)
+        folder_free(&s->lane[i].folder);
+    if (s->image)
+        munmap(s->image, s->image_bytes);
+    free(s->lane);
+    free(s->site);
+    *s = (struct snapshot){.complete = false};
+}
