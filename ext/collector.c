@@ -130,7 +130,7 @@ static int enter(struct collector *c)
     }
     s->scope = (struct collector_scope){.id = c, .host = python_current_frame(PyThreadState_Get()), .outer = t->scope};
     t->scope = &s->scope;
-    s->epoch = t->writer->epoch;
+    s->epoch = t->epoch;
     recorder_block_enter(t, s, site, OPEN_COLLECTOR);
     writer_flush(t->writer);
     if (!s->outer)
@@ -158,7 +158,7 @@ static void leave(struct collector *c, bool raised)
     bool same_thread = t && t == s->thread;
     if (same_thread)
         take_off(t, s);
-    if (same_thread && t->writer->epoch == s->epoch && recorder_on_top(t, s)) {
+    if (same_thread && t->epoch == s->epoch && recorder_on_top(t, s)) {
         writer_flush(t->writer);
         if (!s->outer)
             read_tree(c, t->writer, 1);

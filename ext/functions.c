@@ -29,6 +29,14 @@ static struct {
     bool unpublished; /* some mark has no site */
 } f;
 
+/* For readers: how many there are, also before recording first starts. */
+static void count_marks(int change)
+{
+    f.live += (uint64_t)change;
+    if (recorder_available())
+        atomic_store_explicit(&recorder_segment()->header->decorated, (uint32_t)f.live, memory_order_relaxed);
+}
+
 /* A marked code object is being freed. */
 static void release(void *p)
 {
@@ -39,7 +47,7 @@ static void release(void *p)
     struct mark old = f.mark[index];
     f.mark[index] = (struct mark){.next_free = f.free};
     f.free = index + 1;
-    f.live--;
+    count_marks(-1);
     Py_XDECREF(old.function);
     Py_XDECREF(old.name);
     Py_XDECREF(old.qualname);
@@ -155,12 +163,11 @@ static int add_mark(PyFunctionObject *function, PyObject *name, PyObject *qualna
     f.mark[index] = (struct mark){.code = code, .name = name, .qualname = qualname, .module = text_attribute(function, "__module__")};
     Py_INCREF(name);
     Py_INCREF(qualname);
+    count_marks(1);
     if (python_code_set_extra(code, hook_extra, EXTRA(index, 0)) < 0) {
-        f.live++;
         release((void *)EXTRA(index, 0));
         return -1;
     }
-    f.live++;
     f.unpublished = true;
     note_function(&f.mark[index], function);
     return (int)index;

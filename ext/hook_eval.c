@@ -71,7 +71,7 @@ static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwi
     if (!recorder_open(t, f, site, 0))
         return inner(ts, f, throwing);
     struct writer *w = t->writer;
-    uint32_t epoch = w->epoch;
+    uint32_t epoch = t->epoch;
     if (resumed)
         writer_resume(w, site, (uintptr_t)generator);
     else
@@ -98,7 +98,7 @@ static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_fram
     if (!recorder_open(t, f, site, 0))
         return inner(ts, f, throwing);
     struct writer *w = t->writer;
-    uint32_t epoch = w->epoch, depth = w->depth + 1;
+    uint32_t epoch = t->epoch, depth = w->depth + 1;
     writer_enter(w, site);
     PyObject *result = inner(ts, f, throwing);
     /* Another epoch: recording ended meanwhile, and with it this call. */
@@ -106,8 +106,7 @@ static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_fram
         if (__builtin_expect(w->depth != depth, 0) && !recorder_on_top(t, f))
             return result;
         writer_exit(w, site, result ? 0 : RECORD_RAISED);
-        if (__builtin_expect(t->open[w->depth].flags & OPEN_ENDED, 0))
-            recorder_drop_ended(t);
+        recorder_drop_ended(t);
     }
     return result;
 }

@@ -10,53 +10,75 @@
 
 /* ---- what the events say ---- */
 
-static inline PyObject *nothing(void) { return Py_NewRef(Py_None); }
+/* Event callbacks return None, which is immortal since 3.12. */
+#define NOTHING Py_None
 
-static inline void *key_of(const PyCodeObject *code, const python_frame *f)
+static inline bool is_generator(const PyCodeObject *code) { return code->co_flags & PYTHON_GENERATOR_FLAGS; }
+
+/* A call of a generator or coroutine begins or goes on. Its frame, which stays where it is, is its key. */
+static __attribute__((noinline)) void generator_begins(struct thread *t, uint32_t site, bool resumed)
 {
-    return code->co_flags & PYTHON_GENERATOR_FLAGS ? (void *)(uintptr_t)f : NULL; /* a generator's frame stays where it is */
+    const python_frame *f = python_current_frame(python_this_thread());
+    if (!recorder_wanted(t, f->previous) || !recorder_open(t, f, site, 0))
+        return;
+    if (resumed)
+        writer_resume(t->writer, site, (uintptr_t)f);
+    else
+        writer_enter_keyed(t->writer, site, (uintptr_t)f);
 }
 
-/* A call begins or goes on. The filter is asked here only: the end follows its beginning. */
+/* Only what a collector encloses is wanted, or one is entered and asks for frames. */
+static __attribute__((noinline)) void function_begins_in_scope(struct thread *t, uint32_t site)
+{
+    const python_frame *f = python_current_frame(python_this_thread());
+    if (recorder_wanted(t, f->previous) && recorder_open(t, f, site, 0))
+        writer_enter(t->writer, site);
+}
+
+/* The filter is asked here only: the end follows its beginning. */
 static inline PyObject *begins(PyObject *const *arguments, bool resumed)
 {
     const PyCodeObject *code = (const PyCodeObject *)arguments[0];
     uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
-    struct thread *t = site ? recorder_thread() : NULL;
-    if (__builtin_expect(!t, 0))
-        return nothing();
-    const python_frame *f = python_current_frame(python_this_thread());
-    void *key = key_of(code, f);
-    if (!recorder_wanted(t, f->previous) || !recorder_open(t, f, site, 0))
-        return nothing();
-    if (__builtin_expect(!key, 1))
+    struct thread *t = recorder_thread();
+    if (__builtin_expect(!t || !site, 0))
+        return NOTHING;
+    if (__builtin_expect(is_generator(code), 0))
+        generator_begins(t, site, resumed);
+    else if (__builtin_expect(!recorder_everyone || t->scope, 0))
+        function_begins_in_scope(t, site);
+    else if (__builtin_expect(recorder_open(t, NULL, site, 0), 1))
         writer_enter(t->writer, site);
-    else if (resumed)
-        writer_resume(t->writer, site, (uintptr_t)key);
-    else
-        writer_enter_keyed(t->writer, site, (uintptr_t)key);
-    return nothing();
+    return NOTHING;
 }
 
-/* A call ends or waits. Counts only if it is the one on top: arming in mid-call gives ends without a beginning, and so
- * does a generator that is closed before it ran. */
+/* Ends what is on top if it is of this site; blocks above it that were never left end first. A call that began before
+ * recording did has nothing of its own on top: what is there is an ancestor's, and an ancestor of the same site would have
+ * had to begin before it. The exception is a generator closed or thrown into before its body began: see on_unwind. */
+static __attribute__((noinline)) bool uncover_site(struct thread *t, uint32_t site)
+{
+    uint32_t depth = t->writer->depth;
+    while (depth && t->open[depth].flags & OPEN_BLOCK)
+        depth--;
+    return depth && t->open[depth].site == site && recorder_uncover_depth(t, depth);
+}
+
 static inline PyObject *ends(PyObject *const *arguments, bool waits, unsigned flags)
 {
     const PyCodeObject *code = (const PyCodeObject *)arguments[0];
     uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
-    struct thread *t = site ? recorder_thread() : NULL;
-    if (__builtin_expect(!t, 0))
-        return nothing();
-    const python_frame *f = python_current_frame(python_this_thread());
-    if (!recorder_on_top(t, f))
-        return nothing();
+    struct thread *t = recorder_thread();
+    if (__builtin_expect(!t || !site, 0))
+        return NOTHING;
+    const struct open_call *top = &t->open[t->writer->depth];
+    if (__builtin_expect(top->site != site || top->flags & OPEN_BLOCK, 0) && !uncover_site(t, site))
+        return NOTHING;
     if (__builtin_expect(waits, 0))
         writer_suspend(t->writer, site);
     else
         writer_exit(t->writer, site, flags);
-    if (__builtin_expect(t->open[t->writer->depth].flags & OPEN_ENDED, 0))
-        recorder_drop_ended(t);
-    return nothing();
+    recorder_drop_ended(t);
+    return NOTHING;
 }
 
 #define CALLBACK(name) static PyObject *name(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
@@ -85,6 +107,10 @@ CALLBACK(on_yield)
 CALLBACK(on_unwind)
 {
     UNUSED_CALLBACK;
+    const PyCodeObject *code = (const PyCodeObject *)arguments[0];
+    struct thread *t = recorder_thread_here;
+    if (__builtin_expect(is_generator(code), 0) && t && !recorder_on_top(t, python_current_frame(python_this_thread())))
+        return NOTHING; /* its body never began */
     return ends(arguments, false, RECORD_RAISED);
 }
 
@@ -95,7 +121,7 @@ CALLBACK(on_throw)
     const PyCodeObject *code = (const PyCodeObject *)arguments[0];
     long offset = PyLong_AsLong(arguments[1]);
     if (offset < PYTHON_CODE_UNIT * (long)code->_co_firsttraceable)
-        return nothing();
+        return NOTHING;
     return begins(arguments, true);
 }
 

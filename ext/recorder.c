@@ -126,7 +126,7 @@ static struct thread *thread_new(void)
         thread_free(t);
         return NULL;
     }
-    t->writer->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
+    t->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
     recorder_thread_here = t;
     return t;
 }
@@ -139,7 +139,8 @@ static void thread_catch_up(struct thread *t)
         writer_reset(t->writer, resets);
     else
         writer_cut(t->writer, r.ended);
-    t->writer->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
+    t->ended = 0;
+    t->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
 }
 
 struct thread *recorder_thread_slow(void)
@@ -188,10 +189,20 @@ bool recorder_in_scope(const struct thread *t, const python_frame *frame)
 
 /* ---- the stack of open calls ---- */
 
-void recorder_drop_ended(struct thread *t)
+void recorder_drop_ended_slow(struct thread *t)
 {
-    while (t->writer->depth && t->open[t->writer->depth].flags & OPEN_ENDED)
+    for (; t->writer->depth && t->open[t->writer->depth].flags & OPEN_ENDED; t->ended--)
         writer_drop(t->writer);
+}
+
+bool recorder_uncover_depth(struct thread *t, uint32_t depth)
+{
+    while (t->writer->depth > depth) {
+        recorder_drop_ended(t);
+        if (t->writer->depth > depth)
+            writer_exit(t->writer, t->open[t->writer->depth].site, RECORD_ABANDONED);
+    }
+    return true;
 }
 
 bool recorder_uncover(struct thread *t, const void *id)
@@ -199,14 +210,7 @@ bool recorder_uncover(struct thread *t, const void *id)
     uint32_t depth = t->writer->depth;
     while (depth && t->open[depth].id != id && t->open[depth].flags & OPEN_BLOCK)
         depth--;
-    if (!depth || t->open[depth].id != id)
-        return false;
-    while (t->writer->depth > depth) {
-        recorder_drop_ended(t);
-        if (t->writer->depth > depth)
-            writer_exit(t->writer, t->open[t->writer->depth].site, RECORD_ABANDONED);
-    }
-    return true;
+    return depth && t->open[depth].id == id && recorder_uncover_depth(t, depth);
 }
 
 void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint32_t flags)
@@ -229,6 +233,7 @@ void recorder_block_exit(struct thread *t, const void *id, bool raised)
     } else {
         writer_exit_below(t->writer, t->open[depth].site, depth, flags);
         t->open[depth].flags |= OPEN_ENDED;
+        t->ended++;
     }
 }
 
@@ -373,6 +378,7 @@ static int open_segment(pid_t parent)
     r.sites = sites_new(&r.segment);
     r.lanes = lanes_new(&r.segment, &r.lanes_options);
     if (r.sites && r.lanes) {
+        atomic_store_explicit(&header()->decorated, (uint32_t)functions_count(), memory_order_relaxed);
         next_epoch();
         return 0;
     }

@@ -16,7 +16,7 @@
 
 /* One open call or block of this thread; index = its depth. */
 struct open_call {
-    const void *id; /* frame, block or collector */
+    const void *id; /* frame, block or collector; NULL: a function's frame that nobody needs to know */
     uint32_t site;
     uint32_t flags; /* enum open_flag */
 };
@@ -34,8 +34,10 @@ struct collector_scope {
 
 struct thread {
     struct writer *writer;
-    struct open_call *open; /* [1 .. writer->depth] */
+    uint32_t epoch;         /* of the recorder when this thread was last in step with it */
     uint32_t room;
+    struct open_call *open; /* [1 .. writer->depth] */
+    uint32_t ended;         /* of them: those with OPEN_ENDED */
     struct collector_scope *scope; /* innermost collector entered on this thread */
 };
 
@@ -70,7 +72,7 @@ struct thread *recorder_thread_slow(void);
 static inline struct thread *recorder_thread(void)
 {
     struct thread *t = recorder_thread_here;
-    if (__builtin_expect(t && t->writer->epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed), 1))
+    if (__builtin_expect(t && t->epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed), 1))
         return t;
     return recorder_thread_slow();
 }
@@ -99,6 +101,7 @@ static inline bool recorder_open(struct thread *t, const void *id, uint32_t site
 /* Ends what lies above the innermost open call with this id: blocks that were never left. False: there is no such call
  * on top of them, it began before recording did. */
 bool recorder_uncover(struct thread *t, const void *id);
+bool recorder_uncover_depth(struct thread *t, uint32_t depth); /* always true */
 static inline bool recorder_on_top(struct thread *t, const void *id)
 {
     uint32_t depth = t->writer->depth;
@@ -106,7 +109,12 @@ static inline bool recorder_on_top(struct thread *t, const void *id)
 }
 
 /* Takes entries that ended out of order off the top. */
-void recorder_drop_ended(struct thread *t);
+void recorder_drop_ended_slow(struct thread *t);
+static inline void recorder_drop_ended(struct thread *t)
+{
+    if (__builtin_expect(t->ended, 0))
+        recorder_drop_ended_slow(t);
+}
 
 void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint32_t flags);
 void recorder_block_exit(struct thread *t, const void *id, bool raised);

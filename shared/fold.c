@@ -34,63 +34,50 @@ static uint64_t pair_key(uint32_t caller, uint32_t site) { return 4ull << 61 | (
 static uint64_t pair_node_key(uint32_t caller, uint32_t site, uint32_t flags) { return pair_key(caller, site) | (uint64_t)flags << 48; }
 static uint64_t site_key(uint32_t site) { return 5ull << 61 | site; }
 
-/* ---- steps ---- */
+/* ---- batches and their undo log ---- */
 
-/* Before-images of a step, on their way into the undo slot. */
-static inline void save(struct folder *f, unsigned i, const _Atomic uint64_t *word)
+/* Opens a batch: from here to finish() a reader that finds commit odd puts back what the log says. */
+static inline void begin(struct folder *f)
 {
-    put(&f->lane->undo.word[i].ref, ref_of(f, word));
-    put(&f->lane->undo.word[i].old, get(word));
+    f->base_depth = f->depth;
+    f->saved_entries = 0;
+    f->logged = 0;
+    f->stamp++;
+    f->mark = commit_pack(f->tail, f->depth, 1);
+    put(&f->lane->undo_count, 0);
+    put(&f->lane->commit, f->mark);
 }
 
-static inline void step_begin(struct folder *f, unsigned saved)
+static inline void finish(struct folder *f) { put(&f->lane->commit, commit_pack(f->tail, f->depth, 0)); }
+
+/* The before-image is complete before it is counted, and counted before the word changes. */
+static inline void log_word(struct folder *f, const _Atomic uint64_t *word)
 {
-    put(&f->lane->undo.count, saved);
-    put(&f->lane->commit, commit_pack(f->tail, f->depth, 1));
+    uint64_t ref = ref_of(f, word), count = f->logged + 1;
+    struct undo_word *u = &f->log[f->logged];
+    _Atomic uint64_t *published = &f->lane->undo_count;
+    f->logged = count;
+    put(&u->ref, ref);
+    put(&u->old, get(word));
+    put(published, count);
 }
 
-static inline void step_end(struct folder *f)
+/* Before the first store to a page in a batch: readers see by it which pages to copy again. */
+static inline void mark_page(struct folder *f, const void *item)
 {
-    f->tail++;
-    put(&f->lane->commit, commit_pack(f->tail, f->depth, 0));
+    struct page_header *page = segment_page_of(item);
+    if (get(&page->change) != f->mark)
+        put(&page->change, f->mark);
 }
 
-/* Before the first store to a page in a step: readers see by it which pages to copy again. */
-static inline void touch(struct folder *f, const void *item) { put(&segment_page_of(item)->change, commit_pack(f->tail, f->depth, 1)); }
-
-/* The words a step changes, gathered first so that all before-images are in place before the first change. */
-struct step {
-    unsigned count;
-    _Atomic uint64_t *word[UNDO_WORDS];
-    uint64_t value[UNDO_WORDS];
-};
-
-static void step_set(struct step *s, _Atomic uint64_t *word, uint64_t value)
+/* Any word of the lane or its items, whatever has happened to it in this batch. */
+static void change(struct folder *f, _Atomic uint64_t *word, uint64_t value)
 {
-    s->word[s->count] = word;
-    s->value[s->count++] = value;
+    log_word(f, word);
+    mark_page(f, (const void *)word);
+    put(word, value);
 }
-static void step_add(struct step *s, _Atomic uint64_t *word, uint64_t more) { step_set(s, word, get(word) + more); }
-
-static void step_apply(struct folder *f, const struct step *s)
-{
-    for (unsigned i = 0; i < s->count; i++)
-        save(f, i, s->word[i]);
-    step_begin(f, s->count);
-    for (unsigned i = 0; i < s->count; i++) {
-        touch(f, (const void *)s->word[i]);
-        put(s->word[i], s->value[i]);
-    }
-}
-
-/* A counter of the lane goes up by one and nothing else happens. */
-static __attribute__((noinline)) void count_only(struct folder *f, _Atomic uint64_t *counter)
-{
-    struct step s = {.count = 0};
-    step_add(&s, counter, 1);
-    step_apply(f, &s);
-    step_end(f);
-}
+static void add(struct folder *f, _Atomic uint64_t *word, uint64_t more) { change(f, word, get(word) + more); }
 
 /* ---- pages ---- */
 
@@ -110,7 +97,7 @@ static struct page_header *add_page(struct folder *f, enum page_kind kind)
             return NULL;
         page = segment_page_at(f->base, number);
         if (f->last[kind]) {
-            touch(f, f->last[kind]);
+            mark_page(f, f->last[kind]);
             put32(&f->last[kind]->next, number);
         } else
             put32(&f->lane->chain[kind], number);
@@ -130,7 +117,7 @@ static void *new_item(struct folder *f, enum page_kind kind, const void *image, 
         return NULL;
     uint32_t used = get32(&page->used);
     char *item = (char *)page + PAGE_ITEMS_OFFSET + used * size;
-    touch(f, page);
+    mark_page(f, page);
     for (size_t i = 0; i < size; i += 8) {
         uint64_t word;
         memcpy(&word, (const char *)image + i, 8);
@@ -369,6 +356,51 @@ static inline void popped(struct folder *f)
         set_top(f);
 }
 
+/* ---- what the end of a call touches, logged once per batch ---- */
+
+static inline bool first_touch(struct folder *f, struct item *item)
+{
+    if (likely(get32(&item->stamp) == f->stamp))
+        return false;
+    hint_set(&item->stamp, f->stamp);
+    mark_page(f, item);
+    return true;
+}
+
+static inline void touch_node(struct folder *f, struct node *n)
+{
+    if (!first_touch(f, &n->item))
+        return;
+    log_word(f, &n->inclusive);
+    log_word(f, &n->children);
+    log_word(f, &n->calls);
+}
+
+static __attribute__((noinline)) void save_entry(struct folder *f, const struct entry *e, uint32_t below)
+{
+    f->saved_entries |= 1ull << below;
+    mark_page(f, e);
+    log_word(f, &e->begin);
+    log_word(f, &e->off_begin);
+    log_word(f, &e->children);
+    log_word(f, &e->off_children);
+    log_word(f, &e->node);
+    if (!(get(&e->node) >> 32 & ENTRY_KEYED))
+        return;
+    log_word(f, &e->key);
+    log_word(f, &e->carried);
+    log_word(f, &e->off_carried);
+}
+
+/* Entries above the depth at which the batch began are nobody's if it is undone. A batch is shorter than 64 records, so
+ * none further down than that is reached by the ends of calls; exit_below logs what it changes. */
+static inline void touch_entry(struct folder *f, struct entry *e, uint32_t depth)
+{
+    uint32_t below = f->base_depth - depth; /* huge when above */
+    if (unlikely(below < 64 && !(f->saved_entries >> below & 1)))
+        save_entry(f, e, below);
+}
+
 /* ---- suspended calls ---- */
 
 static struct suspended *new_suspended(struct folder *f)
@@ -385,6 +417,7 @@ static struct suspended *new_suspended(struct folder *f)
 
 static void free_suspended(struct folder *f, struct suspended *s)
 {
+    change(f, &s->node, 0);
     items_remove(f->items, &s->item);
     hint_set(&s->item.next, f->free_suspended);
     f->free_suspended = ref_of(f, s);
@@ -395,7 +428,8 @@ static void free_suspended(struct folder *f, struct suspended *s)
 
 static inline void fill_entry(struct folder *f, struct entry *e, uint64_t t, segment_ref node, uint32_t flags)
 {
-    touch(f, e);
+    touch_entry(f, e, f->depth + 1);
+    mark_page(f, e);
     put(&e->begin, t);
     put(&e->off_begin, f->off);
     put(&e->children, 0);
@@ -408,7 +442,6 @@ static __attribute__((noinline)) void enter_without_entry(struct folder *f)
 {
     f->depth++;
     set_top(f);
-    step_end(f);
 }
 
 static inline void entered(struct folder *f, struct entry *e, segment_ref node, segment_ref caller)
@@ -416,10 +449,8 @@ static inline void entered(struct folder *f, struct entry *e, segment_ref node, 
     if (unlikely(f->open.room && node))
         open_add(f, site_at(f, caller), node_at(f, node)->site);
     pushed(f, e, node);
-    step_end(f);
 }
 
-/* The entry lies above the top, where no reader looks, and the commit word makes it an open call in one store. */
 static inline void enter(struct folder *f, uint64_t t, uint32_t site)
 {
     struct entry *e = entry_above(f);
@@ -443,16 +474,12 @@ static __attribute__((noinline)) void enter_keyed(struct folder *f, uint64_t t, 
     }
     segment_ref caller = f->top_node, node = child(f, site);
     struct suspended *stale = items_find(f->items, suspended_key(f->key));
-    struct step s = {.count = 0};
     if (node)
-        step_add(&s, &node_at(f, node)->calls, 1);
+        add(f, &node_at(f, node)->calls, 1);
     if (stale) {
-        step_add(&s, &f->lane->silent_ends, 1);
-        step_set(&s, &stale->node, 0);
-    }
-    step_apply(f, &s);
-    if (stale)
+        add(f, &f->lane->silent_ends, 1);
         free_suspended(f, stale);
+    }
     fill_entry(f, e, t, node, ENTRY_KEYED);
     put(&e->key, f->key);
     put(&e->carried, 0);
@@ -470,13 +497,8 @@ static __attribute__((noinline)) void resume(struct folder *f, uint64_t t, uint3
     segment_ref caller = f->top_node, node = child(f, site);
     struct suspended *slot = items_find(f->items, suspended_key(f->key));
     uint32_t flags = ENTRY_KEYED | (slot ? (uint32_t)(get(&slot->node) >> 32) & ENTRY_FOREIGN : ENTRY_FOREIGN);
-    uint64_t since = slot ? get(&slot->since) : t;
-    struct step s = {.count = 0};
-    if (node && t > since)
-        step_add(&s, &node_at(f, node)->waited, t - since);
-    if (slot)
-        step_set(&s, &slot->node, 0);
-    step_apply(f, &s);
+    if (slot && node && t > get(&slot->since))
+        add(f, &node_at(f, node)->waited, t - get(&slot->since));
     fill_entry(f, e, t, node, flags);
     put(&e->key, f->key);
     put(&e->carried, slot ? get(&slot->carried) : 0);
@@ -493,7 +515,7 @@ static inline uint64_t ticks_between(struct folder *f, uint64_t a, uint64_t b)
 {
     if (likely(b >= a))
         return b - a;
-    put(&f->lane->clamped, get(&f->lane->clamped) + 1);
+    add(f, &f->lane->clamped, 1);
     return 0;
 }
 
@@ -504,6 +526,52 @@ struct stretch {
     uint64_t elapsed, off;     /* off: of it not on the CPU */
     uint64_t inner, off_inner; /* of them in callees */
 };
+
+static inline void bump(_Atomic uint64_t *word, uint64_t more) { put(word, get(word) + more); }
+
+static inline void add_stretch(struct folder *f, const struct stretch *x)
+{
+    touch_node(f, x->node);
+    bump(&x->receiver->children, x->elapsed);
+    bump(&x->node->inclusive, x->elapsed);
+    if (x->inner)
+        bump(&x->node->children, x->inner);
+    if (unlikely(x->off | x->off_inner)) {
+        bump(&x->receiver->off_children, x->off);
+        add(f, &x->node->off_inclusive, x->off);
+        add(f, &x->node->off_children, x->off_inner);
+    }
+}
+
+static __attribute__((noinline)) void add_extremes(struct folder *f, struct node *n, uint64_t duration)
+{
+    if (duration < get(&n->min))
+        change(f, &n->min, duration);
+    if (duration > get(&n->max))
+        change(f, &n->max, duration);
+}
+
+static inline __attribute__((always_inline)) void add_duration(struct folder *f, struct node *n, uint64_t duration)
+{
+    unsigned exponent = histogram_exponent(duration);
+    struct bucket_block *block = block_of(f, n, exponent);
+    if (unlikely(duration < get(&n->min) || duration > get(&n->max)))
+        add_extremes(f, n, duration);
+    if (unlikely(!block))
+        return;
+    _Atomic uint64_t *count = &block->count[histogram_step(duration, exponent)];
+    first_touch(f, &block->item);
+    log_word(f, count);
+    bump(count, 1);
+}
+
+static void add_flags(struct folder *f, struct node *n, unsigned flags)
+{
+    if (flags & RECORD_RAISED)
+        add(f, &n->raised, 1);
+    if (flags & RECORD_CUT)
+        add(f, &n->cut, 1);
+}
 
 static inline struct stretch stretch_of_top(struct folder *f, uint64_t t)
 {
@@ -518,163 +586,56 @@ static inline struct stretch stretch_of_top(struct folder *f, uint64_t t)
     };
 }
 
-static void step_stretch(struct step *s, const struct stretch *x)
+static inline void ended(struct folder *f, const struct node *n)
 {
-    step_add(s, &x->receiver->children, x->elapsed);
-    step_add(s, &x->node->inclusive, x->elapsed);
-    if (x->inner)
-        step_add(s, &x->node->children, x->inner);
-    if (x->off) {
-        step_add(s, &x->receiver->off_children, x->off);
-        step_add(s, &x->node->off_inclusive, x->off);
-    }
-    if (x->off_inner)
-        step_add(s, &x->node->off_children, x->off_inner);
+    if (unlikely(f->open.room))
+        open_remove(f, n->caller, n->site);
+    popped(f);
 }
 
-static void step_duration(struct folder *f, struct step *s, struct node *n, uint64_t duration)
+/* A plain call ends on top of the stack. */
+static inline void exit_plain(struct folder *f, uint64_t t, unsigned flags)
 {
-    unsigned exponent = histogram_exponent(duration);
-    struct bucket_block *block = block_of(f, n, exponent);
-    if (block)
-        step_add(s, &block->count[histogram_step(duration, exponent)], 1);
-    if (duration < get(&n->min))
-        step_set(s, &n->min, duration);
-    if (duration > get(&n->max))
-        step_set(s, &n->max, duration);
+    struct stretch x = stretch_of_top(f, t);
+    touch_entry(f, x.receiver, f->depth - 1);
+    add_stretch(f, &x);
+    bump(&x.node->calls, 1);
+    if (unlikely(flags))
+        add_flags(f, x.node, flags);
+    if (likely(!(flags & RECORD_CUT)))
+        add_duration(f, x.node, x.elapsed);
+    ended(f, x.node);
 }
 
-static void step_flags(struct step *s, struct node *n, unsigned flags)
+/* A call without callees, both its records at once: no entry is made for it. False: nothing was done. */
+static inline bool leaf(struct folder *f, uint64_t begin_ticks, uint64_t t, uint32_t site)
 {
-    if (flags & RECORD_RAISED)
-        step_add(s, &n->raised, 1);
-    if (flags & RECORD_CUT)
-        step_add(s, &n->cut, 1);
+    segment_ref ref = child(f, site);
+    if (unlikely(!ref || !f->top_page_end || t < begin_ticks))
+        return false;
+    struct node *n = node_at(f, ref);
+    uint64_t elapsed = t - begin_ticks;
+    touch_entry(f, f->top, f->depth);
+    touch_node(f, n);
+    bump(&f->top->children, elapsed);
+    bump(&n->inclusive, elapsed);
+    bump(&n->calls, 1);
+    add_duration(f, n, elapsed);
+    return true;
 }
 
 /* The call on top has no node or no entry: its callees' time goes to its caller, its own stays the caller's, and it is
  * counted as lost. */
 static __attribute__((noinline)) void end_lost(struct folder *f)
 {
-    struct step s = {.count = 0};
-    step_add(&s, &f->lane->lost, 1);
+    add(f, &f->lane->lost, 1);
     if (f->depth < entries(f)) {
         struct entry *below = entry_below(f);
-        step_add(&s, &below->children, get(&f->top->children));
-        step_add(&s, &below->off_children, get(&f->top->off_children));
+        touch_entry(f, below, f->depth - 1);
+        bump(&below->children, get(&f->top->children));
+        bump(&below->off_children, get(&f->top->off_children));
     }
-    step_apply(f, &s);
     popped(f);
-    step_end(f);
-}
-
-static inline void ended(struct folder *f, const struct node *n)
-{
-    if (unlikely(f->open.room))
-        open_remove(f, n->caller, n->site);
-    popped(f);
-    step_end(f);
-}
-
-/* An end with more to it than time: raised, cut, off the CPU, a new minimum. */
-static __attribute__((noinline)) void exit_general(struct folder *f, uint64_t t, unsigned flags)
-{
-    struct stretch x = stretch_of_top(f, t);
-    struct step s = {.count = 0};
-    step_stretch(&s, &x);
-    step_add(&s, &x.node->calls, 1);
-    step_flags(&s, x.node, flags);
-    if (!(flags & RECORD_CUT))
-        step_duration(f, &s, x.node, x.elapsed);
-    step_apply(f, &s);
-    ended(f, x.node);
-}
-
-/* The usual end and the usual call, the same as exit_general by hand: this is what recording costs beside the clock.
- * Everything is computed before the first store, since the compiler reloads what it knows after each release store. */
-struct quick {
-    struct entry *receiver;
-    struct node *node;
-    struct bucket_block *block;
-    _Atomic uint64_t *count;
-    uint64_t elapsed, inner;
-};
-
-/* False: there is more to it than four sums. */
-static inline bool quick_look(struct folder *f, struct quick *q)
-{
-    unsigned exponent = histogram_exponent(q->elapsed);
-    struct node *n = q->node;
-    q->block = block_of(f, n, exponent);
-    q->count = q->block ? &q->block->count[histogram_step(q->elapsed, exponent)] : NULL;
-    return q->block && q->elapsed >= get(&n->min) && q->elapsed <= get(&n->max);
-}
-
-static inline void quick_store(struct folder *f, const struct quick *q, uint64_t tail, uint32_t depth)
-{
-    void *base = f->base;
-    struct lane *l = f->lane;
-    uint64_t odd = commit_pack(f->tail, f->depth, 1), even = commit_pack(tail, depth, 0);
-    _Atomic uint64_t *children = &q->receiver->children, *inclusive = &q->node->inclusive, *calls = &q->node->calls, *count = q->count;
-    uint64_t c = get(children), i = get(inclusive), n = get(calls), k = get(count), elapsed = q->elapsed, inner = q->inner;
-    struct page_header *entry_page = segment_page_of(q->receiver), *node_page = segment_page_of(q->node), *block_page = segment_page_of(q->block);
-    uint64_t nested = inner ? get(&q->node->children) : 0;
-    segment_ref node = segment_ref_of(base, inclusive);
-    f->tail = tail;
-    f->depth = depth;
-    put(&l->undo.word[0].ref, segment_ref_of(base, children));
-    put(&l->undo.word[0].old, c);
-    put(&l->undo.word[1].ref, node + offsetof(struct node, inclusive) / 8);
-    put(&l->undo.word[1].old, i);
-    put(&l->undo.word[2].ref, node + offsetof(struct node, calls) / 8);
-    put(&l->undo.word[2].old, n);
-    put(&l->undo.word[3].ref, segment_ref_of(base, count));
-    put(&l->undo.word[3].old, k);
-    if (inner) {
-        put(&l->undo.word[4].ref, node + offsetof(struct node, children) / 8);
-        put(&l->undo.word[4].old, nested);
-    }
-    put(&l->undo.count, inner ? 5 : 4);
-    put(&l->commit, odd);
-    put(&entry_page->change, odd);
-    put(&node_page->change, odd);
-    put(&block_page->change, odd);
-    put(children, c + elapsed);
-    put(inclusive, i + elapsed);
-    put(calls, n + 1);
-    put(count, k + 1);
-    if (inner)
-        put((_Atomic uint64_t *)segment_at(base, node + offsetof(struct node, children) / 8), nested + inner);
-    put(&l->commit, even);
-}
-
-static inline void exit_plain(struct folder *f, uint64_t t)
-{
-    struct entry *e = f->top;
-    struct quick q = {
-        .receiver = entry_below(f), .node = node_at(f, f->top_node), .elapsed = t - get(&e->begin), .inner = get(&e->children)};
-    if (unlikely(f->off != get(&e->off_begin) || !quick_look(f, &q))) {
-        exit_general(f, t, 0);
-        return;
-    }
-    if (unlikely(f->open.room))
-        open_remove(f, q.node->caller, q.node->site);
-    quick_store(f, &q, f->tail + 1, f->depth - 1);
-    f->top_node = (segment_ref)get(&q.receiver->node);
-    f->top = q.receiver;
-    if (unlikely((f->depth + 1) % ENTRIES_PER_PAGE == 0))
-        set_top(f);
-}
-
-/* A call without callees, both records in one step: no entry is made for it. False: nothing was done. */
-static inline bool leaf(struct folder *f, uint64_t begin, uint64_t t, uint32_t site)
-{
-    segment_ref ref = child(f, site);
-    struct quick q = {.receiver = f->top, .node = node_at(f, ref), .elapsed = t - begin, .inner = 0};
-    if (unlikely(!ref || f->top_page_end == NULL || !quick_look(f, &q)))
-        return false;
-    quick_store(f, &q, f->tail + 2, f->depth);
-    return true;
 }
 
 /* A keyed call ends, or waits. It was counted when it began; its duration is all it ran. */
@@ -684,23 +645,21 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
     struct entry *e = f->top;
     struct suspended *slot = waits ? new_suspended(f) : NULL;
     uint64_t word = get(&e->node), carried = get(&e->carried) + x.elapsed;
-    struct step s = {.count = 0};
-    step_stretch(&s, &x);
-    step_flags(&s, x.node, flags);
+    touch_entry(f, x.receiver, f->depth - 1);
+    add_stretch(f, &x);
+    add_flags(f, x.node, flags);
     if (!waits && !(flags & RECORD_CUT) && !((word >> 32) & ENTRY_FOREIGN))
-        step_duration(f, &s, x.node, carried);
+        add_duration(f, x.node, carried);
     if (waits && !slot) /* it will come back as foreign: counted, its duration unknown */
-        step_add(&s, &f->lane->lost, 1);
+        add(f, &f->lane->lost, 1);
     if (slot) {
-        put(&slot->item.key, suspended_key(get(&e->key)));
-        put(&slot->carried, carried);
-        put(&slot->off_carried, get(&e->off_carried) + x.off);
-        put(&slot->since, t);
-        step_set(&s, &slot->node, word);
-    }
-    step_apply(f, &s);
-    if (slot)
+        change(f, &slot->item.key, suspended_key(get(&e->key)));
+        change(f, &slot->carried, carried);
+        change(f, &slot->off_carried, get(&e->off_carried) + x.off);
+        change(f, &slot->since, t);
+        change(f, &slot->node, word);
         items_insert(f->items, &slot->item);
+    }
     ended(f, x.node);
 }
 
@@ -708,75 +667,70 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
  * next entry is its own and its callees'; from there on it is theirs. Its entry stays and passes their time on. */
 static __attribute__((noinline)) void exit_below(struct folder *f, uint64_t t, uint32_t depth, unsigned flags)
 {
-    struct entry *e = entry_at(f, depth), *next = entry_at(f, depth + 1);
+    struct entry *e = entry_at(f, depth), *next = entry_at(f, depth + 1), *below = entry_at(f, depth - 1);
     uint64_t word = get(&e->node);
     if (!(segment_ref)word || (word >> 32) & (ENTRY_ENDED | ENTRY_KEYED)) {
-        count_only(f, &f->lane->mismatched);
+        add(f, &f->lane->mismatched, 1);
         return;
     }
     struct stretch x = {
         .node = node_at(f, (segment_ref)word),
-        .receiver = entry_at(f, depth - 1),
+        .receiver = below,
         .elapsed = ticks_between(f, get(&e->begin), get(&next->begin)),
         .off = get(&next->off_begin) - get(&e->off_begin),
         .inner = get(&e->children),
         .off_inner = get(&e->off_children),
     };
-    struct step s = {.count = 0};
-    step_stretch(&s, &x);
-    step_add(&s, &x.node->calls, 1);
-    step_flags(&s, x.node, flags);
+    change(f, &below->children, get(&below->children)); /* for the log: add_stretch changes them */
+    change(f, &below->off_children, get(&below->off_children));
+    add_stretch(f, &x);
+    bump(&x.node->calls, 1);
+    add_flags(f, x.node, flags);
     if (!(flags & RECORD_CUT))
-        step_duration(f, &s, x.node, ticks_between(f, get(&e->begin), t));
-    step_set(&s, &e->children, 0);
-    step_set(&s, &e->off_children, 0);
-    step_set(&s, &e->node, word | (uint64_t)ENTRY_ENDED << 32);
-    step_apply(f, &s);
+        add_duration(f, x.node, ticks_between(f, get(&e->begin), t));
+    change(f, &e->children, 0);
+    change(f, &e->off_children, 0);
+    change(f, &e->node, word | (uint64_t)ENTRY_ENDED << 32);
     if (f->open.room)
         open_remove(f, x.node->caller, x.node->site);
-    step_end(f);
 }
 
 /* The entry on top ended out of order before: its callees' time goes down. */
 static __attribute__((noinline)) void drop(struct folder *f)
 {
     if (f->depth == 0 || f->depth >= entries(f) || !((get(&f->top->node) >> 32) & ENTRY_ENDED)) {
-        count_only(f, &f->lane->mismatched);
+        add(f, &f->lane->mismatched, 1);
         return;
     }
     struct entry *below = entry_below(f);
-    struct step s = {.count = 0};
-    step_add(&s, &below->children, get(&f->top->children));
-    step_add(&s, &below->off_children, get(&f->top->off_children));
-    step_apply(f, &s);
+    touch_entry(f, below, f->depth - 1);
+    bump(&below->children, get(&f->top->children));
+    bump(&below->off_children, get(&f->top->off_children));
     popped(f);
-    step_end(f);
 }
-
-static uint32_t saturated(uint32_t depth) { return depth < 0xffff ? depth : 0xffff; }
 
 static __attribute__((noinline)) void end_rare(struct folder *f, uint64_t t, uint64_t what)
 {
-    uint32_t depth = record_depth(what);
     unsigned flags = record_flags(what);
     bool waits = record_kind(what) == RECORD_SUSPEND;
-    if (depth == 0 || depth > saturated(f->depth)) {
-        count_only(f, &f->lane->mismatched);
-    } else if (depth < saturated(f->depth)) {
+    uint32_t above = (uint16_t)(f->depth - record_depth(what)); /* calls above the one that ends */
+    if (above >= f->depth) {
+        add(f, &f->lane->mismatched, 1);
+    } else if (above) {
         if (waits || f->depth >= entries(f))
-            count_only(f, &f->lane->mismatched);
+            add(f, &f->lane->mismatched, 1);
         else
-            exit_below(f, t, depth, flags);
+            exit_below(f, t, f->depth - above, flags);
     } else if (!f->top_node) {
         end_lost(f);
     } else if (site_at(f, f->top_node) != record_site(what) || (get(&f->top->node) >> 32) & ENTRY_ENDED) {
-        count_only(f, &f->lane->mismatched);
+        add(f, &f->lane->mismatched, 1);
     } else if ((get(&f->top->node) >> 32) & ENTRY_KEYED) {
         end_keyed(f, t, flags, waits);
     } else if (waits) {
-        count_only(f, &f->lane->mismatched);
+        add(f, &f->lane->mismatched, 1);
     } else {
-        exit_general(f, t, flags);
+        exit_plain(f, t, flags);
     }
 }
 
@@ -788,25 +742,15 @@ static inline void end(struct folder *f, uint64_t t, uint64_t what)
     segment_ref top = f->top_node;
     bool plain = top && what == record_pack(node_at(f, top)->site, f->depth, RECORD_EXIT, 0) && !(get(&f->top->node) >> 32);
     if (likely(plain && f->depth))
-        exit_plain(f, t);
+        exit_plain(f, t, 0);
     else
         end_rare(f, t, what);
 }
 
-static __attribute__((noinline)) void advance_clock(struct folder *f, uint64_t *clock, _Atomic uint64_t *word, uint64_t ticks)
+static void advance_clock(struct folder *f, uint64_t *clock, _Atomic uint64_t *word, uint64_t ticks)
 {
-    struct step s = {.count = 0};
     *clock += ticks;
-    step_set(&s, word, *clock);
-    step_apply(f, &s);
-    step_end(f);
-}
-
-static void set_key(struct folder *f, uint64_t key)
-{
-    f->key = key;
-    put(&f->lane->key, key); /* the same again if the step is repeated: needs no undo */
-    step_end(f);
+    change(f, word, *clock);
 }
 
 static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when, uint64_t what)
@@ -815,6 +759,7 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
     case RECORD_ENTER:
         enter_keyed(f, when - f->own, record_site(what));
         return;
+    case RECORD_EXIT:
     case RECORD_SUSPEND:
         end_rare(f, when - f->own, what);
         return;
@@ -822,7 +767,8 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
         resume(f, when - f->own, record_site(what));
         return;
     case RECORD_KEY:
-        set_key(f, when);
+        f->key = when;
+        change(f, &f->lane->key, when);
         return;
     case RECORD_OFF_CPU:
         advance_clock(f, &f->off, &f->lane->off, record_duration(what));
@@ -834,48 +780,66 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
         drop(f);
         return;
     case RECORD_NONE:
-        step_end(f);
         return;
     default:
-        count_only(f, &f->lane->mismatched);
+        add(f, &f->lane->mismatched, 1);
         return;
     }
 }
 
-void folder_run(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t count)
+/* No record logs more: eight words of an entry (its receiver's, or the one it overwrites), a suspended call's five and the
+ * one it frees, a node's three and six more, a count, and some of the lane's. */
+#define LOG_PER_RECORD 32u
+_Static_assert(FOLDER_BATCH < 64, "saved_entries has a bit for each level a batch can end");
+_Static_assert(FOLDER_BATCH * LOG_PER_RECORD <= UNDO_WORDS, "a batch fits the log");
+
+static void run_batch(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t stop)
 {
-    uint64_t stop = f->tail + count;
-    while (f->tail < stop) {
-        const struct slot *r = &ring[f->tail & mask];
+    uint64_t tail = f->tail;
+    begin(f);
+    while (tail < stop) {
+        const struct slot *r = &ring[tail & mask];
         uint64_t when = get(&r->when), what = get(&r->what);
         uint64_t plain = what >> 48; /* kind and flags */
+        tail++;
         if (plain == RECORD_ENTER) {
             uint32_t site = record_site(what);
-            const struct slot *next = &ring[(f->tail + 1) & mask];
-            uint64_t end_of = record_pack(site, f->depth + 1, RECORD_EXIT, 0);
-            bool is_leaf = f->tail + 1 < stop && get(&next->what) == end_of;
-            if (!is_leaf || !leaf(f, when, get(&next->when), site))
+            const struct slot *next = &ring[tail & mask];
+            if (tail < stop && get(&next->what) == record_pack(site, f->depth + 1, RECORD_EXIT, 0) &&
+                leaf(f, when, get(&next->when), site))
+                tail++;
+            else
                 enter(f, when - f->own, site);
         } else if (plain == RECORD_EXIT)
             end(f, when - f->own, what);
         else
             fold_other(f, when, what);
     }
+    f->tail = tail;
+    finish(f);
+}
+
+void folder_run(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t count)
+{
+    for (uint64_t stop = f->tail + count; f->tail < stop;) {
+        uint64_t left = stop - f->tail;
+        run_batch(f, ring, mask, f->tail + (left < FOLDER_BATCH ? left : FOLDER_BATCH));
+    }
 }
 
 void folder_cut(struct folder *f, uint64_t when)
 {
+    begin(f);
     if (f->depth >= entries(f)) {
-        struct step s = {.count = 0};
-        step_add(&s, &f->lane->lost, f->depth - (entries(f) - 1));
-        step_apply(f, &s);
+        add(f, &f->lane->lost, f->depth - (entries(f) - 1));
         f->depth = entries(f) - 1;
         set_top(f);
-        step_end(f);
     } else if ((get(&f->top->node) >> 32) & ENTRY_ENDED)
         drop(f);
     else
         end_rare(f, when - f->own, record_pack(site_at(f, f->top_node), f->depth, RECORD_EXIT, RECORD_CUT));
+    f->tail++;
+    finish(f);
 }
 
 /* ---- merging ---- */
@@ -898,61 +862,74 @@ static struct node *merge_target(struct folder *f, segment_ref parent, const str
 
 segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct node *from, uint32_t flat)
 {
-    struct step s = {.count = 0};
-    struct node *n = merge_target(f, parent, from, flat);
-    if (!n) {
-        step_add(&s, &f->lane->lost, get(&from->calls));
-    } else {
-        step_add(&s, &n->inclusive, get(&from->inclusive));
-        step_add(&s, &n->children, get(&from->children));
-        step_add(&s, &n->calls, get(&from->calls));
-        step_add(&s, &n->waited, get(&from->waited));
-        step_add(&s, &n->off_inclusive, get(&from->off_inclusive));
-        step_add(&s, &n->off_children, get(&from->off_children));
-        step_add(&s, &n->raised, get(&from->raised));
-        step_add(&s, &n->cut, get(&from->cut));
+    begin(f);
+    struct node *n = from ? merge_target(f, parent, from, flat) : NULL;
+    if (n) {
+        add(f, &n->inclusive, get(&from->inclusive));
+        add(f, &n->children, get(&from->children));
+        add(f, &n->calls, get(&from->calls));
+        add(f, &n->waited, get(&from->waited));
+        add(f, &n->off_inclusive, get(&from->off_inclusive));
+        add(f, &n->off_children, get(&from->off_children));
+        add(f, &n->raised, get(&from->raised));
+        add(f, &n->cut, get(&from->cut));
         if (get(&from->min) < get(&n->min))
-            step_set(&s, &n->min, get(&from->min));
+            change(f, &n->min, get(&from->min));
         if (get(&from->max) > get(&n->max))
-            step_set(&s, &n->max, get(&from->max));
-    }
-    step_apply(f, &s);
-    step_end(f);
+            change(f, &n->max, get(&from->max));
+    } else if (from)
+        add(f, &f->lane->lost, get(&from->calls));
+    f->tail++;
+    finish(f);
     return n ? ref_of(f, n) : 0;
 }
 
 void folder_merge_block(struct folder *f, const struct bucket_block *from)
 {
     uint64_t key = get(&from->item.key);
+    begin(f);
     struct bucket_block *b = items_find(f->items, key), image = {.item.key = key};
     if (!b) {
         b = new_item(f, PAGE_HISTOGRAM, &image, sizeof image);
         if (b)
             items_insert(f->items, &b->item);
     }
-    struct step s = {.count = 0};
     for (unsigned i = 0; b && i < HISTOGRAM_STEPS; i++)
         if (get(&from->count[i]))
-            step_add(&s, &b->count[i], get(&from->count[i]));
-    step_apply(f, &s);
-    step_end(f);
+            add(f, &b->count[i], get(&from->count[i]));
+    f->tail++;
+    finish(f);
 }
 
 void folder_merge_counters(struct folder *f, const struct lane *from)
 {
     struct lane *l = f->lane;
-    struct step s = {.count = 0};
-    step_add(&s, &l->own, get(&from->own));
-    step_add(&s, &l->off, get(&from->off));
-    step_add(&s, &l->lost, get(&from->lost));
-    step_add(&s, &l->clamped, get(&from->clamped));
-    step_add(&s, &l->mismatched, get(&from->mismatched));
-    step_add(&s, &l->silent_ends, get(&from->silent_ends));
-    step_apply(f, &s);
-    step_end(f);
+    begin(f);
+    add(f, &l->own, get(&from->own));
+    add(f, &l->off, get(&from->off));
+    add(f, &l->lost, get(&from->lost));
+    add(f, &l->clamped, get(&from->clamped));
+    add(f, &l->mismatched, get(&from->mismatched));
+    add(f, &l->silent_ends, get(&from->silent_ends));
+    f->tail++;
+    finish(f);
 }
 
 /* ---- life of a folder ---- */
+
+/* The log's pages, which come first: nothing changes without it. */
+static bool make_log(struct folder *f)
+{
+    uint32_t page = get32(&f->lane->undo_page);
+    if (!page) {
+        page = f->new_page(f->context, PAGE_UNDO);
+        if (!page)
+            return false;
+        put32(&f->lane->undo_page, page);
+    }
+    f->log = segment_page_at(f->base, page);
+    return true;
+}
 
 static bool make_root(struct folder *f)
 {
@@ -978,10 +955,10 @@ static void set_limits(struct folder *f, const struct folder_limits *limits)
 
 int folder_init(struct folder *f, void *base, struct lane *lane, const struct folder_limits *limits, folder_new_page *new_page, void *context)
 {
-    *f = (struct folder){.base = base, .lane = lane, .new_page = new_page, .context = context};
+    *f = (struct folder){.base = base, .lane = lane, .new_page = new_page, .context = context, .mark = commit_pack(0, 0, 1)};
     set_limits(f, limits);
     f->items = items_new(base);
-    if (!f->items || !make_root(f)) {
+    if (!f->items || !make_log(f) || !make_root(f)) {
         folder_free(f);
         return -ENOMEM;
     }
@@ -1028,7 +1005,8 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
     *f = (struct folder){.base = base, .lane = lane, .new_page = new_page, .context = context, .tail = tail};
     set_limits(f, &folder_default_limits);
     f->items = items_new(base);
-    int r = f->items ? attach_stack(f) : -ENOMEM;
+    put32(&lane->undo_page, 0); /* a log of our own: the lane is a copy */
+    int r = f->items && make_log(f) ? attach_stack(f) : -ENOMEM;
     if (r < 0) {
         folder_free(f);
         return r;
@@ -1059,7 +1037,7 @@ void folder_reset(struct folder *f, uint64_t tail)
         f->last[kinds[i]] = NULL;
         for (uint32_t number = get32(&l->chain[kinds[i]]); number;) {
             struct page_header *page = segment_page_at(f->base, number);
-            touch(f, page);
+            put(&page->change, 0);
             put32(&page->used, 0);
             number = get32(&page->next);
         }
@@ -1069,6 +1047,8 @@ void folder_reset(struct folder *f, uint64_t tail)
         put(zero[i], 0);
     put32(&l->root, 0);
     put32(&l->other, 0);
+    f->depth = 0;
+    f->mark = commit_pack(tail, 0, 1); /* no batch before began here */
     f->own = f->off = 0;
     f->nodes = f->suspended = f->stack_pages = 0;
     f->free_suspended = 0;
@@ -1085,12 +1065,13 @@ void folder_free(struct folder *f)
     f->stack = NULL;
 }
 
-void folder_undo(void *base, struct lane *lane)
+/* Last first: a word that changed twice gets its first value back. */
+void folder_undo(void *base, struct lane *lane, const struct undo_word *log)
 {
-    uint64_t commit = get(&lane->commit), count = get(&lane->undo.count);
+    uint64_t commit = get(&lane->commit), count = get(&lane->undo_count);
     if (!commit_odd(commit))
         return;
-    for (uint64_t i = 0; i < count && i < UNDO_WORDS; i++)
-        put((_Atomic uint64_t *)segment_at(base, (segment_ref)get(&lane->undo.word[i].ref)), get(&lane->undo.word[i].old));
+    for (uint64_t i = count < UNDO_WORDS ? count : UNDO_WORDS; i > 0; i--)
+        put((_Atomic uint64_t *)segment_at(base, (segment_ref)get(&log[i - 1].ref)), get(&log[i - 1].old));
     put(&lane->commit, commit & ~1ull);
 }

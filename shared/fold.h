@@ -1,8 +1,8 @@
 /* Folding: records in, calling-context tree out.
  *
  * The same code runs in the target, on the segment (oldest records of a ring that fills up), and in a reader, on its
- * private copy (the records after what the target folded). Each record is one step; a step leaves the lane's state
- * exact or an undo slot that makes it exact (segment.h, struct lane).
+ * private copy (the records after what the target folded). Up to 48 records make a batch; while one is folded, a log of
+ * before-images takes the lane's state back to its beginning (segment.h, struct lane).
  *
  *   ENTER a   t=100 |  tree:  root        stack:  [root, a 100]
  *   ENTER b   t=110 |           a                 [root, a 100, b 110]
@@ -10,7 +10,7 @@
  *   EXIT  a   t=150 |           a 50, children 20
  *
  * Inclusive time of a node is that of its path; recursion is told apart by whoever reads the tree (an ancestor with the
- * same site), so a step costs the same at any depth. When the tree has no room for another path, calls go to flat nodes
+ * same site), so a record costs the same at any depth. When the tree has no room for another path, calls go to flat nodes
  * below (other), one per (caller, callee) and whether the site and the pair were open already: what is known per site and
  * per pair stays exact, the path is given up and counted. Time that the recorder took (RECORD_OWN) is taken off the
  * clock before anything is computed; time off the CPU (RECORD_OFF_CPU) is carried beside it. */
@@ -25,7 +25,8 @@
 
 struct folder;
 
-/* A zeroed page of this kind for this lane, its header filled but for the chain; 0: none to be had. */
+/* A zeroed page of this kind for this lane, its header filled but for the chain; 0: none to be had. PAGE_UNDO: as many in a
+ * row as the log takes, without headers. */
 typedef uint32_t folder_new_page(void *context, enum page_kind kind);
 
 struct folder {
@@ -47,7 +48,16 @@ struct folder {
     uint32_t suspended, suspended_limit;
     folder_new_page *new_page;
     void *context;
+    /* the batch in progress */
+    struct undo_word *log;
+    uint64_t mark; /* its odd commit word */
+    uint64_t logged;
+    uint64_t saved_entries; /* bit i: the entry i below base_depth is in the log */
+    uint32_t base_depth;
+    uint32_t stamp; /* items with this stamp are in the log */
 };
+
+#define FOLDER_BATCH 48u /* records at most between two states that readers accept */
 
 struct folder_limits {
     uint32_t nodes;     /* calling contexts before paths are given up */
@@ -68,11 +78,11 @@ void folder_reset(struct folder *f, uint64_t tail);
 
 void folder_free(struct folder *f); /* the private part */
 
-/* One step: ends the innermost open call at `when`, marked RECORD_CUT; those without an entry are lost all at once. For a
- * writer the step needs a record to go with: one of RECORD_NONE. */
+/* Ends the innermost open call at `when`, marked RECORD_CUT; those without an entry are lost all at once. For a
+ * writer it counts as one record folded: one of RECORD_NONE. */
 void folder_cut(struct folder *f, uint64_t when);
 
-/* For merging (merge.h): each call is one step.
+/* For merging (merge.h): each call is a batch of its own and counts as one record folded; `from` NULL: only that.
  * Adds the sums of `from` to the child of `parent` with its site; `flat`: flags for the pair that takes it if the path
  * has no room. Its ref; 0: no memory, counted as lost. */
 segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct node *from, uint32_t flat);
@@ -83,6 +93,6 @@ void folder_merge_counters(struct folder *f, const struct lane *from);
 void folder_run(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t count);
 
 /* Puts the before-images of an odd commit word back and makes it even; in a copy. */
-void folder_undo(void *base, struct lane *lane);
+void folder_undo(void *base, struct lane *lane, const struct undo_word *log);
 
 #endif

@@ -32,6 +32,8 @@ static uint32_t ring_pages(const struct lanes *l) { return l->options.ring_slots
 static uint32_t page_for_lane(void *context, enum page_kind kind)
 {
     struct writer *w = context;
+    if (kind == PAGE_UNDO)
+        return segment_pages(w->lanes->segment, UNDO_PAGES);
     if (w->spare_pages == 0) {
         uint32_t count = w->folder.nodes < 64 ? 4 : 16;
         w->spare_page = segment_pages(w->lanes->segment, count);
@@ -216,7 +218,7 @@ void writer_fold(struct writer *w)
 {
     uint64_t before = clock_ticks();
     uint64_t backlog = w->head - w->folder.tail;
-    folder_run(&w->folder, w->ring, w->mask, backlog < WRITER_BATCH ? backlog : WRITER_BATCH);
+    folder_run(&w->folder, w->ring, w->mask, backlog < FOLDER_BATCH ? backlog : FOLDER_BATCH);
     backlog = w->head - w->folder.tail;
     uint64_t slots = w->mask + 1;
     w->fold_at = backlog <= slots / 4 ? w->folder.tail + slots / 4 * 3 : w->head + WRITER_STRIDE;

@@ -13,7 +13,6 @@
 #include "segment_file.h"
 
 #define WRITER_STRIDE 16u /* pushes between batches */
-#define WRITER_BATCH 48u  /* records per batch: more than arrive in between, so the backlog shrinks */
 
 struct writer {
     uint64_t head;
@@ -23,7 +22,6 @@ struct writer {
     uint64_t last;     /* ticks of the last record */
     struct lane *lane;
     uint32_t depth;    /* calls open, as a reader will find it */
-    uint32_t epoch;    /* of the recorder when this writer was last in step with it */
     struct cputime cpu;
     struct folder folder;
     struct lanes *lanes;

@@ -21,6 +21,8 @@ static uint32_t page_number(const struct merge *m, const void *p)
 static uint32_t page_for_merge(void *context, enum page_kind kind)
 {
     struct merge *m = context;
+    if (kind == PAGE_UNDO)
+        return segment_pages(m->segment, UNDO_PAGES);
     if (m->spare_pages == 0) {
         m->spare_page = segment_pages(m->segment, 16);
         m->spare_pages = m->spare_page ? 16 : 0;
@@ -74,8 +76,7 @@ static void merge_one(struct merge *m, const struct lane *from, struct node *n)
     segment_ref self = segment_ref_of(m->segment->base, n);
     if (self == get32(&from->root) || n->flags & NODE_OTHER) {
         target = n->flags & NODE_OTHER ? 0 : get32(&m->lane->root);
-        m->folder.tail++; /* an item like any other for whoever counts them */
-        atomic_store_explicit(&m->lane->commit, commit_pack(m->folder.tail, 0, 0), memory_order_release);
+        folder_merge_node(&m->folder, 0, NULL, 0); /* an item like any other for whoever counts them */
     } else {
         const struct node *parent = segment_at(m->segment->base, n->parent);
         uint32_t flat = n->flags & NODE_PAIR ? n->flags : flat_flags(m, n);

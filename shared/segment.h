@@ -6,11 +6,12 @@
  *   page 0   struct segment_header   identity, clock, session, counters, heads of the chains
  *   page n   struct page_header      kind, owner, next page of the same chain, then the page's items:
  *
- *     LANE      one per thread: struct lane (head, commit word, undo slot, chain heads)
+ *     LANE      one per thread: struct lane (head, commit word, chain heads)
  *     RING      ring_slots / 256 pages in a row without page headers: struct slot[]
  *     NODE      struct node[31]      calling-context tree and flat pairs of the lane
  *     HISTOGRAM struct bucket_block[28]
  *     STACK     struct entry[63]     calls that are open
+ *     UNDO      UNDO_PAGES in a row without page headers: struct undo_word[]
  *     SUSPENDED struct suspended[63] generators and coroutines that wait
  *     SITE      struct site_record[126]
  *     STRING    packed strings: 16-bit length, bytes
@@ -49,6 +50,7 @@ enum page_kind {
     PAGE_SUSPENDED,
     PAGE_SITE,
     PAGE_STRING,
+    PAGE_UNDO,
     PAGE_KINDS
 };
 
@@ -57,7 +59,7 @@ struct page_header {
     uint32_t owner;          /* page number of the lane; 0: the segment's own */
     _Atomic uint32_t next;   /* page number of the next page in the chain; 0: last */
     _Atomic uint32_t used;   /* items in use */
-    _Atomic uint64_t change; /* commit word of the last fold step that touched this page: stored before the items */
+    _Atomic uint64_t change; /* odd commit word of the last batch that touched this page: stored before the items */
     uint64_t reserved[5];
 };
 
@@ -91,14 +93,14 @@ enum record_flag {
 
 static inline uint64_t record_pack(uint32_t site, uint32_t depth, unsigned kind, unsigned flags)
 {
-    return (uint64_t)site | (uint64_t)(depth < 0xffff ? depth : 0xffff) << 32 | (uint64_t)kind << 48 | (uint64_t)flags << 52;
+    return (uint64_t)site | (uint64_t)(uint16_t)depth << 32 | (uint64_t)kind << 48 | (uint64_t)flags << 52;
 }
 static inline uint64_t record_pack_duration(uint64_t ticks, unsigned kind)
 {
     return (ticks < RECORD_DURATION_MAX ? ticks : RECORD_DURATION_MAX) | (uint64_t)kind << 48;
 }
 static inline uint32_t record_site(uint64_t what) { return (uint32_t)what; }
-static inline uint32_t record_depth(uint64_t what) { return (uint32_t)(what >> 32) & 0xffff; }
+static inline uint16_t record_depth(uint64_t what) { return (uint16_t)(what >> 32); } /* modulo 65536 */
 static inline unsigned record_kind(uint64_t what) { return (unsigned)(what >> 48) & 0xf; }
 static inline unsigned record_flags(uint64_t what) { return (unsigned)(what >> 52); }
 static inline uint64_t record_duration(uint64_t what) { return what & RECORD_DURATION_MAX; }
@@ -107,7 +109,7 @@ static inline uint64_t record_duration(uint64_t what) { return what & RECORD_DUR
 struct item {
     _Atomic uint64_t key;
     _Atomic segment_ref next; /* hash chain: private to whoever folds */
-    uint32_t reserved;
+    _Atomic uint32_t stamp; /* private: the batch that logged it last */
 };
 
 /* One calling context: `site` called from the context `parent`. Times are ticks; `exclusive` is inclusive - children.
@@ -174,16 +176,13 @@ struct suspended {
 
 enum lane_state { LANE_NEW = 0, LANE_LIVE, LANE_EXITED, LANE_MERGED };
 
-/* Before-images of the words that the fold step in progress changes. Filled first; valid while the commit word is odd. */
-#define UNDO_WORDS 24
-struct undo {
-    _Atomic uint64_t count;
-    uint64_t reserved;
-    struct {
-        _Atomic uint64_t ref; /* of the word, within the lane's pages */
-        _Atomic uint64_t old;
-    } word[UNDO_WORDS];
+/* Before-images of the words that the batch in progress changes. */
+struct undo_word {
+    _Atomic uint64_t ref; /* of the word, within the lane's pages */
+    _Atomic uint64_t old;
 };
+#define UNDO_PAGES 6u
+#define UNDO_WORDS (UNDO_PAGES * SEGMENT_PAGE / (uint32_t)sizeof(struct undo_word))
 
 /* A thread's ring and what has been folded of it.
  *
@@ -192,12 +191,16 @@ struct undo {
  * Reader, ring:  h1 = acquire head; copy with acquire; h2 = relaxed head; record i is valid iff i > h2 - slots.
  *
  * commit = tail: 32 | depth: 31 | odd: 1. `tail` counts folded records (low half; head completes it), depth is the
- *   number of open calls; those deeper than the STACK pages reach have no entry, and no page is added until they ended. A step that is one store away from the next state (ENTER, KEY) only stores the next even
- *   commit word. Any other step fills `undo`, makes commit odd, stores page.change and the data of each page it
- *   touches, and stores the next even commit word: release stores all, in that order.
- * Reader, state: s1 = acquire commit; copy the pages whose `change` differs from the copy (change first, acquire);
- *   s2 = relaxed commit; s1 == s2 or again; odd: apply undo to the copy. The state is that of exactly tail records.
- * Folding comes in phases (lane.h), so that a reader finds commit at rest for half a ring at a time. */
+ *   number of open calls; those deeper than the STACK pages reach have no entry, and no page is added until they ended.
+ * Writer, batch of records: undo_count = 0, commit odd; for each word that changes: log entry, undo_count, page.change of
+ *   its page, the word; then commit = the next even one: release stores all, in that order. Entries above the depth in the
+ *   odd commit word and items beyond their page's `used` are nobody's, so they are not logged. Items that were added stay
+ *   when the batch is undone: there is nothing in them.
+ * Reader, state: s1 = acquire commit; copy the pages that changed since an earlier look (change first, acquire); if s1 is
+ *   odd, then the log; s2 = relaxed commit; s1 == s2 or again; odd: put the log's words back in the copy, last first. The
+ *   state is that of exactly tail records. A page copied while a batch may have been at work on it (its `change` names a
+ *   batch that had not ended when commit was loaded before) is copied again at the next look.
+ * Folding comes in phases (lanes.h), so that a reader finds commit at rest for half a ring at a time. */
 struct lane {
     struct page_header page;
     /* 64: written at each event; nothing else on these two lines */
@@ -214,9 +217,10 @@ struct lane {
     _Atomic uint64_t silent_ends; /* suspended calls that ended without an event */
     uint64_t folded_pad[8];
     /* 320 */
-    struct undo undo;
-    uint64_t undo_pad[6];
-    /* 768: identity; `state`, `generation` and `resets` frame everything else */
+    _Atomic uint64_t undo_count;
+    _Atomic uint32_t undo_page; /* first of UNDO_PAGES in a row */
+    uint32_t undo_pad[13];
+    /* 384: identity; `state`, `generation` and `resets` frame everything else */
     _Atomic uint32_t state;      /* enum lane_state */
     _Atomic uint32_t generation; /* of the use of this lane, counts up when a new thread takes it */
     _Atomic uint32_t resets;     /* header.resets when this lane was last emptied; other: the lane counts as empty */
@@ -325,9 +329,8 @@ _Static_assert(sizeof(struct node) == 128 && offsetof(struct node, item) == 64, 
 _Static_assert(sizeof(struct bucket_block) == 144, "ABI");
 _Static_assert(sizeof(struct entry) == 64, "an open call is one line");
 _Static_assert(sizeof(struct suspended) == 64, "ABI");
-_Static_assert(sizeof(struct undo) == 400, "ABI");
 _Static_assert(offsetof(struct lane, head) == 64 && offsetof(struct lane, commit) == 192, "head has 128 bytes of its own");
-_Static_assert(offsetof(struct lane, undo) == 320 && offsetof(struct lane, state) == 768, "ABI");
+_Static_assert(offsetof(struct lane, undo_count) == 320 && offsetof(struct lane, state) == 384, "ABI");
 _Static_assert(sizeof(struct lane) <= SEGMENT_PAGE, "a lane is a page");
 _Static_assert(offsetof(struct segment_header, clock_source) == 136, "ABI");
 _Static_assert(offsetof(struct segment_header, pages_used) == 192, "ABI");

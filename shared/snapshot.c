@@ -158,6 +158,8 @@ void view_session(const struct view *v, struct session_state *s)
 struct ring_copy {
     struct slot *slot;
     uint64_t mask, tail, count;
+    struct undo_word *log; /* of the batch in progress */
+    uint64_t log_count;
 };
 
 struct copier {
@@ -196,8 +198,8 @@ static void refresh_limit(struct copier *c)
     c->limit = (uint32_t)(bytes / SEGMENT_PAGE);
 }
 
-/* The change mark first: what is copied after it is at least as new. A mark is stored when a step begins to touch a page,
- * so a copy made during that very step may lack what comes after the mark: it is trusted only if the step it names had
+/* The change mark first: what is copied after it is at least as new. A mark is stored when a batch begins to touch a page,
+ * so a copy made during that very batch may lack what comes after the mark: it is trusted only if the batch it names had
  * ended before (`commit`, loaded earlier). tests/model proves both halves of this rule necessary. */
 static void copy_page(struct copier *c, uint32_t number, uint32_t item_size, uint32_t most, uint64_t commit)
 {
@@ -287,6 +289,20 @@ static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy
     return whole && load32(&live->ring) == first ? 0 : -EAGAIN;
 }
 
+/* The log of the batch in progress, after everything else: a change that was copied is in it. */
+static int copy_log(struct copier *c, const struct lane *live, struct ring_copy *ring)
+{
+    uint64_t count = load64(&live->undo_count);
+    uint32_t first = load32(&live->undo_page);
+    if (count > UNDO_WORDS || first == 0 || first >= c->limit || UNDO_PAGES > c->limit - first)
+        return -EBADMSG;
+    if (!ring->log && !(ring->log = malloc(UNDO_WORDS * sizeof *ring->log)))
+        return -ENOMEM;
+    copy_words(ring->log, live_page(c, first), count * sizeof *ring->log);
+    ring->log_count = count;
+    return 0;
+}
+
 /* One look. -EAGAIN: met the writer in the middle of it. */
 static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
 {
@@ -296,6 +312,8 @@ static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct
     *merges = load32(&header->merges);
     copy_words(l->lane, live, sizeof *live);
     int r = copy_chains(c, live, page);
+    if (r == 0 && commit_odd(before))
+        r = copy_log(c, live, ring);
     if (r < 0 && r != -EBADMSG)
         return r;
     if (atomic_load_explicit(&live->commit, memory_order_relaxed) != before)
@@ -303,6 +321,7 @@ static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct
     if (r < 0)
         return r;
     atomic_store_explicit(&l->lane->commit, before, memory_order_relaxed);
+    atomic_store_explicit(&l->lane->undo_count, ring->log_count, memory_order_relaxed);
     r = copy_ring(c, live, l, ring);
     if (r < 0)
         return r;
@@ -462,31 +481,27 @@ static bool check_stack(struct checker *k)
     return true;
 }
 
-/* The undo slot of a step in progress may name words of the lane and of its items only. */
-static bool check_undo(const struct checker *k)
+/* The log may name words of the lane and of its items only. */
+static bool check_log(const struct checker *k, const struct ring_copy *ring)
 {
     const struct lane *lane = k->l->lane;
-    if (!commit_odd(lane->commit))
-        return true;
-    if (lane->undo.count > UNDO_WORDS)
-        return false;
-    for (uint64_t i = 0; i < lane->undo.count; i++) {
-        uint64_t offset = lane->undo.word[i].ref << SEGMENT_REF_SHIFT, page = offset / SEGMENT_PAGE, at = offset % SEGMENT_PAGE;
-        bool in_lane = page == k->l->page && at >= offsetof(struct lane, own) && at < offsetof(struct lane, undo);
+    for (uint64_t i = 0; commit_odd(lane->commit) && i < ring->log_count; i++) {
+        uint64_t ref = ring->log[i].ref, offset = ref << SEGMENT_REF_SHIFT, page = offset / SEGMENT_PAGE, at = offset % SEGMENT_PAGE;
+        bool in_lane = page == k->l->page && at >= offsetof(struct lane, own) && at < offsetof(struct lane, undo_count);
         bool in_item = page < k->c->limit && page != k->l->page && k->c->owner[page] == k->l->page && at >= PAGE_ITEMS_OFFSET;
-        if (lane->undo.word[i].ref > UINT32_MAX || (!in_lane && !in_item))
+        if (ref > UINT32_MAX || (!in_lane && !in_item))
             return false;
     }
     return true;
 }
 
-/* Before anything follows a ref. The undo slot comes first: it may restore what the others look at. */
-static bool check_lane(struct checker *k)
+/* Before anything follows a ref. The log comes first: it restores what the others look at. */
+static bool check_lane(struct checker *k, const struct ring_copy *ring)
 {
     static check_item *const checks[CHAINS] = {check_node, check_block, check_entry, check_suspended};
-    if (!check_undo(k))
+    if (!check_log(k, ring))
         return false;
-    folder_undo(k->c->s->image, k->l->lane);
+    folder_undo(k->c->s->image, k->l->lane, ring->log);
     for (size_t i = 0; i < CHAINS; i++)
         if (!each_item(k, i, checks[i]))
             return false;
@@ -692,10 +707,13 @@ static int copy_lanes(struct copier *c)
 static uint32_t reader_page(void *context, enum page_kind kind)
 {
     struct snapshot *s = context;
-    if ((uint64_t)(s->next_page + 1) * SEGMENT_PAGE > s->image_bytes)
+    uint32_t page = s->next_page, count = kind == PAGE_UNDO ? UNDO_PAGES : 1;
+    if ((uint64_t)(page + count) * SEGMENT_PAGE > s->image_bytes)
         return 0;
-    ((struct page_header *)image_page(s, s->next_page))->kind = kind;
-    return s->next_page++;
+    s->next_page += count;
+    if (kind != PAGE_UNDO)
+        ((struct page_header *)image_page(s, page))->kind = kind;
+    return page;
 }
 
 static uint64_t last_of(const struct lane_copy *l, const struct ring_copy *ring)
@@ -716,7 +734,7 @@ static int fold_lane(struct copier *c, uint32_t i, uint32_t *ordinal)
     l->last = last_of(l, &c->ring[i]);
     if (l->empty || !l->complete)
         return 0;
-    if (!check_lane(&k)) {
+    if (!check_lane(&k, &c->ring[i])) {
         l->complete = c->s->complete = false;
         return 0;
     }
@@ -810,8 +828,10 @@ static int allocate(struct copier *c, const struct view *v, struct snapshot *s)
 
 static void free_copier(struct copier *c)
 {
-    for (uint32_t i = 0; c->ring && i < c->s->lanes; i++)
+    for (uint32_t i = 0; c->ring && i < c->s->lanes; i++) {
         free(c->ring[i].slot);
+        free(c->ring[i].log);
+    }
     free(c->ring);
     free(c->owner);
     free(c->stamp);
