@@ -130,6 +130,7 @@ static int enter(struct collector *c)
     }
     s->scope = (struct collector_scope){.id = c, .host = python_current_frame(PyThreadState_Get()), .outer = t->scope};
     t->scope = &s->scope;
+    recorder_set_usual(t);
     s->epoch = t->epoch;
     recorder_block_enter(t, s, site, OPEN_COLLECTOR);
     writer_flush(t->writer);
@@ -145,6 +146,7 @@ static void take_off(struct thread *t, struct stay *s)
         link = &(*link)->outer;
     if (*link)
         *link = s->scope.outer;
+    recorder_set_usual(t);
 }
 
 static void leave(struct collector *c, bool raised)

@@ -29,11 +29,11 @@ static struct {
     bool unpublished; /* some mark has no site */
 } f;
 
-/* For readers: how many there are, also before recording first starts. */
+/* For readers: how many there are, also before recording first starts. A file that is kept keeps the count of the end. */
 static void count_marks(int change)
 {
     f.live += (uint64_t)change;
-    if (recorder_available())
+    if (recorder_available() && Py_IsInitialized())
         atomic_store_explicit(&recorder_segment()->header->decorated, (uint32_t)f.live, memory_order_relaxed);
 }
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 #define HOOK_SITE(extra) ((uint32_t)(extra)) /* what functions.h keeps in a code object's extra slot: its site */
-extern Py_ssize_t hook_extra;                /* the slot */
+extern Py_ssize_t hook_extra __attribute__((visibility("hidden"))); /* the slot */
 
 /* All with the interpreter's lock held. 0, or -1 with an exception. */
 int hook_arm(void);

@@ -87,7 +87,7 @@ static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwi
     return result;
 }
 
-static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
+static __attribute__((noinline)) PyObject *record_slow(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
 {
     struct thread *t = recorder_thread();
     if (!t || !armed || !recorder_wanted(t, python_current_frame(ts)))
@@ -97,17 +97,35 @@ static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_fram
         return record_generator(ts, f, throwing, t, site, generator);
     if (!recorder_open(t, f, site, 0))
         return inner(ts, f, throwing);
-    struct writer *w = t->writer;
-    uint32_t epoch = t->epoch, depth = w->depth + 1;
-    writer_enter(w, site);
+    uint32_t epoch = t->epoch;
+    writer_enter(t->writer, site);
     PyObject *result = inner(ts, f, throwing);
     /* Another epoch: recording ended meanwhile, and with it this call. */
-    if (__builtin_expect(epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed), 1)) {
-        if (__builtin_expect(w->depth != depth, 0) && !recorder_on_top(t, f))
-            return result;
-        writer_exit(w, site, result ? 0 : RECORD_RAISED);
+    if (epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed) && recorder_on_top(t, f)) {
+        writer_exit(t->writer, site, result ? 0 : RECORD_RAISED);
         recorder_drop_ended(t);
     }
+    return result;
+}
+
+/* A plain call, on a thread in step, while everybody records. */
+static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
+{
+    struct thread *t = recorder_thread_here;
+    bool usual = recorder_is_usual(t) && !generator_of(f) && t->writer->depth + 1 < t->room;
+    if (__builtin_expect(!usual, 0))
+        return record_slow(ts, f, throwing, site);
+    struct writer *w = t->writer;
+    uint32_t epoch = t->epoch, depth = w->depth + 1;
+    t->open[depth] = (struct open_call){.id = f, .site = site, .flags = 0};
+    writer_enter(w, site);
+    PyObject *result = inner(ts, f, throwing);
+    if (__builtin_expect(epoch != atomic_load_explicit(recorder_epoch, memory_order_relaxed), 0))
+        return result;
+    if (__builtin_expect(w->depth != depth || t->ended, 0) && !recorder_on_top(t, f))
+        return result;
+    writer_exit_then(w, site, result ? 0 : RECORD_RAISED, NULL);
+    recorder_drop_ended(t);
     return result;
 }
 

@@ -16,7 +16,7 @@
 static inline bool is_generator(const PyCodeObject *code) { return code->co_flags & PYTHON_GENERATOR_FLAGS; }
 
 /* A call of a generator or coroutine begins or goes on. Its frame, which stays where it is, is its key. */
-static __attribute__((noinline)) void generator_begins(struct thread *t, uint32_t site, bool resumed)
+static void generator_begins(struct thread *t, uint32_t site, bool resumed)
 {
     const python_frame *f = python_current_frame(python_this_thread());
     if (!recorder_wanted(t, f->previous) || !recorder_open(t, f, site, 0))
@@ -27,35 +27,39 @@ static __attribute__((noinline)) void generator_begins(struct thread *t, uint32_
         writer_enter_keyed(t->writer, site, (uintptr_t)f);
 }
 
-/* Only what a collector encloses is wanted, or one is entered and asks for frames. */
-static __attribute__((noinline)) void function_begins_in_scope(struct thread *t, uint32_t site)
+/* The filter is asked here only: the end follows its beginning. */
+static __attribute__((noinline)) PyObject *begins_slow(const PyCodeObject *code, bool resumed)
 {
+    uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
+    struct thread *t = site ? recorder_thread() : NULL;
+    if (!t)
+        return NOTHING;
+    if (is_generator(code)) {
+        generator_begins(t, site, resumed);
+        return NOTHING;
+    }
     const python_frame *f = python_current_frame(python_this_thread());
     if (recorder_wanted(t, f->previous) && recorder_open(t, f, site, 0))
         writer_enter(t->writer, site);
+    return NOTHING;
 }
 
-/* The filter is asked here only: the end follows its beginning. */
-static inline PyObject *begins(PyObject *const *arguments, bool resumed)
+/* A plain call, on a thread in step, while everybody records. Local events come from code that has a site. */
+static inline PyObject *begins(const PyCodeObject *code)
 {
-    const PyCodeObject *code = (const PyCodeObject *)arguments[0];
-    uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
-    struct thread *t = recorder_thread();
-    if (__builtin_expect(!t || !site, 0))
-        return NOTHING;
-    if (__builtin_expect(is_generator(code), 0))
-        generator_begins(t, site, resumed);
-    else if (__builtin_expect(!recorder_everyone || t->scope, 0))
-        function_begins_in_scope(t, site);
-    else if (__builtin_expect(recorder_open(t, NULL, site, 0), 1))
-        writer_enter(t->writer, site);
-    return NOTHING;
+    uint32_t site = HOOK_SITE(python_code_own_extra(code, hook_extra));
+    struct thread *t = recorder_thread_here;
+    bool usual = recorder_is_usual(t) && !is_generator(code) && t->writer->depth + 1 < t->room;
+    if (__builtin_expect(!usual, 0))
+        return begins_slow(code, false);
+    t->open[t->writer->depth + 1] = (struct open_call){.id = NULL, .site = site, .flags = 0};
+    return writer_enter_then(t->writer, site, NOTHING);
 }
 
 /* Ends what is on top if it is of this site; blocks above it that were never left end first. A call that began before
  * recording did has nothing of its own on top: what is there is an ancestor's, and an ancestor of the same site would have
  * had to begin before it. The exception is a generator closed or thrown into before its body began: see on_unwind. */
-static __attribute__((noinline)) bool uncover_site(struct thread *t, uint32_t site)
+static bool uncover_site(struct thread *t, uint32_t site)
 {
     uint32_t depth = t->writer->depth;
     while (depth && t->open[depth].flags & OPEN_BLOCK)
@@ -63,17 +67,13 @@ static __attribute__((noinline)) bool uncover_site(struct thread *t, uint32_t si
     return depth && t->open[depth].site == site && recorder_uncover_depth(t, depth);
 }
 
-static inline PyObject *ends(PyObject *const *arguments, bool waits, unsigned flags)
+static __attribute__((noinline)) PyObject *ends_slow(const PyCodeObject *code, bool waits, unsigned flags)
 {
-    const PyCodeObject *code = (const PyCodeObject *)arguments[0];
     uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
-    struct thread *t = recorder_thread();
-    if (__builtin_expect(!t || !site, 0))
+    struct thread *t = site ? recorder_thread() : NULL;
+    if (!t || !uncover_site(t, site))
         return NOTHING;
-    const struct open_call *top = &t->open[t->writer->depth];
-    if (__builtin_expect(top->site != site || top->flags & OPEN_BLOCK, 0) && !uncover_site(t, site))
-        return NOTHING;
-    if (__builtin_expect(waits, 0))
+    if (waits)
         writer_suspend(t->writer, site);
     else
         writer_exit(t->writer, site, flags);
@@ -81,48 +81,60 @@ static inline PyObject *ends(PyObject *const *arguments, bool waits, unsigned fl
     return NOTHING;
 }
 
+static inline PyObject *ends(const PyCodeObject *code)
+{
+    uint32_t site = HOOK_SITE(python_code_own_extra(code, hook_extra));
+    struct thread *t = recorder_thread_here;
+    if (__builtin_expect(!recorder_is_usual(t), 0))
+        return ends_slow(code, false, 0);
+    const struct open_call *top = &t->open[t->writer->depth];
+    bool usual = top->site == site && !(top->flags | t->ended);
+    if (__builtin_expect(!usual, 0))
+        return ends_slow(code, false, 0);
+    return writer_exit_then(t->writer, site, 0, NOTHING);
+}
+
 #define CALLBACK(name) static PyObject *name(PyObject *self, PyObject *const *arguments, size_t count, PyObject *names)
 #define UNUSED_CALLBACK (void)self, (void)count, (void)names
+
+static const PyCodeObject *code_of(PyObject *const *arguments) { return (const PyCodeObject *)arguments[0]; }
 
 CALLBACK(on_start)
 {
     UNUSED_CALLBACK;
-    return begins(arguments, false);
+    return begins(code_of(arguments));
 }
 CALLBACK(on_resume)
 {
     UNUSED_CALLBACK;
-    return begins(arguments, true);
+    return begins_slow(code_of(arguments), true);
 }
 CALLBACK(on_return)
 {
     UNUSED_CALLBACK;
-    return ends(arguments, false, 0);
+    return ends(code_of(arguments));
 }
 CALLBACK(on_yield)
 {
     UNUSED_CALLBACK;
-    return ends(arguments, true, 0);
+    return ends_slow(code_of(arguments), true, 0);
 }
 CALLBACK(on_unwind)
 {
     UNUSED_CALLBACK;
-    const PyCodeObject *code = (const PyCodeObject *)arguments[0];
     struct thread *t = recorder_thread_here;
-    if (__builtin_expect(is_generator(code), 0) && t && !recorder_on_top(t, python_current_frame(python_this_thread())))
+    if (__builtin_expect(is_generator(code_of(arguments)), 0) && t && !recorder_on_top(t, python_current_frame(python_this_thread())))
         return NOTHING; /* its body never began */
-    return ends(arguments, false, RECORD_RAISED);
+    return ends_slow(code_of(arguments), false, RECORD_RAISED);
 }
 
 /* close() or throw() before the body began throws at an instruction before the first traceable one. */
 CALLBACK(on_throw)
 {
     UNUSED_CALLBACK;
-    const PyCodeObject *code = (const PyCodeObject *)arguments[0];
-    long offset = PyLong_AsLong(arguments[1]);
-    if (offset < PYTHON_CODE_UNIT * (long)code->_co_firsttraceable)
+    if (PyLong_AsLong(arguments[1]) < PYTHON_CODE_UNIT * (long)code_of(arguments)->_co_firsttraceable)
         return NOTHING;
-    return begins(arguments, true);
+    return begins_slow(code_of(arguments), true);
 }
 
 /* ---- callbacks as objects ---- */
@@ -266,7 +278,7 @@ static int set_local(PyCodeObject *code, PyObject *mask)
 static int arm_code(PyCodeObject *code, PyFunctionObject *function, void *context)
 {
     (void)function;
-    return set_local(code, context);
+    return HOOK_SITE(python_code_extra(code, hook_extra)) ? set_local(code, context) : 0;
 }
 
 /* ---- arming ---- */

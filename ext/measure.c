@@ -38,10 +38,9 @@ static uint64_t added_by_recording(PyObject *function)
     uint64_t without = best_of(function), with;
     if (functions_decorate((PyFunctionObject *)function, NULL, NULL) < 0 || hook_arm() < 0)
         return 0;
-    bool everyone = recorder_everyone;
-    recorder_everyone = true;
+    recorder_measuring(true);
     with = best_of(function);
-    recorder_everyone = everyone;
+    recorder_measuring(false);
     hook_disarm();
     return with > without ? (with - without) * 1000 / CALLS : 1;
 }

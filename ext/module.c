@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "block.h"
 #include "collector.h"
@@ -103,10 +104,30 @@ static PyObject *before_fork(PyObject *module, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+#if PY_VERSION_HEX >= 0x030d0000
+static int start_listener_later(void *unused)
+{
+    (void)unused;
+    listener_start();
+    return 0;
+}
+
+/* 3.13.0 counts threads to warn about after these hooks (Modules/posixmodule.c, os_fork_impl), so ours starts when fork()
+ * has returned. Where another thread than the first forks, there are several anyhow. */
+static void start_listener_again(void)
+{
+    bool first_thread = gettid() == getpid();
+    if (!first_thread || Py_AddPendingCall(start_listener_later, NULL) < 0)
+        listener_start();
+}
+#else
+static void start_listener_again(void) { listener_start(); }
+#endif
+
 static PyObject *after_fork_parent(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    listener_start();
+    start_listener_again();
     Py_RETURN_NONE;
 }
 

@@ -91,6 +91,12 @@ static inline uintptr_t python_code_extra(const PyCodeObject *code, Py_ssize_t i
     return x && x->size > index ? (uintptr_t)x->extra[index] : 0;
 }
 
+/* The same for a code object that is known to have one. */
+static inline uintptr_t python_code_own_extra(const PyCodeObject *code, Py_ssize_t index)
+{
+    return (uintptr_t)((const struct python_code_extra *)code->co_extra)->extra[index];
+}
+
 /* Changing a value in place, since setting one over another releases the old (Objects/codeobject.c). */
 static inline int python_code_set_extra(PyCodeObject *code, Py_ssize_t index, uintptr_t value)
 {

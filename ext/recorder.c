@@ -15,7 +15,7 @@
 #include "hook.h"
 #include "version.h"
 
-_Atomic uint32_t *recorder_epoch;
+_Atomic uint32_t *recorder_epoch, *recorder_usual;
 bool recorder_on, recorder_everyone;
 __thread struct thread *recorder_thread_here __attribute__((tls_model("initial-exec")));
 
@@ -112,6 +112,8 @@ static void thread_name(char *buffer, size_t size)
     PyErr_Restore(type, value, traceback);
 }
 
+void recorder_set_usual(struct thread *t) { t->usual = t->scope ? UINT32_MAX : t->epoch; }
+
 static struct thread *thread_new(void)
 {
     char name[64];
@@ -127,6 +129,7 @@ static struct thread *thread_new(void)
         return NULL;
     }
     t->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
+    recorder_set_usual(t);
     recorder_thread_here = t;
     return t;
 }
@@ -141,6 +144,7 @@ static void thread_catch_up(struct thread *t)
         writer_cut(t->writer, r.ended);
     t->ended = 0;
     t->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
+    recorder_set_usual(t);
 }
 
 struct thread *recorder_thread_slow(void)
@@ -239,11 +243,23 @@ void recorder_block_exit(struct thread *t, const void *id, bool raised)
 
 /* ---- sessions ---- */
 
+static void publish_epoch(void)
+{
+    bool usual = recorder_everyone && clock_source_now != CLOCK_SOURCE_MONOTONIC;
+    atomic_store_explicit(recorder_usual, usual ? r.last_epoch : 0, memory_order_release);
+    atomic_store_explicit(recorder_epoch, r.last_epoch, memory_order_release);
+}
+
 static void next_epoch(void)
 {
-    if (++r.last_epoch == 0)
-        r.last_epoch = 1;
-    atomic_store_explicit(recorder_epoch, r.last_epoch, memory_order_release);
+    r.last_epoch = r.last_epoch < UINT32_MAX - 1 ? r.last_epoch + 1 : 1;
+    publish_epoch();
+}
+
+static void set_everyone(bool everyone)
+{
+    recorder_everyone = everyone;
+    publish_epoch();
 }
 
 static int add_consumer(void)
@@ -301,7 +317,8 @@ enum recorder_change recorder_start(void)
     if (add_consumer() < 0)
         return RECORDER_FAILED;
     uint64_t first = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
-    r.running = recorder_everyone = true;
+    r.running = true;
+    set_everyone(true);
     publish_session(true, first ? first : clock_ticks(), 0);
     return RECORDER_DONE;
 }
@@ -311,7 +328,8 @@ enum recorder_change recorder_stop(void)
     if (!r.running)
         return RECORDER_ALREADY;
     uint64_t started = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
-    r.running = recorder_everyone = false;
+    r.running = false;
+    set_everyone(false);
     remove_consumer();
     publish_session(false, started, r.consumers ? clock_ticks() : r.ended);
     return RECORDER_DONE;
@@ -336,6 +354,8 @@ int recorder_want(void)
 }
 
 void recorder_unwant(void) { remove_consumer(); }
+
+void recorder_measuring(bool on) { set_everyone(on); }
 
 /* ---- setting up ---- */
 
@@ -366,6 +386,7 @@ static int make_epoch_page(void)
     if (p == MAP_FAILED)
         return -errno;
     recorder_epoch = p;
+    recorder_usual = recorder_epoch + 1;
     return madvise(p, SEGMENT_PAGE, MADV_WIPEONFORK) == 0 ? 0 : -errno;
 }
 

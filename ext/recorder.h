@@ -38,13 +38,17 @@ struct thread {
     uint32_t room;
     struct open_call *open; /* [1 .. writer->depth] */
     uint32_t ended;         /* of them: those with OPEN_ENDED */
+    uint32_t usual;         /* epoch, or UINT32_MAX while a collector is entered on this thread */
     struct collector_scope *scope; /* innermost collector entered on this thread */
 };
 
+#pragma GCC visibility push(hidden) /* no detour through the GOT */
 extern _Atomic uint32_t *recorder_epoch; /* 0: off in this process */
+extern _Atomic uint32_t *recorder_usual; /* the epoch while all threads record by a counter clock, else 0 */
 extern bool recorder_on;       /* somebody wants records */
 extern bool recorder_everyone; /* a session runs: all threads record; else only what a collector encloses */
 extern __thread struct thread *recorder_thread_here __attribute__((tls_model("initial-exec")));
+#pragma GCC visibility pop
 
 /* Sets up the segment. 0 or -errno: then nothing is ever recorded, and status says why. */
 int recorder_init(void);
@@ -63,18 +67,26 @@ bool recorder_running(void);
 int recorder_want(void);    /* a collector is entered: 0, or -1 with an exception */
 void recorder_unwant(void); /* and left */
 uint64_t recorder_consumers(void);
+void recorder_measuring(bool on); /* everyone records, for hook_measure() only */
 
 void recorder_close(void);             /* at exit: the file goes unless TSCAP_KEEP is set */
 int recorder_after_fork_child(void);   /* a segment of the child's own */
 
 /* The calling thread, in step with the recorder; NULL: it cannot record, which has been counted. */
 struct thread *recorder_thread_slow(void);
+/* The hot path's only question: in step, recording everything, no collector that asks for frames, a cheap clock. */
+static inline bool recorder_is_usual(const struct thread *t)
+{
+    return t && t->usual == atomic_load_explicit(recorder_usual, memory_order_relaxed);
+}
+static inline bool recorder_in_step(const struct thread *t)
+{
+    return t && t->epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed);
+}
 static inline struct thread *recorder_thread(void)
 {
     struct thread *t = recorder_thread_here;
-    if (__builtin_expect(t && t->epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed), 1))
-        return t;
-    return recorder_thread_slow();
+    return __builtin_expect(recorder_in_step(t), 1) ? t : recorder_thread_slow();
 }
 
 bool recorder_more_room(struct thread *t); /* false: no memory; counted */
@@ -107,6 +119,9 @@ static inline bool recorder_on_top(struct thread *t, const void *id)
     uint32_t depth = t->writer->depth;
     return __builtin_expect(depth && t->open[depth].id == id, 1) || recorder_uncover(t, id);
 }
+
+/* After `scope` or `epoch` changed. */
+void recorder_set_usual(struct thread *t);
 
 /* Takes entries that ended out of order off the top. */
 void recorder_drop_ended_slow(struct thread *t);

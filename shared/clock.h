@@ -36,7 +36,7 @@ struct clock_scale {
 /* The source of this process; chosen once, before the first clock_ticks(). TSCAP_CLOCK=monotonic forces the fallback. */
 enum clock_source clock_choose(void);
 const char *clock_source_name(uint32_t source); /* "tsc", "cntvct", "monotonic", or "unknown" */
-extern enum clock_source clock_source_now;
+extern enum clock_source clock_source_now __attribute__((visibility("hidden"))); /* no detour through the GOT */
 
 static inline uint64_t clock_ns(clockid_t id)
 {

@@ -213,12 +213,12 @@ void lanes_abandon(struct lanes *l)
 
 /* ---- writing ---- */
 
-/* One batch, then when to come back: `fold_at` is all that a push looks at. */
-void writer_fold(struct writer *w)
+/* Some records, then when to come back: `fold_at` is all that a push looks at. */
+static void fold_some(struct writer *w)
 {
     uint64_t before = clock_ticks();
     uint64_t backlog = w->head - w->folder.tail;
-    folder_run(&w->folder, w->ring, w->mask, backlog < FOLDER_BATCH ? backlog : FOLDER_BATCH);
+    folder_run(&w->folder, w->ring, w->mask, backlog < WRITER_FOLD ? backlog : WRITER_FOLD);
     backlog = w->head - w->folder.tail;
     uint64_t slots = w->mask + 1;
     w->fold_at = backlog <= slots / 4 ? w->folder.tail + slots / 4 * 3 : w->head + WRITER_STRIDE;
@@ -229,25 +229,47 @@ void writer_fold(struct writer *w)
     writer_store(w, after, record_pack_duration(after - before, RECORD_OWN));
 }
 
-/* What the thread was off the CPU lies between its last record and `now`. */
-void writer_left_cpu(struct writer *w, uint64_t now)
+static void push_at(struct writer *w, uint64_t now, uint64_t what)
 {
-    uint64_t off = cputime_sync(&w->cpu, now - w->last);
+    w->last = now;
+    writer_store(w, now, what);
+    if (w->head >= w->fold_at)
+        fold_some(w);
+}
+
+/* What the thread was off the CPU lies between its last record and `now`. */
+static void note_switch(struct writer *w, uint64_t now)
+{
+    uint64_t off = cputime_left(&w->cpu, now - w->last) ? cputime_sync(&w->cpu, now - w->last) : 0;
     if (off)
         writer_store(w, now, record_pack_duration(off, RECORD_OFF_CPU));
+}
+
+void *writer_fold(struct writer *w, void *result)
+{
+    fold_some(w);
+    return result;
+}
+
+void *writer_push_after_switch(struct writer *w, uint64_t now, uint64_t what, void *result)
+{
+    note_switch(w, now);
+    push_at(w, now, what);
+    return result;
+}
+
+void *writer_push_by_call(struct writer *w, uint64_t what, void *result)
+{
+    return writer_push_after_switch(w, clock_ticks(), what, result);
 }
 
 /* Two slots that must not be parted by what a push may put in between. */
 static void push_keyed(struct writer *w, uint64_t key, uint64_t what)
 {
     uint64_t now = clock_ticks();
-    if (cputime_left(&w->cpu, now - w->last))
-        writer_left_cpu(w, now);
-    w->last = now;
+    note_switch(w, now);
     writer_store(w, key, record_pack(0, 0, RECORD_KEY, 0));
-    writer_store(w, now, what);
-    if (w->head >= w->fold_at)
-        writer_fold(w);
+    push_at(w, now, what);
 }
 
 void writer_enter_keyed(struct writer *w, uint32_t site, uint64_t key)

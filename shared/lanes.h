@@ -1,10 +1,11 @@
 /* Lanes, writer's side: one per thread that records.
  *
- * writer_push() is the hot path: two words and a count, release stores all (segment.h, struct lane). Nothing is lost when
+ * writer_push_then() is the hot path: two words and a count, release stores all (segment.h, struct lane). Nothing is lost when
  * a ring wraps: the thread folds its own oldest records in time. It does so in phases: nothing until three quarters of the
- * ring wait, then a batch at every 16th push until a quarter is left. So the folded state is at rest for half a ring at a
- * time, long enough for a reader to copy it, and no push ever does more than one batch. What a batch takes is measured
- * (two clock reads for 48 records, not for each) and written as RECORD_OWN: folding takes it out of the open calls. */
+ * ring wait, then 192 records at every 64th push until a quarter is left. So the folded state is at rest for half a ring
+ * at a time, long enough for a reader to copy it, and no push ever folds more than 192 records: about a microsecond. What
+ * that takes is measured (two clock reads for all of them) and written as RECORD_OWN: folding takes it out of the open
+ * calls. Folding 48 records at every 16th push costs 1.5 ns a call more (bench_push, two cores of a 2.6 GHz Xeon). */
 #ifndef TSCAP_LANES_H
 #define TSCAP_LANES_H
 
@@ -12,7 +13,8 @@
 #include "fold.h"
 #include "segment_file.h"
 
-#define WRITER_STRIDE 16u /* pushes between batches */
+#define WRITER_STRIDE 64u  /* pushes between foldings */
+#define WRITER_FOLD 192u   /* records folded then: more than arrive in between, so the backlog shrinks */
 
 struct writer {
     uint64_t head;
@@ -59,9 +61,10 @@ void writer_cut(struct writer *w, uint64_t when);
 /* Folds everything pushed. */
 void writer_flush(struct writer *w);
 
-/* Slow paths of writer_push. */
-void writer_fold(struct writer *w);
-void writer_left_cpu(struct writer *w, uint64_t now);
+/* Slow paths of writer_push_then: the clock is not a counter; the thread may have left the CPU; it is time to fold. */
+void *writer_push_by_call(struct writer *w, uint64_t what, void *result);
+void *writer_push_after_switch(struct writer *w, uint64_t now, uint64_t what, void *result);
+void *writer_fold(struct writer *w, void *result);
 
 static inline void writer_store(struct writer *w, uint64_t when, uint64_t what)
 {
@@ -72,23 +75,31 @@ static inline void writer_store(struct writer *w, uint64_t when, uint64_t what)
     atomic_store_explicit(&w->lane->head, ++w->head, memory_order_release);
 }
 
-/* `what` as record_pack() makes it. */
-static inline void writer_push_at(struct writer *w, uint64_t now, uint64_t what)
+/* `what` as record_pack() makes it. `result` is handed through, so that a callback that ends in a push ends in a jump and
+ * saves no registers: a fifth of what a push costs. */
+static inline void *writer_push_then(struct writer *w, uint64_t what, void *result)
 {
+    if (__builtin_expect(clock_source_now == CLOCK_SOURCE_MONOTONIC, 0))
+        return writer_push_by_call(w, what, result);
+    uint64_t now = clock_counter();
     if (__builtin_expect(cputime_left(&w->cpu, now - w->last), 0))
-        writer_left_cpu(w, now);
+        return writer_push_after_switch(w, now, what, result);
     w->last = now;
     writer_store(w, now, what);
-    if (__builtin_expect(w->head >= w->fold_at, 0))
-        writer_fold(w);
+    return __builtin_expect(w->head >= w->fold_at, 0) ? writer_fold(w, result) : result;
 }
-static inline void writer_push(struct writer *w, uint64_t what) { writer_push_at(w, clock_ticks(), what); }
-
-static inline void writer_enter(struct writer *w, uint32_t site) { writer_push(w, record_pack(site, ++w->depth, RECORD_ENTER, 0)); }
-static inline void writer_exit(struct writer *w, uint32_t site, unsigned flags)
+static inline void *writer_enter_then(struct writer *w, uint32_t site, void *result)
 {
-    writer_push(w, record_pack(site, w->depth--, RECORD_EXIT, flags));
+    return writer_push_then(w, record_pack(site, ++w->depth, RECORD_ENTER, 0), result);
 }
+static inline void *writer_exit_then(struct writer *w, uint32_t site, unsigned flags, void *result)
+{
+    return writer_push_then(w, record_pack(site, w->depth--, RECORD_EXIT, flags), result);
+}
+
+static inline void writer_push(struct writer *w, uint64_t what) { writer_push_then(w, what, NULL); }
+static inline void writer_enter(struct writer *w, uint32_t site) { writer_enter_then(w, site, NULL); }
+static inline void writer_exit(struct writer *w, uint32_t site, unsigned flags) { writer_exit_then(w, site, flags, NULL); }
 
 /* Keyed calls: generators, coroutines. */
 void writer_enter_keyed(struct writer *w, uint32_t site, uint64_t key);
