@@ -64,7 +64,7 @@ static uint32_t flat_flags(const struct merge *m, const struct node *n)
     const struct node *up = n->parent ? segment_at(m->segment->base, n->parent) : NULL;
     for (; up; up = up->parent ? segment_at(m->segment->base, up->parent) : NULL) {
         if (up->site == n->site && up->site)
-            flags |= NODE_SITE_OPEN | (up->caller == n->caller ? NODE_PAIR_OPEN : 0);
+            flags |= NODE_SITE_OPEN | (node_caller(up) == node_caller(n) ? NODE_PAIR_OPEN : 0);
     }
     return flags;
 }

@@ -226,7 +226,7 @@ static int account(struct builder *b, const struct node *n, bool site_open, bool
     struct profile *p = b->p;
     const struct profile_node *pn = &p->node[n->recent_child];
     struct profile_site *site = site_of(p, n->site);
-    struct profile_pair *pair = pair_of(b, n->caller, n->site);
+    struct profile_pair *pair = pair_of(b, node_caller(n), n->site);
     if (!pair)
         return -ENOMEM;
     if (!site)
@@ -265,11 +265,11 @@ static int walk(struct builder *b, uint32_t top, struct node *const *source)
         struct profile_node *pn = &p->node[i];
         bool flat = n->flags & NODE_PAIR, path = !flat && !(n->flags & NODE_OTHER);
         bool site_open = flat ? n->flags & NODE_SITE_OPEN : counts_get(&b->open, site_open_key(n->site)) > 0;
-        bool pair_open = flat ? n->flags & NODE_PAIR_OPEN : counts_get(&b->open, pair_key(n->caller, n->site)) > 0;
+        bool pair_open = flat ? n->flags & NODE_PAIR_OPEN : counts_get(&b->open, pair_key(node_caller(n), n->site)) > 0;
         int r = path || flat ? account(b, n, site_open, pair_open) : 0;
         pn->t.primitive_calls = site_open ? 0 : pn->t.calls;
         if (r == 0 && path)
-            r = enter_path(b, n->caller, n->site);
+            r = enter_path(b, node_caller(n), n->site);
         if (r < 0)
             return r;
         pn->first_child = sort_siblings(p, pn->first_child);
@@ -279,7 +279,7 @@ static int walk(struct builder *b, uint32_t top, struct node *const *source)
         }
         for (;;) { /* up until there is a next one */
             if (!(source[i]->flags & (NODE_PAIR | NODE_OTHER)))
-                leave_path(b, source[i]->caller, source[i]->site);
+                leave_path(b, node_caller(source[i]), source[i]->site);
             if (p->node[i].next_sibling) {
                 i = p->node[i].next_sibling;
                 break;
@@ -312,7 +312,7 @@ static uint64_t root_ticks(const struct profile *p, uint32_t root, struct node *
         if (!p->node[i].other)
             sum += p->node[i].t.inclusive;
         for (uint32_t k = p->node[i].other ? p->node[i].first_child : 0; k; k = p->node[k].next_sibling)
-            if (source[k]->caller == 0)
+            if (node_caller(source[k]) == 0)
                 sum += p->node[k].t.inclusive;
     }
     return sum;

@@ -109,11 +109,11 @@ static inline uint64_t record_duration(uint64_t what) { return what & RECORD_DUR
 struct item {
     _Atomic uint64_t key;
     _Atomic segment_ref next; /* hash chain: private to whoever folds */
-    _Atomic uint32_t stamp; /* private: the batch that logged it last */
+    _Atomic uint32_t extra;   /* a node: site of the caller; others, private: the batch that logged it last */
 };
 
-/* One calling context: `site` called from the context `parent`. Times are ticks; `exclusive` is inclusive - children.
- * First line: what the end of a call touches. */
+/* One calling context: `site` called from the context `parent`. Times are ticks; exclusive time is inclusive - children.
+ * First line: all that the end of a call touches. */
 struct node {
     _Atomic uint64_t inclusive;
     _Atomic uint64_t children; /* part of `inclusive` spent in recorded callees */
@@ -122,17 +122,18 @@ struct node {
     _Atomic segment_ref recent_child;    /* private hint */
     _Atomic segment_ref recent_block[2]; /* private hint: histogram blocks used last, by parity of the exponent */
     uint32_t site;
-    _Atomic uint64_t waited; /* keyed calls: ticks between SUSPEND and RESUME; not part of `inclusive` */
+    segment_ref parent;     /* 0: the lane's root */
+    _Atomic uint32_t stamp; /* private: the batch that logged it last */
 
-    struct item item;
-    segment_ref parent; /* 0: the lane's root */
-    uint32_t caller;    /* site of the caller; 0: none */
-    uint32_t flags;     /* enum node_flag */
-    uint32_t depth;     /* below the root */
+    struct item item; /* extra: site of the caller; 0: none */
+    uint32_t flags;   /* enum node_flag */
+    uint32_t depth;   /* below the root */
     _Atomic uint64_t off_inclusive, off_children; /* the same, not on the CPU */
+    _Atomic uint64_t waited; /* keyed calls: ticks between SUSPEND and RESUME; not part of `inclusive` */
     _Atomic uint64_t raised;
     _Atomic uint64_t cut; /* calls ended by a stop */
 };
+static inline uint32_t node_caller(const struct node *n) { return atomic_load_explicit(&n->item.extra, memory_order_relaxed); }
 
 enum node_flag {
     NODE_PAIR = 1 << 0,      /* flat: the path was given up, only (caller, site) is known; child of the (other) node */
