@@ -619,21 +619,32 @@ static inline void exit_plain(struct folder *f, uint64_t t, unsigned flags)
     ended(f, x.node);
 }
 
-/* A call without callees, both its records at once: no entry is made for it. False: nothing was done. */
-static inline bool leaf(struct folder *f, uint64_t begin_ticks, uint64_t t, uint32_t site)
+/* Calls of one site without callees, one after the other (a loop does that), with one look-up and one sum for all of them:
+ * both records of each are folded at once, no entry is made. Returns how many records that were; 0: none is of the kind. */
+static inline uint64_t leaves(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t tail, uint64_t stop)
 {
-    segment_ref ref = child(f, site);
-    if (unlikely(!ref || !f->top_page_end || t < begin_ticks))
-        return false;
+    const uint64_t enters = get(&ring[tail & mask].what), exits = record_pack(record_site(enters), f->depth + 1, RECORD_EXIT, 0);
+    if (tail + 1 >= stop || get(&ring[(tail + 1) & mask].what) != exits || !f->top_page_end)
+        return 0;
+    segment_ref ref = child(f, record_site(enters));
+    if (unlikely(!ref))
+        return 0;
     struct node *n = node_at(f, ref);
-    uint64_t elapsed = t - begin_ticks;
+    uint64_t sum = 0, i = tail;
     touch_entry(f, f->top, f->depth);
     touch_node(f, n);
-    bump(&f->top->children, elapsed);
-    bump(&n->inclusive, elapsed);
-    bump(&n->calls, 1);
-    add_duration(f, n, elapsed);
-    return true;
+    do {
+        uint64_t since = get(&ring[i & mask].when), until = get(&ring[(i + 1) & mask].when);
+        if (unlikely(until < since))
+            break; /* the long way counts it */
+        sum += until - since;
+        add_duration(f, n, until - since);
+        i += 2;
+    } while (i + 1 < stop && get(&ring[i & mask].what) == enters && get(&ring[(i + 1) & mask].what) == exits);
+    bump(&f->top->children, sum);
+    bump(&n->inclusive, sum);
+    bump(&n->calls, (i - tail) / 2);
+    return i - tail;
 }
 
 /* The call on top has no node or no entry: its callees' time goes to its caller, its own stays the caller's, and it is
@@ -811,21 +822,19 @@ static void run_batch(struct folder *f, const struct slot *ring, uint64_t mask, 
     begin(f);
     while (tail < stop) {
         const struct slot *r = &ring[tail & mask];
-        uint64_t when = get(&r->when), what = get(&r->what);
-        uint64_t plain = what >> 48; /* kind and flags */
-        tail++;
+        uint64_t when = get(&r->when), what = get(&r->what), plain = what >> 48; /* kind and flags */
         if (plain == RECORD_ENTER) {
-            uint32_t site = record_site(what);
-            const struct slot *next = &ring[tail & mask];
-            if (tail < stop && get(&next->what) == record_pack(site, f->depth + 1, RECORD_EXIT, 0) &&
-                leaf(f, when, get(&next->when), site))
-                tail++;
-            else
-                enter(f, when - f->own, site);
+            uint64_t folded = leaves(f, ring, mask, tail, stop);
+            if (folded) {
+                tail += folded;
+                continue;
+            }
+            enter(f, when - f->own, record_site(what));
         } else if (plain == RECORD_EXIT)
             end(f, when - f->own, what);
         else
             fold_other(f, when, what);
+        tail++;
     }
     f->tail = tail;
     finish(f);
