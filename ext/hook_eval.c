@@ -181,23 +181,31 @@ static PyObject *evaluate(PyThreadState *ts, python_frame *f, int throwing)
 /* ---- 3.11.0 to 3.11.3: BINARY_SUBSCR_GETITEM runs __getitem__ without looking for a hook (gh-104405) ---- */
 
 #if PYTHON_311_AND_LATER
-#define MARKED_VERSION 0x80000000u /* the specialised instruction compares 16 bits: never equal */
+#define MARKED_VERSION 0x80000000u   /* the specialised instruction compares 16 bits: never equal */
+#define INVENTED_VERSION 0xc0000000u /* for a function that had none yet: it would get one that fits while armed */
 
 static bool getitem_ignores_hook(void) { return Py_Version < 0x030b0400; }
 
 /* A version that no inline cache holds sends such calls the long way; kept aside in the function's own version. */
 static int hide_version(PyCodeObject *code, PyFunctionObject *function, void *context)
 {
+    static uint32_t invented;
     (void)context;
-    if (function && code->co_argcount == 2 && function->func_version && function->func_version < MARKED_VERSION)
+    if (!function || code->co_argcount != 2 || function->func_version >= MARKED_VERSION)
+        return 0;
+    if (function->func_version)
         function->func_version |= MARKED_VERSION;
+    else
+        function->func_version = INVENTED_VERSION | (invented++ & ~INVENTED_VERSION);
     return 0;
 }
 
 static int show_version(PyCodeObject *code, PyFunctionObject *function, void *context)
 {
     (void)code, (void)context;
-    if (function && function->func_version & MARKED_VERSION)
+    if (function && function->func_version >= INVENTED_VERSION)
+        function->func_version = 0;
+    else if (function && function->func_version >= MARKED_VERSION)
         function->func_version &= ~MARKED_VERSION;
     return 0;
 }

@@ -20,6 +20,7 @@
 #include "hook.h"
 #include "recorder.h"
 #include "rundir.h"
+#include "sweep.h"
 
 #define STACK_BYTES (256 * 1024) /* address space; arming calls into the interpreter */
 #define REQUEST_TIMEOUT_MS 1000
@@ -157,7 +158,11 @@ static bool wait_and_answer(void)
 static void *run(void *unused)
 {
     (void)unused;
+    static bool swept;
     pthread_setname_np(pthread_self(), "tscap");
+    if (!swept)
+        sweep_run_directory(recorder_segment()->directory);
+    swept = true;
     while (own_fd_is_ours(&l.wakeup) && wait_and_answer())
         ;
     return NULL;

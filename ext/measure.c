@@ -8,12 +8,15 @@
 #define CALLS 400
 #define ROUNDS 5
 
+/* Nothing holds the function but the caller, so that it goes, and its mark with it. */
 static PyObject *make_function(void)
 {
     PyObject *globals = Py_BuildValue("{s:s}", "__name__", FUNCTIONS_OWN_MODULE);
     PyObject *result = globals ? PyRun_String("def tscap_own_cost(): pass\n", Py_file_input, globals, globals) : NULL;
     PyObject *function = result ? PyDict_GetItemString(globals, "tscap_own_cost") : NULL; /* borrowed */
     Py_XINCREF(function);
+    if (function && PyDict_DelItemString(globals, "tscap_own_cost") < 0)
+        Py_CLEAR(function);
     Py_XDECREF(result);
     Py_XDECREF(globals);
     return function;
