@@ -1,0 +1,123 @@
+"""A small order pipeline, the program of `make demo`: three threads, a queue, recursion, errors, waiting.
+
+It counts its own calls while it is told to (lines `count` and `report` on standard input), and prints them as JSON, so
+that what tscap says from outside can be compared with what really happened.
+"""
+
+import json
+import queue
+import random
+import sys
+import threading
+import time
+from collections import Counter
+
+from timestamp_capture import timestamp, timestamp_block
+
+own_counts: Counter = Counter()
+lock = threading.Lock()
+
+
+def called(name):
+    """The program's own count; a lock, since threads share it."""
+    with lock:
+        own_counts[name] += 1
+
+
+class Refused(Exception):
+    """An order that cannot be filled."""
+
+
+@timestamp
+def price(tree):
+    """Recursive: an order is an item or a list of orders."""
+    called("price")
+    if isinstance(tree, list):
+        return sum(price(part) for part in tree)
+    return tree * 1.19
+
+
+@timestamp
+def check_stock(amount):
+    called("check_stock")
+    if amount > 95:
+        raise Refused(amount)
+    return sum(i * i for i in range(200))
+
+
+@timestamp("store.write")
+def write(record):
+    called("store.write")
+    time.sleep(0.0005)  # a disk or a database
+    return len(record)
+
+
+@timestamp
+def handle(order):
+    called("handle")
+    try:
+        check_stock(order["amount"])
+    except Refused:
+        return None
+    with timestamp_block("bill"):
+        called("bill")
+        total = price(order["items"])
+    return write(json.dumps({"order": order["id"], "total": total}))
+
+
+def make_order(number, chance):
+    leaf = [chance.randrange(100) for _ in range(4)]
+    return {"id": number, "amount": chance.randrange(100), "items": [leaf, [leaf, chance.randrange(100)]]}
+
+
+def work(orders, go_on):
+    while go_on.is_set():
+        try:
+            handle(orders.get(timeout=0.05))
+        except queue.Empty:
+            continue
+
+
+def produce(orders, go_on, busy):
+    chance = random.Random(1)
+    number = 0
+    while go_on.is_set():
+        if busy.is_set() and orders.qsize() < 8:
+            orders.put(make_order(number, chance))
+            number += 1
+        else:
+            time.sleep(0.0005)
+
+
+def wait_until_idle(orders):
+    while not orders.empty():
+        time.sleep(0.01)
+    time.sleep(0.2)  # the last orders are being handled
+
+
+def main():
+    orders, go_on, busy = queue.Queue(), threading.Event(), threading.Event()
+    go_on.set()
+    threads = [threading.Thread(target=work, args=(orders, go_on), name=f"worker-{i}") for i in (1, 2)]
+    threads.append(threading.Thread(target=produce, args=(orders, go_on, busy), name="producer"))
+    for thread in threads:
+        thread.start()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        if line == "work\n":
+            own_counts.clear()
+            busy.set()
+        elif line == "idle\n":
+            busy.clear()
+            wait_until_idle(orders)
+        elif line == "counts\n":
+            print(json.dumps(own_counts), flush=True)
+            continue
+        print("ok", flush=True)
+    go_on.clear()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
