@@ -1,0 +1,85 @@
+#include "capture.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "cputime.h"
+#include "diagnosis.h"
+#include "message.h"
+#include "scale.h"
+
+#define PATIENCE 500000000u /* ns for lanes that meet their writer at work: a dump shall end within a second */
+
+static void choose_scale(struct capture *c)
+{
+    const struct segment_header *h = &c->snapshot.header;
+    c->scale = scale_of_segment(h);
+    c->same_boot = scale_same_boot(h);
+    if (!c->same_boot)
+        note("%s is from before this machine was started last: times are converted by today's clock rate", c->subject->where);
+}
+
+static void sum_up(struct capture *c)
+{
+    for (uint32_t i = 0; i < c->profile.sites; i++)
+        c->total += c->profile.site[i].t.exclusive;
+    c->cpu = c->snapshot.header.cpu_mode != CPUTIME_WALL;
+}
+
+static int take(struct capture *c, const struct view *view)
+{
+    struct snapshot_options options = {.alive = c->subject->alive, .patience = PATIENCE};
+    int r = snapshot_take(&c->snapshot, view, &options);
+    if (r < 0)
+        return r;
+    c->taken = clock_ns(CLOCK_MONOTONIC);
+    r = profile_make(&c->profile, &c->snapshot);
+    if (r < 0)
+        snapshot_free(&c->snapshot);
+    return r;
+}
+
+int capture_take(struct capture *c, const struct subject *subject)
+{
+    struct view view;
+    *c = (struct capture){.subject = subject};
+    long owner = subject->file[0] == '/' ? -1 : (long)subject->uid;
+    int r = view_open(&view, subject->dirfd, subject->file, owner);
+    if (r == 0) {
+        r = take(c, &view);
+        view_close(&view);
+    }
+    if (r < 0)
+        return diagnose_segment(subject->where, r);
+    choose_scale(c);
+    sum_up(c);
+    return EXIT_OK;
+}
+
+void capture_free(struct capture *c)
+{
+    profile_free(&c->profile);
+    snapshot_free(&c->snapshot);
+}
+
+double capture_cost_ns(const struct capture *c, uint64_t calls, uint64_t own)
+{
+    return (double)calls * (double)c->profile.call_cost / 1000 + (double)own * c->scale.ns_per_tick;
+}
+
+int capture_check_loss(const struct capture *c, uint64_t allowed)
+{
+    const struct profile *p = &c->profile;
+    if (!p->complete)
+        return fail(EXIT_LOSS,
+                    "the picture is not complete\n"
+                    "a thread was too busy to be copied in time, or the segment is damaged\n"
+                    "the same again");
+    if (p->lost > allowed)
+        return fail(EXIT_LOSS,
+                    "%" PRIu64 " calls were lost, %" PRIu64 " are allowed\n"
+                    "there was no memory for them: `tscap status` says what was refused\n"
+                    "--max-loss %" PRIu64,
+                    p->lost, allowed, p->lost);
+    return EXIT_OK;
+}

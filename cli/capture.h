@@ -1,0 +1,36 @@
+/* One look at a segment: snapshot, profile, and how its ticks become nanoseconds. */
+#ifndef TSCAP_CAPTURE_H
+#define TSCAP_CAPTURE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "clock.h"
+#include "profile.h"
+#include "snapshot.h"
+#include "subject.h"
+
+struct capture {
+    const struct subject *subject; /* (borrowed) */
+    struct snapshot snapshot;
+    struct profile profile;
+    struct clock_scale scale;
+    bool same_boot;
+    bool cpu;        /* there is CPU time */
+    uint64_t taken;  /* CLOCK_MONOTONIC, ns */
+    uint64_t total;  /* ticks: exclusive times of all functions */
+};
+
+/* EXIT_OK, or an exit code after a message. */
+int capture_take(struct capture *c, const struct subject *subject);
+void capture_free(struct capture *c);
+
+static inline uint64_t capture_ns(const struct capture *c, uint64_t ticks) { return clock_scale_duration(&c->scale, ticks); }
+
+/* What recording cost the target: ticks it took itself, and calls times the measured cost of a call. */
+double capture_cost_ns(const struct capture *c, uint64_t calls, uint64_t own);
+
+/* EXIT_OK, or EXIT_LOSS after a message: more was lost than `allowed`, or the picture is not complete. */
+int capture_check_loss(const struct capture *c, uint64_t allowed);
+
+#endif

@@ -1,0 +1,97 @@
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "message.h"
+#include "option.h"
+#include "order.h"
+#include "process.h"
+#include "subject.h"
+
+#define KNOCK_TIMEOUT 200000000u
+
+/* A process of another PID namespace (a container that shares the directory) is not in our /proc, but it answers. Anything
+ * but "nobody there" means it lives. */
+static bool answers(const struct subject *s)
+{
+    struct control_reply reply;
+    int r = order_ask(s, CONTROL_STATUS, KNOCK_TIMEOUT, &reply);
+    return r != -ENOENT && r != -ECONNREFUSED;
+}
+
+/* By its name alone, whatever the file says: in doubt it lives. */
+static bool may_live(const struct subject *s)
+{
+    uint64_t now;
+    bool runs = process_start_time(s->pid, &now) == 0 && now == s->start_time;
+    return runs || answers(s);
+}
+
+static bool remove_file(const struct place *place, const char *name)
+{
+    if (unlinkat(place->fd, name, 0) == 0) {
+        printf("%s/%s\n", place->path, name);
+        return true;
+    }
+    if (errno != ENOENT)
+        note("cannot remove %s/%s: %s", place->path, name, strerror(errno));
+    return errno == ENOENT;
+}
+
+/* `name`: of a segment or of its socket. */
+static bool collect(const struct place *place, const char *name, struct subject *s)
+{
+    s->dirfd = place->fd;
+    return may_live(s) || remove_file(place, name);
+}
+
+/* Whose file is this? Sockets are named as segments are. */
+static bool parse_name(const char *name, struct subject *s)
+{
+    char segment[64], socket[64] = "";
+    const char *dot = strrchr(name, '.');
+    if (!dot || snprintf(segment, sizeof segment, "%.*s.tscap", (int)(dot - name), name) >= (int)sizeof segment)
+        return false;
+    if (!rundir_parse_name(segment, &s->pid, &s->start_time))
+        return false;
+    rundir_socket_name(s->pid, s->start_time, socket, sizeof socket);
+    return strcmp(name, segment) == 0 || strcmp(name, socket) == 0;
+}
+
+static bool collect_place(const struct place *place)
+{
+    bool whole = true;
+    int fd = openat(place->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return false;
+    for (struct dirent *e; (e = readdir(dir));) {
+        struct subject s = {.pid = 0};
+        if (parse_name(e->d_name, &s))
+            whole &= collect(place, e->d_name, &s);
+    }
+    closedir(dir);
+    return whole;
+}
+
+int cmd_gc(const struct settings *s)
+{
+    struct places places;
+    bool whole = true;
+    (void)s;
+    int code = places_open_own(&places);
+    for (size_t i = 0; i < places.count; i++)
+        whole &= collect_place(&places.place[i]);
+    if (code == EXIT_OK && !whole)
+        code = fail(EXIT_FAILED,
+                    "not everything was removed\n"
+                    "see above\n"
+                    "ls -l %s",
+                    places.sought);
+    places_close(&places);
+    return code;
+}

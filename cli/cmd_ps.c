@@ -1,0 +1,157 @@
+#include <inttypes.h>
+#include <pwd.h>
+#include <stdio.h>
+
+#include "clock.h"
+#include "command.h"
+#include "json.h"
+#include "message.h"
+#include "option.h"
+#include "subject.h"
+#include "table.h"
+#include "terminal.h"
+#include "text.h"
+#include "units.h"
+#include "version.h"
+
+#define ROW(pointer) ((const struct subject *)(pointer))
+
+static void cell_pid(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    (void)c, (void)context;
+    snprintf(buffer, size, "%d", (int)ROW(row)->pid);
+}
+
+static void cell_user(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    const struct passwd *user = getpwuid(ROW(row)->uid);
+    (void)c, (void)context;
+    if (user)
+        snprintf(buffer, size, "%s", user->pw_name);
+    else
+        snprintf(buffer, size, "%lu", (unsigned long)ROW(row)->uid);
+}
+
+static void cell_python(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    (void)c, (void)context;
+    snprintf(buffer, size, "%s", ROW(row)->error < 0 ? "-" : ROW(row)->header.python);
+}
+
+static void cell_state(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    (void)c, (void)context;
+    snprintf(buffer, size, "%s", subject_state(ROW(row)));
+}
+
+static void cell_functions(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    (void)c, (void)context;
+    snprintf(buffer, size, "%" PRIu32, ROW(row)->header.decorated);
+}
+
+static void cell_memory(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    (void)c, (void)context;
+    units_write_bytes(buffer, size, ROW(row)->bytes);
+}
+
+/* Since the segment was made: since the process imported timestamp_capture. */
+static void cell_age(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    uint64_t now = clock_ns(CLOCK_REALTIME), then = ROW(row)->header.anchor_realtime;
+    (void)c, (void)context;
+    units_write_time(buffer, size, ROW(row)->error == 0 && now > then ? now - then : 0);
+}
+
+static void cell_command(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    (void)c, (void)context;
+    snprintf(buffer, size, "%s", subject_name(ROW(row)));
+}
+
+static const struct column columns[] = {
+    {"pid", "pid", "process", 1, false, 0, cell_pid, NULL, NULL},
+    {"user", "user", "whose it is", 1, true, 2, cell_user, NULL, NULL},
+    {"python", "python", "version of CPython", 1, true, 1, cell_python, NULL, NULL},
+    {"state", "state", "recording, stopped, dormant or dead", 1, true, 0, cell_state, NULL, NULL},
+    {"functions", "functions", "decorated functions and blocks", 1, false, 3, cell_functions, NULL, NULL},
+    {"memory", "memory", "size of the segment", 1, false, 5, cell_memory, NULL, NULL},
+    {"age", "age", "since timestamp_capture was imported", 1, false, 4, cell_age, NULL, NULL},
+    {"command", "command", "command line", 1, true, 0, cell_command, NULL, text_cut_end},
+    {0},
+};
+
+static bool is_listed(const struct subject *s, const struct settings *settings) { return s->alive || settings->all; }
+
+static bool print_table(const struct subjects *all, const struct settings *s)
+{
+    struct table t;
+    table_begin(&t, columns, 1, NULL);
+    for (size_t i = 0; i < all->count; i++)
+        if (is_listed(&all->subject[i], s))
+            table_add(&t, &all->subject[i]);
+    return table_finish(&t, stdout, terminal_width(), terminal_styled());
+}
+
+static void write_subject(struct json *j, const struct subject *s)
+{
+    json_object(j, NULL);
+    json_count(j, "pid", (uint64_t)s->pid);
+    json_count(j, "start_time", s->start_time);
+    json_count(j, "uid", s->uid);
+    json_string(j, "command", s->command[0] ? s->command : NULL);
+    json_string(j, "state", subject_state(s));
+    json_bool(j, "alive", s->alive);
+    json_string(j, "segment", s->where);
+    json_string(j, "python", s->error < 0 ? NULL : s->header.python);
+    json_count(j, "parent_pid", s->header.parent_pid);
+    json_count(j, "functions", s->header.decorated);
+    json_count(j, "bytes", s->bytes);
+    json_count(j, "lost", s->header.lost_calls);
+    json_end(j);
+}
+
+static bool write_json(const struct subjects *all, const struct settings *s)
+{
+    struct json j;
+    json_begin(&j, stdout);
+    json_object(&j, NULL);
+    json_string(&j, "schema", "tscap.processes/1");
+    json_string(&j, "tscap_version", TSCAP_VERSION);
+    json_array(&j, "processes");
+    for (size_t i = 0; i < all->count; i++)
+        if (is_listed(&all->subject[i], s))
+            write_subject(&j, &all->subject[i]);
+    return json_finish(&j);
+}
+
+static void explain_emptiness(const struct subjects *all, const struct places *places, const struct settings *s)
+{
+    size_t listed = 0;
+    for (size_t i = 0; i < all->count; i++)
+        listed += is_listed(&all->subject[i], s);
+    if (listed == 0)
+        note("no process has imported timestamp_capture; looked in %s", places->sought);
+    if (listed < all->count)
+        note("%zu ended: tscap ps --all lists them, tscap gc removes what they left", all->count - listed);
+}
+
+int cmd_ps(const struct settings *s)
+{
+    struct places places;
+    struct subjects all = {0};
+    int code = places_open(&places);
+    bool whole = code == EXIT_OK && subjects_find(&all, &places) == 0;
+    whole = whole && (s->json ? write_json(&all, s) : print_table(&all, s));
+    if (whole)
+        explain_emptiness(&all, &places, s);
+    else if (code == EXIT_OK)
+        code = fail(EXIT_FAILED,
+                    "cannot list processes\n"
+                    "out of memory\n"
+                    "the same again");
+    subjects_free(&all);
+    places_close(&places);
+    return code;
+}

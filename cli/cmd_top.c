@@ -1,0 +1,124 @@
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "capture.h"
+#include "command.h"
+#include "functions.h"
+#include "message.h"
+#include "operand.h"
+#include "option.h"
+#include "report.h"
+#include "terminal.h"
+
+#define DEFAULT_DELAY 1000000000u
+#define DEFAULT_LIMIT 20
+
+struct top {
+    struct subject *subject;
+    const struct column *sort;
+    uint64_t delay, limit;
+    size_t width;
+};
+
+/* Until the next multiple of the delay: what printing takes does not add up. */
+static void sleep_until(uint64_t ns)
+{
+    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+        ;
+}
+
+static int print_interval(const struct top *t, const struct capture *now, const struct capture *before)
+{
+    struct functions f;
+    if (functions_make(&f, now, before) < 0)
+        return fail(EXIT_FAILED,
+                    "cannot show the interval\n"
+                    "out of memory\n"
+                    "the same again");
+    report_interval(&f, now, before);
+    bool whole = functions_print(&f, FUNCTIONS_TOP, t->sort, t->limit, t->width);
+    if (f.count > t->limit)
+        printf("%zu more not shown (--limit)\n", f.count - (size_t)t->limit);
+    functions_free(&f);
+    return whole ? EXIT_OK : fail(EXIT_FAILED,
+                                  "cannot show the interval\n"
+                                  "out of memory\n"
+                                  "the same again");
+}
+
+/* The next look, and what came since; it takes the place of `last`. */
+static int next_table(struct top *t, struct capture *last)
+{
+    struct capture now;
+    subject_refresh(t->subject);
+    int code = capture_take(&now, t->subject);
+    if (code != EXIT_OK)
+        return code;
+    code = print_interval(t, &now, last);
+    fflush(stdout);
+    capture_free(last);
+    *last = now;
+    return code;
+}
+
+/* A process that ends takes its segment along, unless it was killed. */
+static bool has_ended(struct top *t)
+{
+    subject_refresh(t->subject);
+    return !t->subject->alive && t->subject->error == -ENOENT;
+}
+
+static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
+{
+    struct capture last;
+    int code = capture_take(&last, t->subject);
+    if (code != EXIT_OK)
+        return code;
+    uint64_t due = last.taken;
+    bool ended = false;
+    for (uint64_t i = 0; i < tables && code == EXIT_OK && !ended; i++) {
+        if (i)
+            putchar('\n');
+        sleep_until(due += t->delay);
+        ended = has_ended(t);
+        if (!ended)
+            code = next_table(t, &last);
+        ended |= !t->subject->alive;
+    }
+    if (ended)
+        note("process %d has ended", (int)t->subject->pid);
+    if (code == EXIT_OK)
+        code = capture_check_loss(&last, allowed_loss);
+    capture_free(&last);
+    return code;
+}
+
+int cmd_top(const struct settings *s)
+{
+    struct operand o;
+    int code;
+    const struct column *sort = functions_sort_column(FUNCTIONS_TOP, s->sort, &code);
+    if (!sort)
+        return code;
+    if (s->batch == UNSET)
+        return fail(EXIT_USAGE,
+                    "top: -b is missing\n"
+                    "there is no full-screen form yet, only tables one after another\n"
+                    "tscap top -b 10 %s",
+                    s->operand);
+    code = operand_find(&o, s, OPERAND_LIVING);
+    if (code == EXIT_OK) {
+        struct top t = {
+            .subject = o.subject,
+            .sort = sort,
+            .delay = setting_or(s->delay, DEFAULT_DELAY),
+            .limit = setting_or(s->limit, DEFAULT_LIMIT),
+            .width = s->width == UNSET ? terminal_width() : s->width,
+        };
+        code = print_tables(&t, s->batch, setting_or(s->max_loss, 0));
+    }
+    operand_free(&o);
+    return code;
+}

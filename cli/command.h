@@ -1,0 +1,50 @@
+/* Commands: one row and one file (cmd_*.c) each. */
+#ifndef TSCAP_COMMAND_H
+#define TSCAP_COMMAND_H
+
+#include <stddef.h>
+
+struct settings;
+
+enum command_id {
+    COMMAND_PS = 1 << 0,
+    COMMAND_START = 1 << 1,
+    COMMAND_STOP = 1 << 2,
+    COMMAND_RESET = 1 << 3,
+    COMMAND_STATUS = 1 << 4,
+    COMMAND_DUMP = 1 << 5,
+    COMMAND_TOP = 1 << 6,
+    COMMAND_GC = 1 << 7,
+    COMMAND_HELP = 1 << 8,
+    COMMAND_ALL = (1 << 9) - 1, /* each of them */
+    COMMAND_NONE = 1 << 9       /* tscap itself, before a command */
+};
+
+struct command {
+    enum command_id id;
+    const char *name;
+    const char *invocation; /* what to type before its options */
+    int (*run)(const struct settings *s); /* an exit code; errors have been printed */
+    const char *operand;                  /* as in the help; NULL: none */
+    unsigned operands_least, operands_most;
+    const char *summary;
+    const char *details; /* a paragraph for --help */
+};
+extern const struct command commands[];
+extern const size_t command_count;
+extern const struct command command_none;
+
+/* By name or by an unambiguous beginning of it. NULL after a message. */
+const struct command *command_find(const char *name);
+
+int cmd_ps(const struct settings *s);
+int cmd_start(const struct settings *s);
+int cmd_stop(const struct settings *s);
+int cmd_reset(const struct settings *s);
+int cmd_status(const struct settings *s);
+int cmd_dump(const struct settings *s);
+int cmd_top(const struct settings *s);
+int cmd_gc(const struct settings *s);
+int cmd_help(const struct settings *s);
+
+#endif

@@ -1,0 +1,187 @@
+#include "diagnosis.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "message.h"
+#include "process.h"
+#include "segment.h"
+#include "target.h"
+
+struct patient {
+    pid_t pid;
+    const struct places *places;
+    const char *command;
+    struct target target;
+};
+
+static int no_process(const struct patient *p)
+{
+    return fail(EXIT_NO_PROCESS,
+                "no process %d\n"
+                "none runs with this number, and none that had it left a segment in %s\n"
+                "tscap ps -a",
+                (int)p->pid, p->places->sought);
+}
+
+static int not_permitted(const struct patient *p)
+{
+    uid_t uid = geteuid();
+    process_uid(p->pid, &uid);
+    const struct passwd *user = getpwuid(uid);
+    return fail(EXIT_PERMISSION,
+                "process %d is not yours\n"
+                "it belongs to %s (uid %lu), you are uid %lu: only that user and root may look\n"
+                "sudo tscap %s %d",
+                (int)p->pid, user ? user->pw_name : "another user", (unsigned long)uid, (unsigned long)geteuid(),
+                p->command, (int)p->pid);
+}
+
+static int not_python(const struct patient *p)
+{
+    return fail(EXIT_UNSUPPORTED,
+                "process %d is not Python\n"
+                "%s has no CPython in it\n"
+                "tscap ps",
+                (int)p->pid, p->target.image[0] ? p->target.image : "a kernel thread");
+}
+
+static int not_loaded(const struct patient *p)
+{
+    char version[32];
+    target_version(&p->target, version, sizeof version);
+    return fail(EXIT_UNSUPPORTED,
+                "process %d has nothing to record\n"
+                "it is CPython %s, but has not imported timestamp_capture\n"
+                "add `import timestamp_capture` and @timestamp to the program and start it again",
+                (int)p->pid, version[0] ? version : "of an unknown version");
+}
+
+static int disabled(const struct patient *p)
+{
+    return fail(EXIT_UNSUPPORTED,
+                "process %d does not want to be recorded\n"
+                "it was started with TSCAP_DISABLE\n"
+                "start it again with TSCAP_DISABLE unset",
+                (int)p->pid);
+}
+
+/* TSCAP_DIR set for one side only is a common mistake. */
+static int elsewhere(const struct patient *p)
+{
+    char theirs[RUNDIR_PATH_MAX];
+    const char *ours = getenv("TSCAP_DIR");
+    bool set = target_environment(p->pid, "TSCAP_DIR", theirs, sizeof theirs) == 0 && theirs[0];
+    if (set && (!ours || strcmp(ours, theirs) != 0))
+        return fail(EXIT_NO_PROCESS,
+                    "no segment of process %d in %s\n"
+                    "the process was started with TSCAP_DIR=%s\n"
+                    "TSCAP_DIR=%s tscap %s %d",
+                    (int)p->pid, p->places->sought, theirs, theirs, p->command, (int)p->pid);
+    if (!set && ours && *ours)
+        return fail(EXIT_NO_PROCESS,
+                    "no segment of process %d in %s\n"
+                    "TSCAP_DIR is set here, but was not for the process\n"
+                    "env -u TSCAP_DIR tscap %s %d",
+                    (int)p->pid, p->places->sought, p->command, (int)p->pid);
+    return fail(EXIT_NO_PROCESS,
+                "no segment of process %d in %s\n"
+                "it has imported timestamp_capture, but could make none: no space, no right to, or the file was removed\n"
+                "df %s; then start it again",
+                (int)p->pid, p->places->sought, p->places->sought);
+}
+
+static int without_segment(const struct patient *p)
+{
+    char value[16];
+    if (!p->target.python)
+        return not_python(p);
+    if (!p->target.loaded)
+        return not_loaded(p);
+    if (target_environment(p->pid, "TSCAP_DISABLE", value, sizeof value) == 0 && value[0] && strcmp(value, "0") != 0)
+        return disabled(p);
+    return elsewhere(p);
+}
+
+static bool is_foreign(pid_t pid)
+{
+    uid_t uid;
+    return geteuid() != 0 && process_uid(pid, &uid) == 0 && uid != geteuid();
+}
+
+int diagnose_process(pid_t pid, const struct places *places, const char *command)
+{
+    struct patient p = {.pid = pid, .places = places, .command = command};
+    if (is_foreign(pid))
+        return not_permitted(&p);
+    int r = target_inspect(pid, &p.target);
+    if (r == -ESRCH || r == -ENOENT || target_state(pid) == 'Z')
+        return no_process(&p);
+    if (r == -EACCES || r == -EPERM)
+        return not_permitted(&p);
+    if (r < 0)
+        return fail(EXIT_FAILED,
+                    "cannot look at process %d\n"
+                    "%s\n"
+                    "tscap ps",
+                    (int)pid, strerror(-r));
+    return without_segment(&p);
+}
+
+int diagnose_segment(const char *where, int error)
+{
+    switch (-error) {
+    case ENOENT:
+    case ENOTDIR:
+        return fail(EXIT_NO_PROCESS,
+                    "no file %s\n"
+                    "%s\n"
+                    "tscap ps -a",
+                    where, strerror(-error));
+    case EACCES:
+    case EPERM:
+        return fail(EXIT_PERMISSION,
+                    "may not read %s\n"
+                    "it is another user's, or not a plain file\n"
+                    "ls -l %s",
+                    where, where);
+    case EPROTONOSUPPORT:
+        return fail(EXIT_UNSUPPORTED,
+                    "cannot read %s\n"
+                    "it was written by another version of timestamp_capture; this tscap reads version %u\n"
+                    "use the tscap that was installed with the program's timestamp_capture",
+                    where, SEGMENT_ABI);
+    case EBADMSG:
+        return fail(EXIT_FAILED,
+                    "%s is not a segment\n"
+                    "it is damaged, cut short, or something else\n"
+                    "tscap ps -a",
+                    where);
+    case EIO:
+        return fail(EXIT_FAILED,
+                    "cannot read %s\n"
+                    "it became shorter while it was read\n"
+                    "tscap ps -a",
+                    where);
+    default:
+        return fail(exit_code_of_errno(error),
+                    "cannot read %s\n"
+                    "%s\n"
+                    "tscap ps -a",
+                    where, strerror(-error));
+    }
+}
+
+int diagnose_nothing(const struct places *places)
+{
+    return fail(EXIT_NO_PROCESS,
+                "no process to record\n"
+                "none of yours has imported timestamp_capture; looked in %s\n"
+                "tscap ps -a",
+                places->sought);
+}

@@ -1,0 +1,176 @@
+#include "functions.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "labels.h"
+#include "message.h"
+#include "terminal.h"
+#include "text.h"
+#include "units.h"
+
+/* ---- rows ---- */
+
+static void subtract(struct profile_times *t, const struct profile_times *b)
+{
+    t->calls = minus(t->calls, b->calls);
+    t->primitive_calls = minus(t->primitive_calls, b->primitive_calls);
+    t->raised = minus(t->raised, b->raised);
+    t->inclusive = minus(t->inclusive, b->inclusive);
+    t->exclusive = minus(t->exclusive, b->exclusive);
+    t->off_inclusive = minus(t->off_inclusive, b->off_inclusive);
+    t->off_exclusive = minus(t->off_exclusive, b->off_exclusive);
+    t->waited = minus(t->waited, b->waited);
+}
+
+/* The same recording: no reset in between, nor another program in the same process (exec). */
+static bool is_later(const struct capture *now, const struct capture *before)
+{
+    const struct segment_header *a = &now->snapshot.header, *b = &before->snapshot.header;
+    return a->anchor_ticks == b->anchor_ticks && now->snapshot.session.resets == before->snapshot.session.resets;
+}
+
+static bool has_anything(const struct profile_times *t) { return t->calls || t->inclusive; }
+
+static void add_row(struct functions *f, const struct profile_site *site, const struct profile_site *before)
+{
+    const char *label = label_of(f->label, &f->cells.capture->profile, site);
+    struct function_row row = {.t = site->t, .site = site, .label = label};
+    if (before)
+        subtract(&row.t, &before->t);
+    if (!has_anything(&row.t)) {
+        f->silent++;
+        return;
+    }
+    f->row[f->count++] = row;
+    f->calls += row.t.calls;
+    f->cells.whole += row.t.exclusive;
+}
+
+int functions_make(struct functions *f, const struct capture *now, const struct capture *before)
+{
+    const struct profile *p = &now->profile;
+    *f = (struct functions){.cells.capture = now};
+    f->row = calloc((size_t)p->sites + 1, sizeof *f->row);
+    f->label = labels_make(p);
+    if (!f->row || !f->label) {
+        functions_free(f);
+        return -ENOMEM;
+    }
+    bool subtracts = before && is_later(now, before);
+    f->seconds = before ? (double)(now->taken - before->taken) / 1e9 : 0;
+    for (uint32_t i = 0; i < p->sites; i++)
+        add_row(f, &p->site[i], subtracts ? profile_site(&before->profile, p->site[i].id) : NULL);
+    return 0;
+}
+
+void functions_free(struct functions *f)
+{
+    if (f->cells.capture)
+        labels_free(f->label, &f->cells.capture->profile);
+    free(f->row);
+    *f = (struct functions){0};
+}
+
+/* ---- columns ---- */
+
+#define ROW(pointer) ((const struct function_row *)(pointer))
+#define FUNCTIONS(pointer) ((const struct functions *)(pointer))
+
+static uint64_t key_min(const void *row, const void *context) { (void)context; return ROW(row)->site->min; }
+static uint64_t key_max(const void *row, const void *context) { (void)context; return ROW(row)->site->max; }
+static uint64_t key_p50(const void *row, const void *context) { (void)context; return ROW(row)->site->p50; }
+static uint64_t key_p95(const void *row, const void *context) { (void)context; return ROW(row)->site->p95; }
+static uint64_t key_p99(const void *row, const void *context) { (void)context; return ROW(row)->site->p99; }
+
+/* As yappi's tavg: inclusive time of the outermost calls, by all calls. */
+static uint64_t key_mean(const void *row, const void *context)
+{
+    (void)context;
+    return ROW(row)->t.calls ? ROW(row)->t.inclusive / ROW(row)->t.calls : 0;
+}
+
+/* What only calls that have ended can tell. */
+static void cell_ended(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    if (ROW(row)->site->ended)
+        cell_time(c, row, context, buffer, size);
+    else
+        cell_unknown(buffer, size);
+}
+
+static void cell_mean(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    if (ROW(row)->t.calls)
+        cell_time(c, row, context, buffer, size);
+    else
+        cell_unknown(buffer, size);
+}
+
+static void cell_rate(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    double seconds = FUNCTIONS(context)->seconds;
+    (void)c;
+    units_write_number(buffer, size, seconds > 0 ? (double)ROW(row)->t.calls / seconds : 0);
+}
+
+static void cell_name(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    (void)c, (void)context;
+    label_with_place(buffer, size, ROW(row)->label, ROW(row)->site);
+}
+
+#define BOTH (FUNCTIONS_DUMP | FUNCTIONS_TOP)
+static const struct column columns[] = {
+    {"calls", "calls", "calls begun", BOTH, false, 0, cell_count, key_calls, NULL},
+    {"rate", "calls/s", "calls per second", FUNCTIONS_TOP, false, 5, cell_rate, key_calls, NULL},
+    {"inclusive", "inclusive", "time in the function and all it called; of recursive calls the outermost", BOTH, false, 1,
+     cell_time, key_inclusive, NULL},
+    {"exclusive", "exclusive", "time in the function itself: less its recorded callees", BOTH, false, 0,
+     cell_time, key_exclusive, NULL},
+    {"percent", "%", "exclusive, as a share of all functions", BOTH, false, 2, cell_percent, key_exclusive, NULL},
+    {"mean", "mean", "inclusive by calls", BOTH, false, 5, cell_mean, key_mean, NULL},
+    {"min", "min", "shortest call that has ended", FUNCTIONS_DUMP, false, 9, cell_ended, key_min, NULL},
+    {"max", "max", "longest call that has ended", FUNCTIONS_DUMP, false, 7, cell_ended, key_max, NULL},
+    {"p50", "p50", "half of the calls took at most this, within 3.2 %", FUNCTIONS_DUMP, false, 8, cell_ended, key_p50, NULL},
+    {"p95", "p95", "95 % of the calls took at most this", FUNCTIONS_DUMP, false, 6, cell_ended, key_p95, NULL},
+    {"p99", "p99", "99 % of the calls took at most this", FUNCTIONS_DUMP, false, 4, cell_ended, key_p99, NULL},
+    {"cpu", "CPU", "exclusive time on a CPU", BOTH, false, 3, cell_cpu_time, key_exclusive_cpu, NULL},
+    {"name", "name", "function or block, with file and line", BOTH, true, 0, cell_name, NULL, text_cut_path},
+    {0},
+};
+
+const struct column *functions_sort_column(enum function_table table, const char *name, int *code)
+{
+    const struct column *c = column_find(columns, table, name ? name : "exclusive");
+    bool help = name && strcmp(name, "help") == 0;
+    *code = EXIT_OK;
+    if (help)
+        column_list(columns, table, stdout);
+    else if (!c)
+        *code = fail(EXIT_USAGE,
+                     "--sort: there is no column '%s'\n"
+                     "the columns are those of the table\n"
+                     "tscap %s --sort help",
+                     name, table == FUNCTIONS_TOP ? "top" : "dump");
+    return c;
+}
+
+bool functions_print(const struct functions *f, enum function_table table, const struct column *sort, uint64_t limit, size_t width)
+{
+    struct table t;
+    const void **order = calloc(f->count + 1, sizeof *order);
+    for (size_t i = 0; order && i < f->count; i++)
+        order[i] = &f->row[i];
+    if (order)
+        column_sort(sort, order, f->count, f);
+    table_begin(&t, columns, table, f);
+    t.failed |= !order;
+    for (size_t i = 0; order && i < f->count && i < limit; i++)
+        table_add(&t, order[i]);
+    free(order);
+    return table_finish(&t, stdout, width, terminal_styled());
+}

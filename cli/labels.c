@@ -1,0 +1,85 @@
+#include "labels.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool ends_with_name(const char *qualname, const char *name)
+{
+    size_t q = strlen(qualname), n = strlen(name);
+    return q >= n && strcmp(qualname + q - n, name) == 0 && (q == n || qualname[q - n - 1] == '.');
+}
+
+/* A name of the user's choice, else the qualified one. */
+static const char *plain_label(const struct profile_site *s)
+{
+    bool chosen = s->name[0] && !ends_with_name(s->qualname, s->name);
+    return chosen || !s->qualname[0] ? s->name : s->qualname;
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+    const struct profile_site *x = *(const struct profile_site *const *)a, *y = *(const struct profile_site *const *)b;
+    int r = strcmp(plain_label(x), plain_label(y));
+    return r ? r : (x > y) - (x < y);
+}
+
+static bool same_label(const struct profile_site *a, const struct profile_site *b)
+{
+    return strcmp(plain_label(a), plain_label(b)) == 0;
+}
+
+static char *make_label(const struct profile_site *s, bool ambiguous)
+{
+    char *label;
+    const char *plain = plain_label(s);
+    bool with_module = ambiguous && s->module[0];
+    return asprintf(&label, "%s%s%s", with_module ? s->module : "", with_module ? "." : "", plain) < 0 ? NULL : label;
+}
+
+/* `order`: sorted by label, so that equal ones are neighbours. */
+static bool fill(char **label, const struct profile *p, const struct profile_site **order)
+{
+    uint32_t count = p->sites;
+    bool whole = true;
+    for (uint32_t i = 0; i < count; i++) {
+        bool like_previous = i > 0 && same_label(order[i - 1], order[i]);
+        bool like_next = i + 1 < count && same_label(order[i], order[i + 1]);
+        char *text = make_label(order[i], like_previous || like_next);
+        label[order[i] - p->site] = text;
+        whole &= text != NULL;
+    }
+    return whole;
+}
+
+char **labels_make(const struct profile *p)
+{
+    char **label = calloc((size_t)p->sites + 1, sizeof *label);
+    const struct profile_site **order = calloc((size_t)p->sites + 1, sizeof *order);
+    for (uint32_t i = 0; order && i < p->sites; i++)
+        order[i] = &p->site[i];
+    if (order && p->sites)
+        qsort(order, p->sites, sizeof *order, compare_labels);
+    if (!label || !order || !fill(label, p, order)) {
+        labels_free(label, p);
+        label = NULL;
+    }
+    free(order);
+    return label;
+}
+
+void labels_free(char **label, const struct profile *p)
+{
+    for (uint32_t i = 0; label && i < p->sites; i++)
+        free(label[i]);
+    free(label);
+}
+
+void label_with_place(char *buffer, size_t size, const char *label, const struct profile_site *site)
+{
+    if (site && site->file[0])
+        snprintf(buffer, size, "%s (%s:%u)", label, site->file, site->line);
+    else
+        snprintf(buffer, size, "%s", label);
+}

@@ -1,0 +1,17 @@
+#include "losses.h"
+
+#define AT(field) offsetof(struct profile, field)
+
+const struct loss_row losses[] = {
+    {"calls", "calls lost: no memory to account for them", AT(lost)},
+    {"unpathed", "calls without a path: exact per function and caller, not in the tree", AT(unpathed)},
+    {"clamped", "times that would have been negative, set to 0", AT(clamped)},
+    {"mismatched", "ends without a beginning", AT(mismatched)},
+    {"silent_ends", "generators or coroutines that ended without an event", AT(silent_ends)},
+    {"sites", "functions without a number: no room for their names", AT(lost_sites)},
+    {"threads", "threads that could get no memory", AT(lost_lanes)},
+    {"paused", "times the hook was taken out because the C stack ran low", AT(paused)},
+    {"displaced", "times another frame-evaluation hook was found in the place of ours", AT(displaced)},
+    {"refused_growth", "times more memory was refused", AT(refused_growth)},
+};
+const size_t loss_count = sizeof losses / sizeof *losses;

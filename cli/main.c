@@ -1,0 +1,90 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "help.h"
+#include "message.h"
+#include "option.h"
+#include "text.h"
+#include "version.h"
+
+/* Files and sockets opened later must not become stdin, stdout or stderr by accident. */
+static void open_standard_files(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+/* What was printed must also have arrived: a full disk is an error. */
+static int finish(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    return fail(EXIT_FAILED,
+                "cannot write the output\n"
+                "%s\n"
+                "tscap COMMAND >elsewhere",
+                strerror(errno));
+}
+
+static int run_command(int argc, char **argv)
+{
+    struct settings settings;
+    int rest;
+    const struct command *c = command_find(argv[0]);
+    if (!c)
+        return EXIT_USAGE;
+    int r = option_parse(c, argc, argv, &settings, &rest);
+    if (r != EXIT_OK || !settings.help)
+        return r == EXIT_OK ? c->run(&settings) : r;
+    help_command(c);
+    return EXIT_OK;
+}
+
+static int list_options(const char *name)
+{
+    const struct command *c = name ? command_find(name) : &command_none;
+    if (!c)
+        return EXIT_USAGE;
+    help_list_options(c);
+    return EXIT_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    struct settings settings;
+    int rest;
+    int r = option_parse(&command_none, argc, argv, &settings, &rest);
+    if (r != EXIT_OK)
+        return r;
+    if (settings.list_options)
+        return list_options(argv[rest]);
+    if (settings.version)
+        puts("tscap " TSCAP_VERSION);
+    else if (settings.help)
+        help_overview();
+    else if (rest == argc)
+        return fail(EXIT_USAGE,
+                    "no command given\n"
+                    "it needs to know what to do\n"
+                    "tscap help");
+    else
+        return run_command(argc - rest, argv + rest);
+    return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    open_standard_files();
+    signal(SIGPIPE, SIG_DFL); /* `tscap dump | head` ends quietly, whatever our parent thinks of SIGPIPE */
+    text_init();
+    return finish(run(argc, argv));
+}

@@ -1,0 +1,20 @@
+/* Everything tscap says on stderr goes through here. */
+#ifndef TSCAP_MESSAGE_H
+#define TSCAP_MESSAGE_H
+
+#include "exit_code.h"
+
+/* An error, as lines of one text: what, why (any number of lines), what to type to mend it. Prints
+ *
+ *     tscap: cannot start 4242
+ *       the process is stopped (SIGSTOP)
+ *       try: kill -CONT 4242
+ *
+ * and returns `code`, for `return fail(...)`. Control characters of what users and targets named do not reach the
+ * terminal. */
+__attribute__((format(printf, 2, 3))) int fail(enum exit_code code, const char *format, ...);
+
+/* A word beside the data: "tscap: ...", one line. */
+__attribute__((format(printf, 1, 2))) void note(const char *format, ...);
+
+#endif

@@ -1,0 +1,188 @@
+#include "operand.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "diagnosis.h"
+#include "message.h"
+#include "units.h"
+
+#define LISTED 12
+
+/* ---- by what is written ---- */
+
+static bool ends(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+/* A slash may stand in a command line too: it means a file only where files are taken. */
+static bool is_file(const char *text, enum operand_kind kind)
+{
+    return ends(text, ".tscap") || (kind == OPERAND_ANY && strchr(text, '/'));
+}
+
+static bool is_pid(const char *text, pid_t *pid)
+{
+    uint64_t number;
+    if (!units_read_count(text, &number) || number == 0 || number > INT32_MAX)
+        return false;
+    *pid = (pid_t)number;
+    return true;
+}
+
+static bool is_number(const char *text) { return text[0] && text[strspn(text, "0123456789")] == '\0'; }
+
+/* ---- a number ---- */
+
+/* A living process before dead ones that had its number, a later one before an earlier. */
+static bool is_better(const struct subject *a, const struct subject *b)
+{
+    return !b || a->alive > b->alive || (a->alive == b->alive && a->start_time > b->start_time);
+}
+
+static struct subject *with_pid(const struct subjects *all, pid_t pid)
+{
+    struct subject *best = NULL;
+    for (size_t i = 0; i < all->count; i++)
+        if (all->subject[i].pid == pid && is_better(&all->subject[i], best))
+            best = &all->subject[i];
+    return best;
+}
+
+static int check_living(const struct subject *s, const char *command)
+{
+    if (s->alive)
+        return EXIT_OK;
+    return fail(EXIT_NO_PROCESS,
+                "cannot %s %d\n"
+                "the process has ended; what it recorded is still there\n"
+                "tscap dump %d",
+                command, (int)s->pid, (int)s->pid);
+}
+
+static int find_by_pid(struct operand *o, const struct settings *s, pid_t pid, enum operand_kind kind)
+{
+    struct subject *found = with_pid(&o->all, pid);
+    if (!found)
+        return diagnose_process(pid, &o->places, s->command);
+    if (found->error < 0)
+        return diagnose_segment(found->where, found->error);
+    o->subject = found;
+    return kind == OPERAND_LIVING ? check_living(found, s->command) : EXIT_OK;
+}
+
+/* ---- "auto", or a part of the command line ---- */
+
+static bool fits(const struct subject *s, const char *part)
+{
+    return subject_ready(s) && (!part || strstr(s->command, part));
+}
+
+static size_t count_fitting(struct operand *o, const char *part)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < o->all.count; i++)
+        if (fits(&o->all.subject[i], part)) {
+            o->subject = &o->all.subject[i];
+            count++;
+        }
+    return count;
+}
+
+static void list_fitting(const struct operand *o, const char *part, char *buffer, size_t size)
+{
+    size_t used = 0, listed = 0;
+    buffer[0] = '\0';
+    for (size_t i = 0; i < o->all.count && used < size && listed < LISTED; i++) {
+        const struct subject *s = &o->all.subject[i];
+        if (fits(s, part)) {
+            used += (size_t)snprintf(buffer + used, size - used, "%7d  %.100s\n", (int)s->pid, s->command);
+            listed++;
+        }
+    }
+}
+
+static int is_ambiguous(const struct operand *o, const struct settings *s, const char *part, size_t count)
+{
+    char list[LISTED * 128];
+    list_fitting(o, part, list, sizeof list);
+    if (part)
+        return fail(EXIT_USAGE,
+                    "'%s' fits %zu processes\n"
+                    "%stscap %s %d",
+                    part, count, list, s->command, (int)o->subject->pid);
+    return fail(EXIT_USAGE,
+                "%zu processes can be recorded\n"
+                "%stscap %s %d",
+                count, list, s->command, (int)o->subject->pid);
+}
+
+static int find_by_part(struct operand *o, const struct settings *s, const char *part)
+{
+    size_t count = count_fitting(o, part);
+    if (count == 1)
+        return EXIT_OK;
+    if (count > 1)
+        return is_ambiguous(o, s, part, count);
+    if (!part)
+        return diagnose_nothing(&o->places);
+    return fail(EXIT_NO_PROCESS,
+                "no process fits '%s'\n"
+                "no command line of a process that can be recorded has this in it; looked in %s\n"
+                "tscap ps",
+                part, o->places.sought);
+}
+
+/* ---- a file ---- */
+
+static int find_file(struct operand *o, const struct settings *s, enum operand_kind kind)
+{
+    if (kind != OPERAND_ANY)
+        return fail(EXIT_USAGE,
+                    "%s: '%s' is a file\n"
+                    "it takes a running process\n"
+                    "tscap dump %s",
+                    s->command, s->operand, s->operand);
+    int r = subject_of_file(&o->file, s->operand);
+    if (r < 0)
+        return diagnose_segment(s->operand, r);
+    o->subject = &o->file;
+    return EXIT_OK;
+}
+
+static int find_process(struct operand *o, const struct settings *s, enum operand_kind kind)
+{
+    pid_t pid;
+    const char *text = s->operand;
+    int r = places_open(&o->places);
+    if (r != EXIT_OK)
+        return r;
+    if (subjects_find(&o->all, &o->places) < 0)
+        return fail(EXIT_FAILED,
+                    "cannot list processes\n"
+                    "out of memory\n"
+                    "the same again");
+    if (is_pid(text, &pid))
+        return find_by_pid(o, s, pid, kind);
+    if (is_number(text) || !*text)
+        return fail(EXIT_USAGE,
+                    "'%s' cannot be a process\n"
+                    "numbers of processes are 1 to %d\n"
+                    "tscap ps",
+                    text, INT32_MAX);
+    return find_by_part(o, s, strcmp(text, "auto") == 0 ? NULL : text);
+}
+
+int operand_find(struct operand *o, const struct settings *s, enum operand_kind kind)
+{
+    *o = (struct operand){0};
+    return is_file(s->operand, kind) ? find_file(o, s, kind) : find_process(o, s, kind);
+}
+
+void operand_free(struct operand *o)
+{
+    subjects_free(&o->all);
+    places_close(&o->places);
+}

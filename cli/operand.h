@@ -1,0 +1,27 @@
+/* The operand of a command: which process, or which file. */
+#ifndef TSCAP_OPERAND_H
+#define TSCAP_OPERAND_H
+
+#include <stdbool.h>
+
+#include "option.h"
+#include "subject.h"
+
+enum operand_kind {
+    OPERAND_LIVING,  /* a process that can be told something */
+    OPERAND_PROCESS, /* also one that has died */
+    OPERAND_ANY,     /* also a file */
+};
+
+struct operand {
+    struct subject *subject; /* found; within `all` or `file` */
+    struct places places;
+    struct subjects all;
+    struct subject file;
+};
+
+/* EXIT_OK, or an exit code after a message. To be freed in any case. */
+int operand_find(struct operand *o, const struct settings *s, enum operand_kind kind);
+void operand_free(struct operand *o);
+
+#endif

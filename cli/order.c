@@ -1,0 +1,138 @@
+#include "order.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "message.h"
+#include "operand.h"
+#include "process.h"
+#include "target.h"
+#include "units.h"
+
+#define DEFAULT_TIMEOUT 10000000000u
+
+int order_ask(const struct subject *subject, enum control_command command, uint64_t timeout_ns, struct control_reply *reply)
+{
+    struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command};
+    int timeout_ms = (int)((timeout_ns + 999999) / 1000000);
+    return control_ask(subject->dirfd, subject->pid, subject->start_time, &request, reply, timeout_ms);
+}
+
+struct order {
+    const struct subject *subject;
+    const struct settings *settings;
+    uint64_t timeout;
+};
+
+/* ---- why it did not work ---- */
+
+static int timed_out(const struct order *o)
+{
+    char timeout[UNITS_TEXT];
+    int pid = (int)o->subject->pid;
+    char state = target_state(o->subject->pid);
+    units_write_time(timeout, sizeof timeout, o->timeout);
+    if (state == 'T' || state == 't')
+        return fail(EXIT_TIMEOUT,
+                    "process %d did not answer within %s\n"
+                    "it is stopped (%s)\n"
+                    "kill -CONT %d",
+                    pid, timeout, state == 'T' ? "by a signal, SIGSTOP or ^Z" : "by a debugger", pid);
+    return fail(EXIT_TIMEOUT,
+                "process %d did not answer within %s\n"
+                "it holds the interpreter's lock all the time, or gets no CPU\n"
+                "tscap %s %d --timeout 60",
+                pid, timeout, o->settings->command, pid);
+}
+
+static int nobody_listens(const struct order *o)
+{
+    int pid = (int)o->subject->pid;
+    uint64_t now;
+    if (process_start_time(o->subject->pid, &now) < 0 || now != o->subject->start_time)
+        return fail(EXIT_NO_PROCESS,
+                    "cannot %s %d\n"
+                    "the process has just ended\n"
+                    "tscap dump %d",
+                    o->settings->command, pid, pid);
+    return fail(EXIT_FAILED,
+                "cannot %s %d\n"
+                "nobody listens at the socket beside %s: the process is ending, or has replaced itself (exec)\n"
+                "tscap status %d",
+                o->settings->command, pid, o->subject->where, pid);
+}
+
+static int explain_error(const struct order *o, int error)
+{
+    int pid = (int)o->subject->pid;
+    switch (-error) {
+    case ETIMEDOUT:
+        return timed_out(o);
+    case ENOENT:
+    case ECONNREFUSED:
+    case ECONNRESET:
+    case EPIPE:
+        return nobody_listens(o);
+    case EPROTO:
+        return fail(EXIT_UNSUPPORTED,
+                    "cannot %s %d\n"
+                    "its timestamp_capture (%s) does not understand this tscap\n"
+                    "use the tscap that came with it",
+                    o->settings->command, pid, o->subject->header.version);
+    default:
+        return fail(exit_code_of_errno(error),
+                    "cannot %s %d\n"
+                    "%s\n"
+                    "tscap status %d",
+                    o->settings->command, pid, strerror(-error), pid);
+    }
+}
+
+/* ---- what it answered ---- */
+
+static int explain_reply(const struct order *o, const struct control_reply *reply, const char *done, const char *already)
+{
+    int pid = (int)o->subject->pid;
+    switch (reply->result) {
+    case CONTROL_OK:
+        note("%s process %d: %" PRIu64 " function%s decorated", done, pid, reply->sites, reply->sites == 1 ? "" : "s");
+        return EXIT_OK;
+    case CONTROL_ALREADY:
+        note("process %d %s", pid, already);
+        return EXIT_OK;
+    case CONTROL_BUSY:
+        return timed_out(o);
+    case CONTROL_FAILED:
+        return fail(EXIT_FAILED,
+                    "cannot %s %d\n"
+                    "%s\n"
+                    "tscap status %d",
+                    o->settings->command, pid, reply->text, pid);
+    default:
+        return fail(EXIT_UNSUPPORTED,
+                    "cannot %s %d\n"
+                    "its timestamp_capture (%s) does not know this command\n"
+                    "use the tscap that came with it",
+                    o->settings->command, pid, o->subject->header.version);
+    }
+}
+
+static int give(const struct order *o, enum control_command command, const char *done, const char *already)
+{
+    struct control_reply reply;
+    int r = order_ask(o->subject, command, o->timeout, &reply);
+    return r < 0 ? explain_error(o, r) : explain_reply(o, &reply, done, already);
+}
+
+int order_run(const struct settings *s, enum control_command command, const char *done, const char *already)
+{
+    struct operand operand;
+    int code = operand_find(&operand, s, OPERAND_LIVING);
+    if (code == EXIT_OK) {
+        struct order o = {.subject = operand.subject, .settings = s, .timeout = setting_or(s->timeout, DEFAULT_TIMEOUT)};
+        code = give(&o, command, done, already);
+    }
+    operand_free(&operand);
+    return code;
+}

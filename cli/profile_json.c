@@ -1,0 +1,257 @@
+#include "profile_json.h"
+
+#include "cells.h"
+#include "cputime.h"
+#include "json.h"
+#include "losses.h"
+#include "threads.h"
+#include "version.h"
+
+/* Ticks beside nanoseconds: sums of ticks are exact, sums of rounded nanoseconds are not. */
+struct writer {
+    struct json json;
+    const struct capture *c;
+};
+
+/* ---- times ---- */
+
+static void write_time(struct writer *w, const char *key, uint64_t ticks) { json_count(&w->json, key, capture_ns(w->c, ticks)); }
+
+static void write_cpu_time(struct writer *w, const char *key, uint64_t ticks)
+{
+    if (w->c->cpu)
+        write_time(w, key, ticks);
+    else
+        json_null(&w->json, key);
+}
+
+static void write_cpu_ticks(struct writer *w, const char *key, uint64_t ticks)
+{
+    if (w->c->cpu)
+        json_count(&w->json, key, ticks);
+    else
+        json_null(&w->json, key);
+}
+
+/* Of a function, a pair or a path. */
+static void write_times(struct writer *w, const struct profile_times *t)
+{
+    struct json *j = &w->json;
+    json_count(j, "calls", t->calls);
+    json_count(j, "primitive_calls", t->primitive_calls);
+    json_count(j, "open", t->open);
+    json_count(j, "raised", t->raised);
+    json_count(j, "suspended", t->suspended);
+    write_time(w, "inclusive_ns", t->inclusive);
+    write_time(w, "exclusive_ns", t->exclusive);
+    write_cpu_time(w, "cpu_ns", cpu_inclusive(t));
+    write_cpu_time(w, "exclusive_cpu_ns", cpu_exclusive(t));
+    write_time(w, "waited_ns", t->waited);
+    json_count(j, "inclusive_ticks", t->inclusive);
+    json_count(j, "exclusive_ticks", t->exclusive);
+    write_cpu_ticks(w, "cpu_ticks", cpu_inclusive(t));
+    write_cpu_ticks(w, "exclusive_cpu_ticks", cpu_exclusive(t));
+}
+
+/* ---- what it is about ---- */
+
+static void write_process(struct writer *w)
+{
+    struct json *j = &w->json;
+    const struct subject *s = w->c->subject;
+    const struct segment_header *h = &w->c->snapshot.header;
+    json_object(j, "process");
+    json_count(j, "pid", h->pid);
+    json_count(j, "start_time", h->start_time);
+    json_string(j, "command", s->command[0] ? s->command : NULL);
+    json_string(j, "python", h->python);
+    json_bool(j, "alive", s->alive);
+    json_count(j, "uid", s->uid);
+    json_count(j, "parent_pid", h->parent_pid);
+    json_string(j, "boot_id", h->boot_id);
+    json_string(j, "extension_version", h->version);
+    json_end(j);
+}
+
+static void write_clock(struct writer *w)
+{
+    struct json *j = &w->json;
+    const struct segment_header *h = &w->c->snapshot.header;
+    json_object(j, "clock");
+    json_string(j, "source", clock_source_name(h->clock_source));
+    json_number(j, "ns_per_tick", w->c->scale.ns_per_tick);
+    json_bool(j, "same_boot", w->c->same_boot);
+    json_count(j, "anchor_ticks", h->anchor_ticks);
+    json_count(j, "anchor_monotonic_ns", h->anchor_monotonic);
+    json_count(j, "anchor_realtime_ns", h->anchor_realtime);
+    json_count(j, "anchor_boottime_ns", h->anchor_boottime);
+    json_string(j, "cpu_mode", cputime_mode_name(h->cpu_mode));
+    json_string(j, "cpu_error_bound", cputime_mode_bound(h->cpu_mode));
+    json_end(j);
+}
+
+static void write_instant(struct writer *w, const char *key, uint64_t ticks)
+{
+    if (ticks)
+        json_count(&w->json, key, clock_scale_instant(&w->c->scale, ticks));
+    else
+        json_null(&w->json, key);
+}
+
+static void write_session(struct writer *w)
+{
+    struct json *j = &w->json;
+    const struct session_state *s = &w->c->snapshot.session;
+    json_object(j, "session");
+    write_instant(w, "started_ns", s->started);
+    write_instant(w, "stopped_ns", s->stopped);
+    json_bool(j, "running", s->running);
+    write_instant(w, "asof_ns", w->c->snapshot.asof);
+    json_count(j, "resets", s->resets);
+    json_end(j);
+}
+
+static void write_losses(struct writer *w)
+{
+    struct json *j = &w->json;
+    const struct profile *p = &w->c->profile;
+    json_count(j, "lost", p->lost);
+    json_object(j, "losses");
+    for (size_t i = 0; i < loss_count; i++)
+        json_count(j, losses[i].name, loss_of(&losses[i], p));
+    json_end(j);
+    json_bool(j, "complete", p->complete);
+}
+
+static void write_overhead(struct writer *w)
+{
+    struct json *j = &w->json;
+    const struct profile *p = &w->c->profile;
+    json_object(j, "overhead");
+    json_count(j, "events", p->records);
+    json_number(j, "ns_per_event", (double)p->call_cost / 2000); /* a call is two events; stored in picoseconds */
+    json_count(j, "total_ns", (uint64_t)(capture_cost_ns(w->c, p->calls, p->own) + 0.5));
+    json_end(j);
+}
+
+/* ---- functions and pairs ---- */
+
+static const char *kind_name(uint32_t kind)
+{
+    return kind == SITE_BLOCK ? "block" : kind == SITE_COLLECTOR ? "collector" : "function";
+}
+
+static void write_site(struct writer *w, const struct profile_site *s)
+{
+    struct json *j = &w->json;
+    json_object(j, NULL);
+    json_count(j, "id", s->id);
+    json_string(j, "name", s->name);
+    json_string(j, "qualname", s->qualname);
+    json_string(j, "module", s->module);
+    json_string(j, "file", s->file);
+    json_count(j, "line", s->line);
+    json_count(j, "track", s->track);
+    json_string(j, "kind", kind_name(s->kind));
+    write_times(w, &s->t);
+    json_count(j, "ended", s->ended);
+    write_time(w, "min_ns", s->min);
+    write_time(w, "max_ns", s->max);
+    write_time(w, "p50_ns", s->p50);
+    write_time(w, "p95_ns", s->p95);
+    write_time(w, "p99_ns", s->p99);
+    json_end(j);
+}
+
+static void write_pair(struct writer *w, const struct profile_pair *pair)
+{
+    json_object(&w->json, NULL);
+    json_count(&w->json, "caller", pair->caller);
+    json_count(&w->json, "callee", pair->callee);
+    write_times(w, &pair->t);
+    json_end(&w->json);
+}
+
+/* ---- threads ---- */
+
+/* Opens the node and its children; close_nodes() ends them. */
+static void open_node(struct writer *w, const struct profile_node *n)
+{
+    json_object(&w->json, NULL);
+    json_count(&w->json, "site", n->site);
+    if (n->other)
+        json_bool(&w->json, "other", true);
+    write_times(w, &n->t);
+    json_array(&w->json, "children");
+}
+
+static void close_nodes(struct writer *w, unsigned count)
+{
+    for (; count; count--) {
+        json_end(&w->json); /* children */
+        json_end(&w->json);
+    }
+}
+
+static void write_tree(struct writer *w, uint32_t root)
+{
+    const struct profile *p = &w->c->profile;
+    unsigned depth = 0, open = 0; /* open: nodes begun and not ended */
+    for (uint32_t i = root; i; i = tree_next(p, i, &depth)) {
+        close_nodes(w, open - depth);
+        open_node(w, &p->node[i]);
+        open = depth + 1;
+    }
+    close_nodes(w, open);
+}
+
+static void write_thread(struct writer *w, const struct profile_thread *t)
+{
+    struct json *j = &w->json;
+    json_object(j, NULL);
+    json_count(j, "tid", t->tid);
+    json_string(j, "name", t->name);
+    json_bool(j, "alive", w->c->subject->alive && !t->exited && !t->merged);
+    json_bool(j, "merged", t->merged);
+    json_bool(j, "complete", t->complete);
+    json_count(j, "roots_ticks", t->roots);
+    json_array(j, "roots");
+    write_tree(w, t->first_root);
+    json_end(j);
+    json_end(j);
+}
+
+/* ---- the whole ---- */
+
+static void write_lists(struct writer *w)
+{
+    const struct profile *p = &w->c->profile;
+    json_array(&w->json, "sites");
+    for (uint32_t i = 0; i < p->sites; i++)
+        write_site(w, &p->site[i]);
+    json_end(&w->json);
+    json_array(&w->json, "threads");
+    for (uint32_t i = 0; i < p->threads; i++)
+        write_thread(w, &p->thread[i]);
+    json_end(&w->json);
+    json_array(&w->json, "pairs");
+    for (uint32_t i = 0; i < p->pairs; i++)
+        write_pair(w, &p->pair[i]);
+    json_end(&w->json);
+}
+
+bool profile_json_write(const struct capture *c, FILE *out)
+{
+    struct writer w = {.c = c};
+    json_begin(&w.json, out);
+    json_object(&w.json, NULL);
+    json_string(&w.json, "schema", "tscap.profile/1");
+    json_string(&w.json, "tscap_version", TSCAP_VERSION);
+    write_process(&w);
+    write_clock(&w);
+    write_session(&w);
+    write_losses(&w);
+    write_overhead(&w);
+    write_lists(&w);
+    return json_finish(&w.json);
+}

@@ -1,0 +1,155 @@
+#include "subject.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "process.h"
+#include "scale.h"
+
+/* A pid alone says nothing: it may have been given to another process since. */
+static bool is_alive(pid_t pid, uint64_t start_time)
+{
+    uint64_t now;
+    return process_start_time(pid, &now) == 0 && now == start_time;
+}
+
+static struct session_state session_of(const struct segment_header *h)
+{
+    return (struct session_state){
+        .running = h->session_flags & SESSION_RUNNING,
+        .started = h->session_started,
+        .stopped = h->session_stopped,
+        .resets = h->resets,
+    };
+}
+
+/* The copy that comes with opening will do: it was read(2), so a file that shrinks meanwhile cannot hurt. */
+static void read_header(struct subject *s, long owner)
+{
+    struct view view;
+    s->error = view_open(&view, s->dirfd, s->file, owner);
+    if (s->error < 0)
+        return;
+    s->header = view.identity;
+    s->session = session_of(&view.identity);
+    s->bytes = view.bytes;
+    view_close(&view);
+}
+
+static void look_up_process(struct subject *s)
+{
+    bool this_boot = s->error < 0 || scale_same_boot(&s->header);
+    s->alive = this_boot && is_alive(s->pid, s->start_time);
+    if (!s->alive || process_command(s->pid, s->command, sizeof s->command) < 0)
+        s->command[0] = '\0';
+}
+
+void subject_refresh(struct subject *s)
+{
+    read_header(s, s->dirfd == AT_FDCWD ? -1 : (long)s->uid);
+    look_up_process(s);
+}
+
+/* ---- those in the run directories ---- */
+
+struct finder {
+    struct subjects *found;
+    const struct place *place;
+};
+
+/* Grows by doubling: full at each power of two. */
+static struct subject *new_subject(struct subjects *s)
+{
+    if ((s->count & (s->count - 1)) == 0) {
+        size_t room = s->count ? 2 * s->count : 1;
+        struct subject *more = realloc(s->subject, room * sizeof *more);
+        if (!more)
+            return NULL;
+        s->subject = more;
+    }
+    return &s->subject[s->count++];
+}
+
+/* A renamed or forged file: its name and its content speak of different processes. */
+static void check_name(struct subject *s)
+{
+    if (s->error == 0 && (s->header.pid != (uint32_t)s->pid || s->header.start_time != s->start_time))
+        s->error = -EBADMSG;
+}
+
+static int add_found(void *context, int dirfd, const char *name, pid_t pid, uint64_t start_time)
+{
+    struct finder *f = context;
+    struct subject *s = new_subject(f->found);
+    (void)dirfd; /* the walk's own; ours stays open */
+    if (!s)
+        return -ENOMEM;
+    *s = (struct subject){.pid = pid, .start_time = start_time, .uid = f->place->uid, .dirfd = f->place->fd};
+    snprintf(s->file, sizeof s->file, "%s", name);
+    snprintf(s->where, sizeof s->where, "%s/%s", f->place->path, name);
+    subject_refresh(s);
+    check_name(s);
+    return 0;
+}
+
+int subjects_find(struct subjects *s, const struct places *places)
+{
+    *s = (struct subjects){0};
+    for (size_t i = 0; i < places->count; i++) {
+        struct finder f = {.found = s, .place = &places->place[i]};
+        if (rundir_each(f.place->fd, add_found, &f) == -ENOMEM)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+void subjects_free(struct subjects *s)
+{
+    free(s->subject);
+    *s = (struct subjects){0};
+}
+
+/* ---- a file ---- */
+
+int subject_of_file(struct subject *s, const char *path)
+{
+    struct stat status;
+    *s = (struct subject){.dirfd = AT_FDCWD};
+    snprintf(s->where, sizeof s->where, "%s", path);
+    if (!realpath(path, s->file) || stat(s->file, &status) != 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode))
+        return -EBADMSG;
+    s->uid = status.st_uid;
+    read_header(s, -1);
+    if (s->error < 0)
+        return s->error;
+    s->pid = (pid_t)s->header.pid;
+    s->start_time = s->header.start_time;
+    look_up_process(s);
+    return 0;
+}
+
+/* ---- words for it ---- */
+
+const char *subject_state(const struct subject *s)
+{
+    if (s->error < 0)
+        return "unreadable";
+    if (!s->alive)
+        return "dead";
+    if (s->session.running)
+        return "recording";
+    return s->session.started ? "stopped" : "dormant";
+}
+
+const char *subject_name(const struct subject *s)
+{
+    if (s->command[0])
+        return s->command;
+    return s->alive ? "(no command line)" : "(ended: its command line is not known)";
+}

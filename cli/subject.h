@@ -1,0 +1,56 @@
+/* Subjects: processes, living or dead, with a segment to read, or a segment file by itself. */
+#ifndef TSCAP_SUBJECT_H
+#define TSCAP_SUBJECT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "place.h"
+#include "snapshot.h"
+
+#define SUBJECT_COMMAND 1024
+
+struct subject {
+    pid_t pid;
+    uint64_t start_time;
+    uid_t uid;
+    bool alive;
+    int error; /* 0, or why its segment cannot be read: -errno as of view_open() */
+    int dirfd; /* (borrowed) */
+    char file[PATH_MAX];  /* of the segment, in dirfd */
+    char where[PATH_MAX]; /* the same, for people */
+    char command[SUBJECT_COMMAND]; /* "" when not known: a process that has ended */
+    /* as of the time it was found */
+    struct segment_header header;
+    struct session_state session;
+    uint64_t bytes;
+};
+
+struct subjects {
+    struct subject *subject;
+    size_t count;
+};
+
+/* All in these places, by place and pid. 0 or -ENOMEM. */
+int subjects_find(struct subjects *s, const struct places *places);
+void subjects_free(struct subjects *s);
+
+/* A segment file by its path: whose it is comes from what it says. 0 or -errno, as in `error` above. */
+int subject_of_file(struct subject *s, const char *path);
+
+/* Looks again: is it alive, what does its header say? */
+void subject_refresh(struct subject *s);
+
+/* Can be recorded now. */
+static inline bool subject_ready(const struct subject *s) { return s->alive && s->error == 0; }
+
+/* "recording", "stopped", "dormant" (never started), "dead", "unreadable". */
+const char *subject_state(const struct subject *s);
+
+/* Its command line, or something in its place. */
+const char *subject_name(const struct subject *s);
+
+#endif

@@ -1,0 +1,46 @@
+/* Tables: columns are rows of a constant array, so that the same array gives the header, the cells, --sort and its help. */
+#ifndef TSCAP_TABLE_H
+#define TSCAP_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define TABLE_CELL 5000 /* bytes; a name and a path of the longest a segment can hold */
+
+struct column {
+    const char *name;   /* as in --sort */
+    const char *header;
+    const char *help;
+    unsigned tables;    /* bit mask: the tables that show it */
+    bool left;          /* aligned to the left */
+    unsigned spare;     /* where there is too little room, columns go, the highest first; 0: stays */
+    void (*cell)(const struct column *c, const void *row, const void *context, char *buffer, size_t size);
+    uint64_t (*key)(const void *row, const void *context); /* sorts falling; NULL: by the text of the cell, rising */
+    void (*cut)(char *text, size_t width); /* how the last column is made to fit; NULL: not at all */
+};
+
+/* The columns of one table out of an array shared by several; ended by a row without a name. */
+const struct column *column_find(const struct column *columns, unsigned table, const char *name);
+void column_list(const struct column *columns, unsigned table, FILE *out);
+
+/* Pointers into one array; equal ones keep the order they have there. */
+void column_sort(const struct column *column, const void **rows, size_t count, const void *context);
+
+struct table {
+    const struct column **column; /* those shown */
+    size_t columns;
+    size_t *width;
+    char **cell; /* row after row */
+    size_t rows, room;
+    const void *context; /* (borrowed) */
+    bool failed; /* no memory */
+};
+
+void table_begin(struct table *t, const struct column *columns, unsigned table, const void *context);
+void table_add(struct table *t, const void *row);
+/* `width`: columns of the terminal, 0: no limit. Frees the table; false: it could not be made whole. */
+bool table_finish(struct table *t, FILE *out, size_t width, bool styled);
+
+#endif

@@ -1,0 +1,26 @@
+/* The threads of a profile: as a table, and as call trees. */
+#ifndef TSCAP_THREADS_H
+#define TSCAP_THREADS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "capture.h"
+
+/* All return false without memory. */
+bool threads_print(const struct capture *c, uint64_t limit, size_t width);
+
+/* A tree per thread, at most `limit` lines each. */
+bool trees_print(const struct capture *c, uint64_t limit, size_t width);
+
+/* Has it something to show? The others only ever had memory set aside. */
+static inline bool thread_recorded(const struct profile_thread *t) { return t->first_root || !t->complete; }
+
+/* "MainThread", or something in the place of a name. */
+const char *thread_name(const struct profile_thread *t);
+
+/* The node that follows `i` in the tree of a thread, parents before children, 0 after the last; *depth goes along. */
+uint32_t tree_next(const struct profile *p, uint32_t i, unsigned *depth);
+
+#endif

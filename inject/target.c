@@ -1,0 +1,317 @@
+#include "target.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <gelf.h>
+#include <libelf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- one ELF file ---- */
+
+struct image {
+    Elf *elf;
+    bool python;
+    uint32_t version;
+};
+
+static const char *section_name(Elf *elf, const GElf_Shdr *header)
+{
+    size_t names;
+    const char *name = elf_getshdrstrndx(elf, &names) == 0 ? elf_strptr(elf, names, header->sh_name) : NULL;
+    return name ? name : "";
+}
+
+/* The bytes of an object file's variable: what the process begins with. NULL: none in the file. */
+static const void *initial_value(Elf *elf, const GElf_Sym *symbol, size_t size)
+{
+    GElf_Shdr header;
+    Elf_Scn *section = elf_getscn(elf, symbol->st_shndx);
+    if (!section || !gelf_getshdr(section, &header) || header.sh_type != SHT_PROGBITS || symbol->st_value < header.sh_addr)
+        return NULL;
+    Elf_Data *data = elf_rawdata(section, NULL);
+    uint64_t offset = symbol->st_value - header.sh_addr;
+    if (!data || !data->d_buf || data->d_size < size || offset > data->d_size - size)
+        return NULL;
+    return (const char *)data->d_buf + offset;
+}
+
+/* `const unsigned long Py_Version`, since 3.11. */
+static void look_at_symbol(struct image *image, const GElf_Sym *symbol, const char *name)
+{
+    unsigned long version;
+    if (symbol->st_shndx == SHN_UNDEF)
+        return;
+    if (strcmp(name, "_PyRuntime") == 0)
+        image->python = true;
+    if (strcmp(name, "Py_Version") != 0)
+        return;
+    const void *value = initial_value(image->elf, symbol, sizeof version);
+    if (value) {
+        memcpy(&version, value, sizeof version);
+        image->version = (uint32_t)version;
+    }
+}
+
+static void look_at_symbols(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
+{
+    Elf_Data *data = elf_getdata(section, NULL);
+    GElf_Sym symbol;
+    for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {
+        const char *name = elf_strptr(image->elf, header->sh_link, symbol.st_name);
+        if (name)
+            look_at_symbol(image, &symbol, name);
+    }
+}
+
+/* ---- the version of a Python that has no Py_Version: by the texts it carries ---- */
+
+static const char *find_text(const char *begin, const char *end, const char *text)
+{
+    return begin < end ? memmem(begin, (size_t)(end - begin), text, strlen(text)) : NULL;
+}
+
+/* Digits at *p, which go ahead; at most three of them. False: none. */
+static bool read_number(const char **p, const char *end, unsigned *number)
+{
+    const char *begin = *p;
+    *number = 0;
+    for (; *p < end && isdigit((unsigned char)**p) && *p - begin < 3; ++*p)
+        *number = *number * 10 + (unsigned)(**p - '0');
+    return *p > begin;
+}
+
+/* "python3.9", the name of its library folder, at the end of a text or before a slash: the minor version; 0: not found. */
+static unsigned find_minor(const char *begin, const char *end)
+{
+    static const char lead[] = "python3.";
+    unsigned minor;
+    for (const char *p = begin; (p = find_text(p, end, lead));) {
+        p += sizeof lead - 1;
+        if (read_number(&p, end, &minor) && p < end && (*p == '\0' || *p == '/'))
+            return minor;
+    }
+    return 0;
+}
+
+/* "3.9.18" at the end of a text, which may be that of a path: linkers merge texts that end alike. 0: not found. */
+static unsigned find_micro(const char *begin, const char *end, unsigned minor)
+{
+    char lead[16];
+    unsigned micro;
+    snprintf(lead, sizeof lead, "3.%u.", minor);
+    for (const char *p = begin; (p = find_text(p, end, lead));) {
+        bool whole = p == begin || (!isdigit((unsigned char)p[-1]) && p[-1] != '.');
+        p += strlen(lead);
+        if (read_number(&p, end, &micro) && whole && p < end && *p == '\0')
+            return micro;
+    }
+    return 0;
+}
+
+static uint32_t version_by_texts(Elf_Scn *section)
+{
+    Elf_Data *data = elf_rawdata(section, NULL);
+    if (!data || !data->d_buf)
+        return 0;
+    const char *begin = data->d_buf, *end = begin + data->d_size;
+    unsigned minor = find_minor(begin, end);
+    return minor ? 0x030000f0u | minor << 16 | find_micro(begin, end, minor) << 8 : 0;
+}
+
+/* ---- all of the file ---- */
+
+static void look_at_section(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
+{
+    if (header->sh_type == SHT_DYNSYM || header->sh_type == SHT_SYMTAB)
+        look_at_symbols(image, section, header);
+    else if (strcmp(section_name(image->elf, header), ".PyRuntime") == 0)
+        image->python = true; /* since 3.10; stays when symbols are stripped */
+}
+
+static Elf_Scn *section_named(Elf *elf, const char *name)
+{
+    GElf_Shdr header;
+    Elf_Scn *section = NULL;
+    while ((section = elf_nextscn(elf, section)))
+        if (gelf_getshdr(section, &header) && strcmp(section_name(elf, &header), name) == 0)
+            break;
+    return section;
+}
+
+static void examine(struct image *image)
+{
+    GElf_Shdr header;
+    for (Elf_Scn *section = NULL; (section = elf_nextscn(image->elf, section));)
+        if (gelf_getshdr(section, &header))
+            look_at_section(image, section, &header);
+    Elf_Scn *texts = image->python && !image->version ? section_named(image->elf, ".rodata") : NULL;
+    if (texts)
+        image->version = version_by_texts(texts);
+}
+
+static int open_regular(const char *path)
+{
+    struct stat s;
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode))
+        return fd;
+    close(fd);
+    return -ENOEXEC;
+}
+
+int target_examine_file(const char *path, bool *python, uint32_t *version)
+{
+    struct image image = {0};
+    int fd = elf_version(EV_CURRENT) == EV_NONE ? -ENOSYS : open_regular(path);
+    if (fd < 0)
+        return fd;
+    image.elf = elf_begin(fd, ELF_C_READ, NULL);
+    bool is_elf = image.elf && elf_kind(image.elf) == ELF_K_ELF;
+    if (is_elf)
+        examine(&image);
+    elf_end(image.elf);
+    close(fd);
+    *python = image.python;
+    *version = image.version;
+    return is_elf ? 0 : -ENOEXEC;
+}
+
+/* ---- a process ---- */
+
+static int open_proc(pid_t pid, const char *name, FILE **file)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
+    *file = fopen(path, "re");
+    if (*file)
+        return 0;
+    return errno == ENOENT ? -ESRCH : -errno;
+}
+
+/* A file as the process sees it; `range`: an address range of its mapping, which leads to it even after it was deleted,
+ * but only for the privileged. */
+static int examine_mapped(pid_t pid, const char *range, const char *path, bool *python, uint32_t *version)
+{
+    char by_range[128], by_root[TARGET_PATH + 64];
+    snprintf(by_range, sizeof by_range, "/proc/%ld/map_files/%s", (long)pid, range);
+    snprintf(by_root, sizeof by_root, "/proc/%ld/root%s", (long)pid, path);
+    int r = target_examine_file(by_range, python, version);
+    if (r == -EACCES || r == -EPERM || r == -ENOENT)
+        r = target_examine_file(by_root, python, version);
+    return r;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void look_at_library(struct target *t, pid_t pid, const char *range, const char *path)
+{
+    bool python = false;
+    uint32_t version = 0;
+    if (t->python || strncmp(base_name(path), "libpython", 9) != 0)
+        return;
+    if (examine_mapped(pid, range, path, &python, &version) < 0 || !python)
+        return;
+    t->python = true;
+    t->version = version;
+    snprintf(t->image, sizeof t->image, "%s", path);
+}
+
+/* A line of maps: "begin-end rights offset device inode    path", proc(5). */
+static void look_at_mapping(struct target *t, pid_t pid, char *line)
+{
+    char range[40];
+    int path = 0;
+    line[strcspn(line, "\n")] = '\0';
+    if (sscanf(line, "%39s %*s %*s %*s %*s %n", range, &path) != 1 || line[path] != '/')
+        return;
+    if (strstr(line + path, "/timestamp_capture/_core"))
+        t->loaded = true;
+    look_at_library(t, pid, range, line + path);
+}
+
+static int look_at_mappings(struct target *t, pid_t pid)
+{
+    FILE *maps;
+    char *line = NULL;
+    size_t room = 0;
+    int r = open_proc(pid, "maps", &maps);
+    if (r < 0)
+        return r;
+    errno = 0;
+    while (getline(&line, &room, maps) >= 0)
+        look_at_mapping(t, pid, line);
+    r = ferror(maps) ? -errno : 0;
+    free(line);
+    fclose(maps);
+    return r;
+}
+
+static int look_at_executable(struct target *t, pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/exe", (long)pid);
+    ssize_t n = readlink(path, t->image, sizeof t->image - 1);
+    if (n < 0)
+        return errno == ENOENT ? 0 : -errno; /* a kernel thread */
+    t->image[n] = '\0';
+    int r = target_examine_file(path, &t->python, &t->version);
+    return r == -ENOEXEC ? 0 : r;
+}
+
+int target_inspect(pid_t pid, struct target *t)
+{
+    *t = (struct target){0};
+    if (!target_state(pid))
+        return -ESRCH;
+    int r = look_at_executable(t, pid);
+    return r == 0 ? look_at_mappings(t, pid) : r;
+}
+
+void target_version(const struct target *t, char *buffer, size_t size)
+{
+    if (t->version)
+        snprintf(buffer, size, "%u.%u.%u", t->version >> 24, t->version >> 16 & 0xff, t->version >> 8 & 0xff);
+    else if (size)
+        *buffer = '\0';
+}
+
+int target_environment(pid_t pid, const char *name, char *buffer, size_t size)
+{
+    FILE *file;
+    char *entry = NULL;
+    size_t room = 0, length = strlen(name);
+    int r = open_proc(pid, "environ", &file);
+    if (r < 0)
+        return r;
+    r = -ENOENT;
+    while (r == -ENOENT && getdelim(&entry, &room, '\0', file) >= 0)
+        if (strncmp(entry, name, length) == 0 && entry[length] == '=')
+            r = snprintf(buffer, size, "%s", entry + length + 1) < (int)size ? 0 : -ENAMETOOLONG;
+    free(entry);
+    fclose(file);
+    return r;
+}
+
+char target_state(pid_t pid)
+{
+    FILE *file;
+    char text[512] = "";
+    if (open_proc(pid, "stat", &file) < 0)
+        return 0;
+    size_t n = fread(text, 1, sizeof text - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    const char *end = strrchr(text, ')');
+    return end && end[1] == ' ' ? end[2] : 0;
+}

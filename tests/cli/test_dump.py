@@ -1,0 +1,440 @@
+"""Tables, trees and JSON of what was recorded."""
+import json
+import os
+import re
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from conftest import CALLS, TSCAP, mask, schema
+
+sys.setrecursionlimit(10_000)  # call trees nest
+
+
+def rows(result):
+    """{name: calls} of the table."""
+    return {match.group(2): int(match.group(1)) for match in re.finditer(r"^ *([0-9]+) .*  (\S.*?) \(.*:[0-9]+\)$", result.out, re.M)}
+
+
+def test_the_table(tscap, recorded):
+    result = tscap("dump", recorded.pid)
+    assert result.code == 0 and result.err == ""
+    assert rows(result) == {("chosen name" if name == "renamed" else name): calls for name, calls in CALLS.items()}
+    shape = mask(result.out).split("\n")
+    assert re.fullmatch(r"process %d: .*app\.py" % recorded.pid, shape[0])
+    assert re.fullmatch(r"Python %d\.%d\.\S+, recording for T, [12] threads? recorded" % sys.version_info[:2], shape[1])
+    assert shape[2] == ""
+    assert shape[3].split() == "calls inclusive exclusive % mean min max p50 p95 p99 CPU name".split()
+    table, footer = shape[4:11], shape[11:]
+    for row in table:
+        assert re.fullmatch(r" ?[0-9]+( T){2} F( T){7} \S.* \(\S*app\.py:[0-9]+\)", row), row
+    assert footer[0] == ""
+    assert re.match(r"7 functions, %d calls, T in them; [12] without calls not shown$" % sum(CALLS.values()), footer[1])
+    assert re.match(r"CPU time by \S+: ", footer[2])
+    assert re.match(r"recording cost the process about T, T a call$", footer[3])
+    assert footer[4:] == [""], "nothing was lost"
+
+
+def test_nothing_recorded_yet(tscap, app):
+    result = tscap("dump", app.pid)
+    assert result.code == 0
+    assert "dormant" in result.out
+    assert "tscap start %d" % app.pid in result.err
+
+
+def column(result, header):
+    """Texts of a right-aligned column."""
+    lines = result.out.split("\n\n")[1].splitlines()
+    end = lines[0].index(header) + len(header)
+    return [re.split(r"  +", line[:end])[-1].strip() for line in lines[1:]]
+
+
+def test_sorted_by_exclusive(tscap, recorded):
+    percent = [float(text) for text in column(tscap("dump", recorded.pid), "%")]
+    assert percent == sorted(percent, reverse=True)
+    assert abs(sum(percent) - 100) < 1
+
+
+def test_sorted_by_calls_or_by_name(tscap, recorded):
+    tscap("stop", recorded.pid)
+    assert list(rows(tscap("dump", recorded.pid, "--sort", "calls")).values()) == sorted(CALLS.values(), reverse=True)
+    names = list(rows(tscap("dump", recorded.pid, "-s", "name")))
+    assert names == sorted(names)
+
+
+def test_limit(tscap, recorded):
+    result = tscap("dump", recorded.pid, "-n", 2, "-s", "calls")
+    assert rows(result) == {"fib": 177, "leaf": 103}
+    assert "5 more not shown (--limit)" in result.out
+
+
+def test_width(tscap, recorded):
+    unlimited = tscap("dump", recorded.pid)
+    assert os.path.dirname(__file__) in unlimited.out, "whole paths where there is no terminal"
+    table = tscap("dump", recorded.pid, "--width", 120).out.split("\n\n")[1]
+    for line in table.splitlines():
+        assert len(line) <= 120
+    assert "Worker.run (" in table and "/app.py:" in table
+
+
+def test_tree(tscap, recorded):
+    tscap("stop", recorded.pid)
+    result = tscap("dump", recorded.pid, "--tree")
+    assert result.code == 0 and result.err == ""
+    threads = re.split(r"\nthread [0-9]+ ", result.out)
+    assert threads[2].startswith("worker (ended)\n")
+    shape = [re.sub(r" \(.*", "", line) for line in mask(threads[2]).split("\n\n")[0].splitlines()]
+    assert shape == ["worker", "calls inclusive exclusive % name"] + [" 1 T T F Worker.run", " 1 T T F database", " 1 T T F parent", " 3 T T F leaf"]
+    indents = [len(re.match(r".*?  ( *)\S+ \(", line[::1][line.index(".") :]).group(1)) for line in threads[2].splitlines()[2:6]]
+    assert indents[0] < indents[1] == indents[2] < indents[3]
+
+
+def test_deep_trees_say_their_depth(tscap, app):
+    tscap("start", app.pid)
+    app.do("fib(60) if False else None")
+    app.do("timestamp_depth = timestamp(lambda n: n and timestamp_depth(n - 1))")
+    app.do("timestamp_depth(100)")
+    result = tscap("dump", app.pid, "--tree")
+    assert "[100] " in result.out
+    assert max(map(len, result.out.splitlines())) < 300
+    assert "98 more paths not shown" in tscap("dump", app.pid, "--tree", "-n", 3).out
+
+
+def test_threads(tscap, recorded):
+    tscap("stop", recorded.pid)
+    result = tscap("dump", recorded.pid, "--threads")
+    assert result.code == 0 and result.err == ""
+    lines = result.out.split("\n\n")[1].splitlines()
+    assert lines[0].split() == ["tid", "state", "calls", "open", "recorded", "%", "CPU", "name"]
+    main, worker = (mask(line).split() for line in lines[1:3])
+    assert main[1:4] == ["alive", "283", "0"]
+    assert worker[1:4] == ["ended", "6", "0"] and worker[-1] == "worker"
+
+
+# --- JSON ---
+
+
+@pytest.fixture
+def profile(tscap, recorded):
+    tscap("stop", recorded.pid)
+    result = tscap("dump", recorded.pid, "--json")
+    assert result.code == 0 and result.err == ""
+    return result.json
+
+
+def by_name(profile):
+    return {site["qualname"] or site["name"]: site for site in profile["sites"]}
+
+
+def nodes(node):
+    yield node
+    for child in node["children"]:
+        yield from nodes(child)
+
+
+def test_json_follows_its_schema(profile):
+    jsonschema.Draft7Validator.check_schema(schema("profile"))
+    jsonschema.validate(profile, schema("profile"))
+
+
+def test_json_has_the_keys_that_scripts_rely_on(profile):
+    assert profile["schema"] == "tscap.profile/1"
+    assert {"pid", "start_time", "command", "python", "alive"} <= set(profile["process"])
+    assert {"started_ns", "stopped_ns", "running"} <= set(profile["session"])
+    assert {"events", "ns_per_event", "total_ns"} <= set(profile["overhead"])
+    site = (
+        "id name qualname module file line track calls primitive_calls open raised inclusive_ns exclusive_ns cpu_ns "
+        "exclusive_cpu_ns min_ns max_ns p50_ns p95_ns p99_ns"
+    )
+    for entry in profile["sites"]:
+        assert set(site.split()) <= set(entry)
+    for thread in profile["threads"]:
+        assert {"tid", "name", "alive", "roots"} <= set(thread)
+        for root in thread["roots"]:
+            for node in nodes(root):
+                assert {"site", "calls", "inclusive_ns", "exclusive_ns", "exclusive_cpu_ns", "children"} <= set(node)
+    for pair in profile["pairs"]:
+        assert {"caller", "callee", "calls", "primitive_calls", "inclusive_ns", "exclusive_ns"} <= set(pair)
+
+
+def test_json_counts(profile, recorded):
+    sites = by_name(profile)
+    assert {name: site["calls"] for name, site in sites.items() if site["calls"]} == CALLS
+    assert sites["fib"]["primitive_calls"] == 1
+    assert sites["fails"]["raised"] == 4
+    assert sites["renamed"]["name"] == "chosen name"
+    assert sites["never"]["calls"] == 0
+    assert profile["lost"] == 0 and profile["complete"] is True
+    assert not any(profile["losses"].values())
+    assert profile["process"]["pid"] == recorded.pid
+    assert profile["process"]["alive"] is True
+    assert profile["overhead"]["events"] >= 2 * sum(CALLS.values())
+
+
+def test_json_identities(profile):
+    """Sums of ticks are exact."""
+    total = 0
+    for thread in profile["threads"]:
+        paths = [node for root in thread["roots"] for node in nodes(root)]
+        assert sum(node["exclusive_ticks"] for node in paths) == thread["roots_ticks"]
+        assert sum(root["inclusive_ticks"] for root in thread["roots"]) == thread["roots_ticks"]
+        for node in paths:
+            assert node["inclusive_ticks"] == node["exclusive_ticks"] + sum(child["inclusive_ticks"] for child in node["children"])
+        total += thread["roots_ticks"]
+    assert sum(site["exclusive_ticks"] for site in profile["sites"]) == total
+    for site in profile["sites"]:
+        callers = [pair for pair in profile["pairs"] if pair["callee"] == site["id"]]
+        assert sum(pair["calls"] for pair in callers) == site["calls"]
+        assert sum(pair["exclusive_ticks"] for pair in callers) == site["exclusive_ticks"]
+
+
+def test_json_times_are_ticks_on_the_clocks_scale(profile):
+    ns_per_tick = profile["clock"]["ns_per_tick"]
+    for site in profile["sites"]:
+        assert abs(site["inclusive_ns"] - site["inclusive_ticks"] * ns_per_tick) <= 1
+        assert site["min_ns"] <= site["p50_ns"] <= site["p95_ns"] <= site["p99_ns"] <= site["max_ns"]
+    database = by_name(profile)["database"]
+    assert 2_000_000 <= database["inclusive_ns"] < 1_000_000_000
+    if profile["clock"]["cpu_mode"] != "wall":
+        assert database["cpu_ns"] < database["inclusive_ns"] / 2, "it slept"
+
+
+def test_json_session_is_on_pythons_clock(tscap, start_program):
+    code = (
+        "import time, timestamp_capture as t\n"
+        "a = time.perf_counter_ns(); t.start(); b = time.perf_counter_ns()\n"
+        "f = t.timestamp(lambda: None); f()\n"
+        "c = time.perf_counter_ns(); t.stop(); d = time.perf_counter_ns()\n"
+        "print(a, b, c, d, flush=True); input()\n"
+    )
+    program = start_program(sys.executable, "-c", code)
+    a, b, c, d = map(int, program.process.stdout.readline().split())
+    session = tscap("dump", program.pid, "--json").json["session"]
+    slack = 2000  # the width of the clock's anchors
+    assert a - slack <= session["started_ns"] <= b + slack
+    assert c - slack <= session["stopped_ns"] <= d + slack
+    assert session["running"] is False
+
+
+def test_json_of_a_process_that_never_recorded(tscap, app):
+    profile = tscap("dump", app.pid, "--json").json
+    jsonschema.validate(profile, schema("profile"))
+    assert profile["session"]["started_ns"] is None and profile["session"]["stopped_ns"] is None
+
+
+def test_json_without_cpu_time(tscap, start_app):
+    app = start_app(TSCAP_CPU="wall")
+    tscap("start", app.pid)
+    app.do("parent(3)")
+    profile = tscap("dump", app.pid, "--json").json
+    jsonschema.validate(profile, schema("profile"))
+    assert profile["clock"]["cpu_mode"] == "wall"
+    assert by_name(profile)["leaf"]["cpu_ns"] is None
+    assert by_name(profile)["leaf"]["exclusive_cpu_ticks"] is None
+    result = tscap("dump", app.pid)
+    assert re.search(r"  -  leaf ", result.out)
+
+
+def test_json_by_the_systems_clock(tscap, start_app):
+    app = start_app(TSCAP_CLOCK="monotonic")
+    tscap("start", app.pid)
+    app.do("Worker().run()")
+    profile = tscap("dump", app.pid, "--json").json
+    assert profile["clock"]["source"] == "monotonic"
+    assert profile["clock"]["ns_per_tick"] == 1
+    assert by_name(profile)["database"]["inclusive_ns"] >= 2_000_000
+
+
+def test_json_with_any_name(tscap, app):
+    names = ['quote " and \\ backslash', "a\ttab", "\u00e9t\u00e9 \u65e5\u672c", "\U0001f600", "</script>"]
+    for i, name in enumerate(names):
+        app.do("f%d = timestamp(%r)(eval('lambda: None'))" % (i, name))
+    tscap("start", app.pid)
+    for i in range(len(names)):
+        app.do("f%d()" % i)
+    found = {site["name"] for site in tscap("dump", app.pid, "--json").json["sites"]}
+    assert {name.replace("\t", "?") for name in names} <= found
+    assert tscap("dump", app.pid).code == 0
+
+
+def test_calls_that_have_not_ended(tscap, app):
+    tscap("start", app.pid)
+    app.tell("parent(10**9)")
+    import time
+
+    time.sleep(0.2)
+    first = by_name(tscap("dump", app.pid, "--json").json)
+    second = by_name(tscap("dump", app.pid, "--json").json)
+    assert first["parent"]["calls"] == first["parent"]["open"] == 1
+    assert first["parent"]["ended"] == 0
+    assert second["parent"]["inclusive_ns"] > first["parent"]["inclusive_ns"] > 100_000_000
+    assert re.search(r"^ +1 .* -  +-  +-  +-  +-  .*  parent ", tscap("dump", app.pid).out, re.M), "no minimum yet"
+
+
+# --- the dead, and files ---
+
+
+def test_a_killed_process(tscap, recorded):
+    recorded.kill()
+    result = tscap("dump", recorded.pid)
+    assert result.code == 0
+    assert "dead" in result.out
+    assert rows(result)["leaf"] == 103
+    profile = tscap("dump", recorded.pid, "--json").json
+    jsonschema.validate(profile, schema("profile"))
+    assert profile["process"]["alive"] is False
+    assert {name: site["calls"] for name, site in by_name(profile).items() if site["calls"]} == CALLS
+
+
+def test_a_kept_segment(tscap, start_app):
+    app = start_app(TSCAP_KEEP="1")
+    tscap("start", app.pid)
+    app.do("parent(10)")
+    assert app.end() == 0
+    assert rows(tscap("dump", app.pid)) == {"parent": 1, "leaf": 10}
+
+
+def test_a_process_that_ended_well_leaves_nothing(tscap, recorded, run_directory):
+    assert recorded.end() == 0
+    tscap("dump", recorded.pid).is_error(3)
+    assert list(run_directory.iterdir()) == []
+
+
+def test_a_copy(tscap, recorded, copy_segment):
+    copy = copy_segment(recorded)
+    recorded.end()
+    result = tscap("dump", copy)
+    assert result.code == 0
+    assert rows(result)["leaf"] == 103
+    renamed = os.path.join(os.path.dirname(copy), "any-name")
+    os.rename(copy, renamed)
+    assert rows(tscap("dump", renamed)) == rows(result)
+
+
+def test_a_file_in_the_current_directory(tscap, recorded, copy_segment, monkeypatch):
+    copy = copy_segment(recorded)
+    monkeypatch.chdir(os.path.dirname(copy))
+    assert tscap("dump", os.path.basename(copy)).code == 0
+    os.symlink(copy, "link.tscap")
+    assert tscap("dump", "./link.tscap").code == 0
+
+
+def test_nothing_is_written_to_the_target(tscap, recorded, run_directory):
+    recorded.signal(__import__("signal").SIGSTOP)
+    before = {path.name: path.read_bytes() for path in run_directory.glob("*.tscap")}
+    tscap("dump", recorded.pid)
+    tscap("dump", recorded.pid, "--json")
+    tscap("top", "-b", 1, "-d", "50ms", recorded.pid)
+    tscap("status", recorded.pid, "--timeout", "50ms")
+    assert before == {path.name: path.read_bytes() for path in run_directory.glob("*.tscap")}
+
+
+# --- losses ---
+
+
+@pytest.fixture
+def lossy(tscap, start_app):
+    """A process whose memory is too small for its threads."""
+    app = start_app(TSCAP_MEMORY="1")
+    tscap("start", app.pid)
+    app.do("threads = [threading.Thread(target=lambda: (parent(5), gate.wait())) for _ in range(30)]; gate = threading.Event()")
+    app.do("[thread.start() for thread in threads]; gate.set(); [thread.join() for thread in threads]")
+    return app
+
+
+def test_losses_are_said_and_have_their_exit_code(tscap, lossy):
+    result = tscap("dump", lossy.pid)
+    lost = tscap("dump", lossy.pid, "--json", "--max-loss", 10**9).json["lost"]
+    assert lost > 0
+    assert result.code == 6
+    assert "%d calls lost" % lost in result.out
+    assert result.what == "tscap: %d calls were lost, 0 are allowed" % lost
+    assert tscap("dump", lossy.pid, "--max-loss", lost).code == 0
+    assert tscap("dump", lossy.pid, "--max-loss", lost - 1).code == 6
+    assert tscap("top", "-b", 1, "-d", "50ms", lossy.pid).code == 6
+
+
+def test_a_json_with_losses_is_whole(tscap, lossy):
+    result = tscap("dump", lossy.pid, "--json")
+    assert result.code == 6
+    jsonschema.validate(result.json, schema("profile"))
+    assert result.json["losses"]["calls"] == result.json["lost"]
+
+
+# --- output ---
+
+
+def test_a_pipe_that_ends_early(tscap, recorded):
+    command = '"$0" dump "$1" --json | head -c 100'
+    result = subprocess.run(["bash", "-c", command, TSCAP, str(recorded.pid)], capture_output=True, text=True)
+    assert len(result.stdout) == 100
+    assert result.stderr == ""
+
+
+def test_even_where_sigpipe_is_ignored(recorded):
+    command = 'trap "" PIPE; "$0" dump "$1" --json | head -c 100'
+    result = subprocess.run(["bash", "-c", command, TSCAP, str(recorded.pid)], capture_output=True, text=True)
+    assert len(result.stdout) == 100
+    assert result.stderr == ""
+
+
+def test_a_full_disk(recorded):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run([TSCAP, "dump", str(recorded.pid)], stdout=full, stderr=subprocess.PIPE, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("tscap: cannot write the output\n")
+
+
+def run_on_terminal(arguments, environment=None, columns=100):
+    """What a terminal of that width would get."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
+    process = subprocess.Popen([TSCAP, *map(str, arguments)], stdout=theirs, env={**os.environ, "TERM": "xterm", **(environment or {})})
+    os.close(theirs)
+    output = b""
+    try:
+        while True:
+            chunk = os.read(ours, 65536)
+            if not chunk:
+                break
+            output += chunk
+    except OSError:
+        pass  # EIO: the other side is closed
+    os.close(ours)
+    assert process.wait() == 0
+    return output.decode().replace("\r\n", "\n")
+
+
+def test_on_a_terminal(recorded):
+    text = run_on_terminal(["dump", recorded.pid])
+    table = text.split("\n\n")[1]
+    assert table.startswith("\033[1m") and "\033[0m\n" in table
+    assert text.count("\033") == 2
+    for line in table.splitlines()[1:]:
+        assert len(line) <= 100
+    assert "p99" in table and "p50" not in table, "what fits"
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"CLICOLOR": "0"}, {"TERM": ""}])
+def test_no_escape_sequences_where_somebody_objects(recorded, environment):
+    assert "\033" not in run_on_terminal(["dump", recorded.pid], environment)
+
+
+def test_escape_sequences_where_somebody_insists(tscap, recorded):
+    assert "\033" in tscap("dump", recorded.pid, CLICOLOR_FORCE="1").out
+    assert "\033" not in tscap("dump", recorded.pid, CLICOLOR_FORCE="0").out
+    assert "\033" not in tscap("dump", recorded.pid, CLICOLOR_FORCE="1", NO_COLOR="1").out
+
+
+def test_numbers_are_the_same_in_every_locale(tscap, recorded):
+    recorded.kill()
+    plain = json.loads(tscap("dump", recorded.pid, "--json", LC_ALL="C").out)
+    other = json.loads(tscap("dump", recorded.pid, "--json", LC_ALL="de_DE.UTF-8").out)
+    assert plain["sites"][0]["calls"] == other["sites"][0]["calls"]

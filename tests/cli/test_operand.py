@@ -1,0 +1,191 @@
+"""Which process is meant, and the errors when it cannot be recorded."""
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import HERE, TSCAP
+
+COMMANDS = ["start", "stop", "reset", "status", "dump"]
+
+
+@pytest.fixture
+def ended_pid(start_program):
+    program = start_program("true")
+    program.process.wait()
+    return program.pid
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_such_process(tscap, ended_pid, command, run_directory):
+    result = tscap(command, ended_pid).is_error(3)
+    assert str(ended_pid) in result.what
+    assert str(run_directory) in result.err
+
+
+def test_no_such_process_for_top(tscap, ended_pid):
+    tscap("top", "-b", 1, ended_pid).is_error(3)
+
+
+def test_a_zombie_is_no_process(tscap, start_program):
+    program = start_program("true")
+    while not os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT):
+        pass
+    tscap("start", program.pid).is_error(3)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_not_python(tscap, start_program, command):
+    program = start_program("sleep", "60")
+    wait_for_command(program.pid, "sleep")
+    result = tscap(command, program.pid).is_error(5)
+    assert "is not Python" in result.what
+
+
+def wait_for_command(pid, part):
+    for _ in range(1000):
+        with open("/proc/%d/cmdline" % pid) as file:
+            if part in file.read():
+                return
+        time.sleep(0.01)
+    raise AssertionError(part)
+
+
+def test_python_without_us(tscap, start_program):
+    program = start_program(sys.executable, "-c", "print('ready', flush=True); input()")
+    program.expect("ready")
+    result = tscap("start", program.pid).is_error(5)
+    assert "has not imported timestamp_capture" in result.err
+    assert "CPython %d.%d.%d" % sys.version_info[:3] in result.err
+    assert "import timestamp_capture" in result.remedy
+
+
+def test_python_that_was_told_not_to(tscap, start_app):
+    app = start_app(TSCAP_DISABLE="1")
+    result = tscap("start", app.pid).is_error(5)
+    assert "TSCAP_DISABLE" in result.err
+
+
+def test_directory_set_for_the_process_only(tscap, app, run_directory, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    result = tscap("dump", app.pid, TSCAP_DIR=str(elsewhere)).is_error(3)
+    assert str(elsewhere) in result.what
+    assert result.remedy == "  try: TSCAP_DIR=%s tscap dump %d" % (run_directory, app.pid)
+
+
+def test_directory_set_for_us_only(tscap, start_app, tmp_path):
+    """The process uses the default one, into which this test looks by the remedy it is given."""
+    default = "/dev/shm/tscap-%d" % os.geteuid()
+    existed = os.path.exists(default)
+    app = start_app(TSCAP_DIR=None)
+    result = tscap("dump", app.pid).is_error(3)
+    assert result.remedy == "  try: env -u TSCAP_DIR tscap dump %d" % app.pid
+    assert tscap("dump", app.pid, TSCAP_DIR=None).code == 0
+    assert app.end() == 0
+    if not existed:
+        os.rmdir(default)
+
+
+def test_segment_removed(tscap, app, run_directory):
+    for path in run_directory.iterdir():
+        path.unlink()
+    result = tscap("dump", app.pid).is_error(3)
+    assert str(run_directory) in result.what
+
+
+def test_a_directory_that_is_not_private(tscap, app, run_directory):
+    run_directory.chmod(0o755)
+    result = tscap("dump", app.pid).is_error(4)
+    assert result.remedy == "  try: chmod 700 %s" % run_directory
+    run_directory.chmod(0o700)
+    assert tscap("dump", app.pid).code == 0
+
+
+def test_a_directory_that_is_a_link(tscap, app, run_directory, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(run_directory)
+    result = tscap("dump", app.pid, TSCAP_DIR=str(link)).is_error(4)
+    assert "link" in result.err
+
+
+def test_a_directory_whose_name_is_too_long(tscap):
+    tscap("ps", TSCAP_DIR="/" + "x" * 600).is_error(2)
+
+
+def test_auto(tscap, start_app):
+    tscap("start", "auto").is_error(3)
+    one = start_app("first")
+    assert tscap("start", "auto").code == 0
+    two = start_app("second")
+    result = tscap("stop", "auto").is_error(2)
+    assert str(one.pid) in result.err and str(two.pid) in result.err
+    one.end()
+    assert tscap("stop", "auto").code == 0
+
+
+def test_a_part_of_the_command_line(tscap, start_app):
+    one, two = start_app("the", "first"), start_app("the", "second")
+    assert "process %d" % one.pid in tscap("dump", "the first").out
+    assert "process %d" % two.pid in tscap("dump", "the second").out
+    result = tscap("dump", "app.py").is_error(2)
+    assert "fits 2 processes" in result.what
+    assert str(one.pid) in result.err and str(two.pid) in result.err
+    result = tscap("dump", "the third").is_error(3)
+    assert "the third" in result.what
+
+
+def test_a_slash_in_a_part_of_the_command_line(tscap, app):
+    """Only dump takes files."""
+    assert tscap("start", str(HERE / "app.py")).code == 0
+    tscap("dump", str(HERE / "nothing" / "app.py")).is_error(3)
+
+
+def test_many_candidates_are_not_all_listed(tscap, start_app):
+    for _ in range(15):
+        start_app()
+    result = tscap("start", "auto").is_error(2)
+    assert "15 processes" in result.what
+    assert len(result.err.splitlines()) <= 14
+
+
+def test_a_forked_child_is_a_process_of_its_own(tscap, start_program):
+    code = (
+        "import os, sys, time\n"
+        "from timestamp_capture import timestamp\n"
+        "f = timestamp(lambda: None)\n"
+        "pid = os.fork()\n"
+        "print(pid, flush=True) if pid else None\n"
+        "while not os.path.exists(sys.argv[1]): f(); time.sleep(0.005)\n"
+        "pid and os.waitpid(pid, 0)\n"
+    )
+    stop = os.path.join(os.environ["TSCAP_DIR"], "stop")
+    program = start_program(sys.executable, "-c", code, stop)
+    child = int(program.process.stdout.readline())
+    try:
+        wait_until(lambda: tscap("start", child).code == 0)
+        wait_until(lambda: calls(tscap, child) > 0)
+        assert calls(tscap, program.pid) == 0
+        assert tscap("dump", child, "--json").json["process"]["parent_pid"] == program.pid
+    finally:
+        open(stop, "w").close()
+        program.process.wait(30)
+
+
+def calls(tscap, pid):
+    return sum(site["calls"] for site in tscap("dump", pid, "--json").json["sites"])
+
+
+def wait_until(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_standard_files_may_be_closed(app):
+    """What is opened later must not take their place."""
+    command = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', TSCAP, "dump", str(app.pid)]
+    assert subprocess.run(command).returncode == 0

@@ -1,0 +1,123 @@
+"""Batch tables at an interval."""
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from conftest import TSCAP, mask
+
+
+def tables(result):
+    return [table.splitlines() for table in result.out.rstrip("\n").split("\n\n")]
+
+
+@pytest.fixture
+def busy(app, tscap):
+    app.do("in_background(lambda: (parent(3), time.sleep(0.001)))")
+    assert tscap("start", app.pid).code == 0
+    return app
+
+
+def test_tables_at_an_interval(tscap, busy):
+    began = time.monotonic()
+    result = tscap("top", "-b", 3, "-d", "0.2", busy.pid)
+    assert 0.6 <= time.monotonic() - began < 10
+    assert result.code == 0 and result.err == ""
+    assert len(tables(result)) == 3
+    for table in tables(result):
+        assert re.fullmatch(r"%d .*app\.py" % busy.pid, table[0])
+        heading = (
+            r"Python %d\.%d\.\S+, recording, 1 thread, [0-9.]+ calls/s, recording costs [0-9.]+ %% of a CPU, lost 0" % sys.version_info[:2]
+        )
+        assert re.fullmatch(heading, table[1])
+        assert table[2].split() == "calls calls/s inclusive exclusive % mean CPU name".split()
+        assert {re.sub(r" \(.*", "", line.split("  ")[-1]) for line in table[3:]} == {"leaf", "parent"}
+        for line in table[3:]:
+            assert re.fullmatch(r" ?[0-9]+ (F|[0-9]+) T T F T T (leaf|parent) \(\S+:[0-9]+\)", mask(line)), line
+
+
+def test_values_are_of_the_interval(tscap, app):
+    tscap("start", app.pid)
+    app.do("parent(1000)")
+    process = subprocess.Popen([TSCAP, "top", "-b", "2", "-d", "1", str(app.pid)], stdout=subprocess.PIPE, text=True)
+    time.sleep(0.5)
+    app.do("parent(7)")
+    out, _ = process.communicate(timeout=30)
+    first, second = (re.findall(r"^ *([0-9]+) .*  (leaf|parent) ", table, re.M) for table in out.split("\n\n"))
+    assert sorted(first) == [("1", "parent"), ("7", "leaf")]
+    assert second == []
+
+
+def test_a_reset_in_between_does_not_make_nonsense(tscap, app):
+    tscap("start", app.pid)
+    app.do("parent(1000)")
+    process = subprocess.Popen([TSCAP, "top", "-b", "1", "-d", "1", str(app.pid)], stdout=subprocess.PIPE, text=True)
+    time.sleep(0.4)
+    tscap("reset", app.pid)
+    app.do("parent(5)")
+    out, _ = process.communicate(timeout=30)
+    assert sorted(re.findall(r"^ *([0-9]+) .*  (leaf|parent) ", out, re.M)) == [("1", "parent"), ("5", "leaf")]
+
+
+def test_limit_and_sort(tscap, recorded):
+    recorded.do("in_background(lambda: (parent(3), fib(3), time.sleep(0.001)))")
+    result = tscap("top", "-b", 1, "-d", "0.2", "-n", 1, "-s", "calls", recorded.pid)
+    assert len(re.findall(r"\.py:[0-9]+\)$", result.out, re.M)) == 1
+    assert "2 more not shown (--limit)" in result.out
+
+
+def test_tables_come_one_by_one(busy):
+    """Not all at the end, even into a pipe."""
+    process = subprocess.Popen([TSCAP, "top", "-b", "100", "-d", "0.1", str(busy.pid)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline().startswith("%d " % busy.pid)
+    process.terminate()
+    process.communicate()
+    assert process.returncode == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("how", ["end", "kill"])
+def test_a_process_that_ends_meanwhile(busy, how):
+    process = subprocess.Popen(
+        [TSCAP, "top", "-b", "1000", "-d", "0.1", str(busy.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    busy.do("import os; sys.stdin.close" if how == "end" else "pass")
+    if how == "end":
+        busy.process.stdin.close()
+        busy.process.wait()
+    else:
+        busy.kill()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert err == "tscap: process %d has ended\n" % busy.pid
+
+
+def test_a_dormant_process(tscap, app):
+    result = tscap("top", "-b", 1, "-d", "0.05", app.pid)
+    assert result.code == 0
+    assert "dormant" in result.out
+
+
+def exact(profile):
+    """What does not change with the clock's rate, which is measured anew at each look."""
+    return [{key: value for key, value in site.items() if not key.endswith("_ns")} for site in profile["sites"]]
+
+
+def test_two_terminals(tscap, app):
+    """One starts, watches, looks and stops, while the other works."""
+    app.do("in_background(lambda: Worker().run())")
+    assert tscap("start", "app.py").code == 0
+    assert len(tables(tscap("top", "-b", 2, "-d", "0.1", "app.py"))) == 2
+    running = tscap("dump", "app.py", "--json").json
+    assert tscap("stop", "app.py").code == 0
+    stopped = tscap("dump", "app.py", "--json").json
+    time.sleep(0.05)
+    later = tscap("dump", "app.py", "--json").json
+    calls = [sum(site["calls"] for site in profile["sites"]) for profile in (running, stopped, later)]
+    assert 0 < calls[0] < calls[1] == calls[2]
+    assert exact(later) == exact(stopped)
+    sites = {site["qualname"] or site["name"]: site for site in stopped["sites"]}
+    assert sites["leaf"]["calls"] == 3 * sites["parent"]["calls"] or sites["parent"]["open"]

@@ -1,0 +1,35 @@
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+
+#include "command.h"
+
+TestSuite(command, .init = cr_redirect_stderr);
+
+static void check(const char *name, enum command_id id)
+{
+    const struct command *c = command_find(name);
+    cr_assert_not_null(c, "'%s' is a command", name);
+    cr_expect_eq(c->id, id, "'%s' means %s", name, c->name);
+}
+
+Test(command, by_name_and_by_any_beginning_that_is_unique)
+{
+    for (size_t i = 0; i < command_count; i++)
+        check(commands[i].name, commands[i].id);
+    check("d", COMMAND_DUMP);
+    check("p", COMMAND_PS);
+    check("r", COMMAND_RESET);
+    check("sto", COMMAND_STOP);
+    check("statu", COMMAND_STATUS);
+    check("star", COMMAND_START);
+}
+
+Test(command, what_is_ambiguous_or_unknown_is_none)
+{
+    cr_expect_null(command_find("s"));
+    cr_expect_null(command_find("st"));
+    cr_expect_null(command_find("sta"));
+    cr_expect_null(command_find(""));
+    cr_expect_null(command_find("dumps"));
+    cr_expect_null(command_find("-"));
+}
