@@ -45,7 +45,7 @@ static void look_up_process(struct subject *s)
     bool this_boot = s->error < 0 || scale_same_boot(&s->header);
     s->alive = this_boot && is_alive(s->pid, s->start_time);
     if (!s->alive || process_command(s->pid, s->command, sizeof s->command) < 0)
-        s->command[0] = '\0';
+        snprintf(s->command, sizeof s->command, "%s", s->error < 0 ? "" : s->header.command); /* as it was in its life */
 }
 
 void subject_refresh(struct subject *s)
@@ -151,5 +151,5 @@ const char *subject_name(const struct subject *s)
 {
     if (s->command[0])
         return s->command;
-    return s->alive ? "(no command line)" : "(ended: its command line is not known)";
+    return s->alive ? "(no command line)" : "(ended)";
 }

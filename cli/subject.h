@@ -22,7 +22,7 @@ struct subject {
     int dirfd; /* (borrowed) */
     char file[PATH_MAX];  /* of the segment, in dirfd */
     char where[PATH_MAX]; /* the same, for people */
-    char command[SUBJECT_COMMAND]; /* "" when not known: a process that has ended */
+    char command[SUBJECT_COMMAND]; /* of one that has ended: as the segment has it, cut at its size */
     /* as of the time it was found */
     struct segment_header header;
     struct session_state session;

@@ -55,10 +55,13 @@ void hook_measure(void)
     if (atomic_load_explicit(&h->call_cost, memory_order_relaxed) || recorder_consumers())
         return;
     PyErr_Fetch(&type, &value, &traceback);
+    bool had_lane = recorder_thread_here != NULL;
     PyObject *function = make_function();
     uint64_t cost = function ? added_by_recording(function) : 0;
     Py_XDECREF(function);
     PyErr_Restore(type, value, traceback);
     atomic_store_explicit(&h->call_cost, cost, memory_order_release);
+    if (!had_lane) /* the listener, or a thread that only starts recording */
+        recorder_forget_thread();
     recorder_reset();
 }

@@ -82,6 +82,12 @@ static void thread_exited(void *p)
     thread_free(t);
 }
 
+void recorder_forget_thread(void)
+{
+    if (recorder_thread_here && pthread_setspecific(r.key, NULL) == 0)
+        thread_exited(recorder_thread_here);
+}
+
 /* threading._active[ident]._name, which is what Thread.name returns; NULL: none. No code of the program runs. */
 static PyObject *threading_name(void)
 {

@@ -68,6 +68,7 @@ int recorder_want(void);    /* a collector is entered: 0, or -1 with an exceptio
 void recorder_unwant(void); /* and left */
 uint64_t recorder_consumers(void);
 void recorder_measuring(bool on); /* everyone records, for hook_measure() only */
+void recorder_forget_thread(void); /* the calling thread's lane is closed; it gets another when it records */
 
 void recorder_close(void);             /* at exit: the file goes unless TSCAP_KEEP is set */
 int recorder_after_fork_child(void);   /* a segment of the child's own */

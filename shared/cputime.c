@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -15,6 +16,10 @@
 /* Without this many nanoseconds between events no voluntary switch fits in: entering and leaving the kernel and choosing
  * another thread takes longer. */
 #define GAP_NS 3000
+
+/* Sleeps that prove a mode. Some kernels need 10 us to put a thread to sleep: a shorter timer ends before that. */
+#define PROOF_MIN_NS 10000
+#define PROOF_MAX_NS 2000000
 
 #if (defined(__x86_64__) || defined(__aarch64__)) && defined(__GLIBC__)
 #define HAVE_RSEQ 1
@@ -119,18 +124,34 @@ static bool watch_perf(struct cputime *c)
     return true;
 }
 
-/* Does the word change when this thread sleeps? Timer slack is taken out so that the proof takes microseconds. */
+static long voluntary_switches(void)
+{
+    struct rusage u;
+    return getrusage(RUSAGE_THREAD, &u) == 0 ? u.ru_nvcsw : 0;
+}
+
+/* Does the word change in a sleep of *ns? One that was over before another thread was chosen tells nothing: longer. */
+static bool notices_next_sleep(struct cputime *c, long *ns)
+{
+    for (; *ns <= PROOF_MAX_NS; *ns *= 2) {
+        struct timespec t = {.tv_nsec = *ns};
+        long before = voluntary_switches();
+        rearm(c);
+        nanosleep(&t, NULL);
+        bool noticed = atomic_load_explicit(c->watch, memory_order_relaxed) != c->expect;
+        if (voluntary_switches() != before)
+            return noticed;
+    }
+    return false;
+}
+
+/* Timer slack is taken out so that the proof takes microseconds. */
 static bool notices_sleep(struct cputime *c)
 {
     int slack = prctl(PR_GET_TIMERSLACK);
+    long ns = PROOF_MIN_NS;
     prctl(PR_SET_TIMERSLACK, 1ul);
-    bool noticed = true;
-    for (int i = 0; i < 2 && noticed; i++) {
-        struct timespec t = {.tv_nsec = 2000};
-        rearm(c);
-        nanosleep(&t, NULL);
-        noticed = atomic_load_explicit(c->watch, memory_order_relaxed) != c->expect;
-    }
+    bool noticed = notices_next_sleep(c, &ns) && notices_next_sleep(c, &ns);
     if (slack > 0)
         prctl(PR_SET_TIMERSLACK, (unsigned long)slack);
     return noticed;

@@ -34,6 +34,16 @@ static uint64_t pair_key(uint32_t caller, uint32_t site) { return 4ull << 61 | (
 static uint64_t pair_node_key(uint32_t caller, uint32_t site, uint32_t flags) { return pair_key(caller, site) | (uint64_t)flags << 48; }
 static uint64_t site_key(uint32_t site) { return 5ull << 61 | site; }
 
+uint64_t folder_node_key(const struct node *n)
+{
+    uint32_t caller = node_caller(n);
+    if (n->flags & NODE_PAIR)
+        return pair_node_key(caller, n->site, n->flags);
+    return n->parent && n->site ? node_key(n->parent, n->site) : 0;
+}
+bool folder_block_key_is(uint64_t key, uint32_t site, unsigned exponent) { return key == block_key(site, exponent); }
+bool folder_suspended_key_is(uint64_t key) { return key >> 61 == 2; }
+
 /* ---- batches and their undo log ---- */
 
 /* Opens a batch: from here to finish() a reader that finds commit odd puts back what the log says. */
@@ -228,12 +238,21 @@ static inline segment_ref *remembered(struct folder *f, segment_ref parent, uint
     return &f->cache[(parent * 0x9e3779b1u ^ site * 0x85ebca6bu) >> (32 - FOLDER_CACHE_BITS)];
 }
 
+/* The innermost open call that has a node; the root has one. */
+static segment_ref accounted_caller(const struct folder *f)
+{
+    uint32_t depth = f->depth < entries(f) ? f->depth : entries(f) - 1;
+    while (depth && !(segment_ref)get(&entry_at(f, depth)->node))
+        depth--;
+    return (segment_ref)get(&entry_at(f, depth)->node);
+}
+
 /* The node of `site` called from the innermost open call; 0: no memory. */
 static __attribute__((noinline)) segment_ref child_slow(struct folder *f, uint32_t site)
 {
     segment_ref parent_ref = f->top_node;
-    if (!parent_ref) { /* the caller itself could not be accounted for */
-        struct node *n = pair_node(f, 0, site);
+    if (!parent_ref) { /* the caller itself could not be accounted for: what it calls counts as called by its caller */
+        struct node *n = pair_node(f, site_at(f, accounted_caller(f)), site);
         return n ? ref_of(f, n) : 0;
     }
     struct node *parent = node_at(f, parent_ref), *n = NULL;
@@ -459,7 +478,7 @@ static __attribute__((noinline)) void enter_without_entry(struct folder *f)
 static inline void entered(struct folder *f, struct entry *e, segment_ref node, segment_ref caller)
 {
     if (unlikely(f->open.room && node))
-        open_add(f, site_at(f, caller), node_at(f, node)->site);
+        open_add(f, caller ? site_at(f, caller) : node_caller(node_at(f, node)), node_at(f, node)->site);
     pushed(f, e, node);
 }
 
@@ -507,16 +526,19 @@ static __attribute__((noinline)) void resume(struct folder *f, uint64_t t, uint3
         return;
     }
     segment_ref caller = f->top_node, node = child(f, site);
-    struct suspended *slot = items_find(f->items, suspended_key(f->key));
+    struct suspended *found = items_find(f->items, suspended_key(f->key));
+    struct suspended *slot = found && site_at(f, (segment_ref)get(&found->node)) == site ? found : NULL;
     uint32_t flags = ENTRY_KEYED | (slot ? (uint32_t)(get(&slot->node) >> 32) & ENTRY_FOREIGN : ENTRY_FOREIGN);
     if (slot && node && t > get(&slot->since))
         add(f, &node_at(f, node)->waited, t - get(&slot->since));
+    if (found && !slot) /* of another function: it ended without an event and its memory was reused */
+        add(f, &f->lane->silent_ends, 1);
     fill_entry(f, e, t, node, flags);
     put(&e->key, f->key);
     put(&e->carried, slot ? get(&slot->carried) : 0);
     put(&e->off_carried, slot ? get(&slot->off_carried) : 0);
-    if (slot)
-        free_suspended(f, slot);
+    if (found)
+        free_suspended(f, found);
     entered(f, e, node, caller);
 }
 
@@ -553,6 +575,15 @@ static inline void add_stretch(struct folder *f, const struct stretch *x)
         add(f, &x->node->off_inclusive, x->off);
         add(f, &x->node->off_children, x->off_inner);
     }
+}
+
+/* The same without a receiver, by the log: whatever has happened to the node in this batch. */
+static void add_path_time(struct folder *f, struct node *n, uint64_t elapsed, uint64_t inner, uint64_t off, uint64_t off_inner)
+{
+    add(f, &n->inclusive, elapsed);
+    add(f, &n->children, inner);
+    add(f, &n->off_inclusive, off);
+    add(f, &n->off_children, off_inner);
 }
 
 static __attribute__((noinline)) void add_extremes(struct folder *f, struct node *n, uint64_t duration)
@@ -658,7 +689,10 @@ static __attribute__((noinline)) void end_lost(struct folder *f)
         bump(&below->children, get(&f->top->children));
         bump(&below->off_children, get(&f->top->off_children));
     }
-    popped(f);
+    if (f->top_node)
+        ended(f, node_at(f, f->top_node));
+    else
+        popped(f);
 }
 
 /* A keyed call ends, or waits. It was counted when it began; its duration is all it ran. */
@@ -668,10 +702,11 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
     struct entry *e = f->top;
     struct suspended *slot = waits ? new_suspended(f) : NULL;
     uint64_t word = get(&e->node), carried = get(&e->carried) + x.elapsed;
+    bool foreign = word >> 32 & ENTRY_FOREIGN;
     touch_entry(f, x.receiver, f->depth - 1);
     add_stretch(f, &x);
-    add_flags(f, x.node, flags);
-    if (!waits && !(flags & RECORD_CUT) && !((word >> 32) & ENTRY_FOREIGN))
+    add_flags(f, x.node, foreign ? flags & ~(unsigned)RECORD_CUT : flags); /* open is what was counted as begun */
+    if (!waits && !(flags & RECORD_CUT) && !foreign)
         add_duration(f, x.node, carried);
     if (waits && !slot) /* it will come back as foreign: counted, its duration unknown */
         add(f, &f->lane->lost, 1);
@@ -687,49 +722,60 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
 }
 
 /* A block that was left while calls begun after it are still open (blocks of two tasks interleave). Its time up to the
- * next entry is its own and its callees'; from there on it is theirs. Its entry stays and passes their time on. */
+ * next entry is its own and its callees'; from there on it is theirs. Its entry stays, keeps both apart, and passes them
+ * on when it is dropped: so an outer block that is left meanwhile does not take them for time before its own next entry. */
 static __attribute__((noinline)) void exit_below(struct folder *f, uint64_t t, uint32_t depth, unsigned flags)
 {
-    struct entry *e = entry_at(f, depth), *next = entry_at(f, depth + 1), *below = entry_at(f, depth - 1);
-    uint64_t word = get(&e->node);
-    if (!(segment_ref)word || (word >> 32) & (ENTRY_ENDED | ENTRY_KEYED)) {
+    struct entry *e = entry_at(f, depth), *next = entry_at(f, depth + 1);
+    uint64_t word = get(&e->node), elapsed = 0, off = 0;
+    if (word >> 32 & (ENTRY_ENDED | ENTRY_KEYED)) {
         add(f, &f->lane->mismatched, 1);
         return;
     }
-    struct stretch x = {
-        .node = node_at(f, (segment_ref)word),
-        .receiver = below,
-        .elapsed = ticks_between(f, get(&e->begin), get(&next->begin)),
-        .off = get(&next->off_begin) - get(&e->off_begin),
-        .inner = get(&e->children),
-        .off_inner = get(&e->off_children),
-    };
-    change(f, &below->children, get(&below->children)); /* for the log: add_stretch changes them */
-    change(f, &below->off_children, get(&below->off_children));
-    add_stretch(f, &x);
-    bump(&x.node->calls, 1);
-    add_flags(f, x.node, flags);
-    if (!(flags & RECORD_CUT))
-        add_duration(f, x.node, ticks_between(f, get(&e->begin), t));
-    change(f, &e->children, 0);
-    change(f, &e->off_children, 0);
+    if ((segment_ref)word) {
+        struct node *n = node_at(f, (segment_ref)word);
+        elapsed = ticks_between(f, get(&e->begin), get(&next->begin));
+        off = get(&next->off_begin) - get(&e->off_begin);
+        add_path_time(f, n, elapsed, get(&e->children), off, get(&e->off_children));
+        add(f, &n->calls, 1);
+        add_flags(f, n, flags);
+        if (!(flags & RECORD_CUT))
+            add_duration(f, n, t > get(&e->begin) ? t - get(&e->begin) : 0);
+        change(f, &e->children, 0);
+        change(f, &e->off_children, 0);
+    } else
+        add(f, &f->lane->lost, 1);
+    change(f, &e->carried, elapsed);
+    change(f, &e->off_carried, off);
     change(f, &e->node, word | (uint64_t)ENTRY_ENDED << 32);
-    if (f->open.room)
-        open_remove(f, node_caller(x.node), x.node->site);
 }
 
-/* The entry on top ended out of order before: its callees' time goes down. */
-static __attribute__((noinline)) void drop(struct folder *f)
+/* The entry on top ended out of order before: its own time and that of the calls that outlived it go down. The latter
+ * becomes part of its path's time, so that a path has never less than its callees. */
+static void drop_ended(struct folder *f)
 {
-    if (f->depth == 0 || f->depth >= entries(f) || !((get(&f->top->node) >> 32) & ENTRY_ENDED)) {
-        add(f, &f->lane->mismatched, 1);
+    const struct entry *e = f->top;
+    struct entry *below = entry_below(f);
+    uint64_t later = get(&e->children), off_later = get(&e->off_children);
+    add(f, &below->children, get(&e->carried) + later);
+    add(f, &below->off_children, get(&e->off_carried) + off_later);
+    if (!f->top_node) {
+        popped(f);
         return;
     }
-    struct entry *below = entry_below(f);
-    touch_entry(f, below, f->depth - 1);
-    bump(&below->children, get(&f->top->children));
-    bump(&below->off_children, get(&f->top->off_children));
-    popped(f);
+    struct node *n = node_at(f, f->top_node);
+    add_path_time(f, n, later, later, off_later, off_later);
+    ended(f, n);
+}
+
+static __attribute__((noinline)) void drop(struct folder *f, uint16_t depth)
+{
+    if (f->depth == 0 || depth != (uint16_t)f->depth)
+        add(f, &f->lane->mismatched, 1);
+    else if (f->depth < entries(f) && get(&f->top->node) >> 32 & ENTRY_ENDED)
+        drop_ended(f);
+    else
+        end_lost(f); /* there was no room to take note of its end */
 }
 
 static __attribute__((noinline)) void end_rare(struct folder *f, uint64_t t, uint64_t what)
@@ -800,7 +846,7 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
         advance_clock(f, &f->own, &f->lane->own, record_duration(what));
         return;
     case RECORD_DROP:
-        drop(f);
+        drop(f, record_depth(what));
         return;
     case RECORD_NONE:
         return;
@@ -855,8 +901,8 @@ void folder_cut(struct folder *f, uint64_t when)
         add(f, &f->lane->lost, f->depth - (entries(f) - 1));
         f->depth = entries(f) - 1;
         set_top(f);
-    } else if ((get(&f->top->node) >> 32) & ENTRY_ENDED)
-        drop(f);
+    } else if (get(&f->top->node) >> 32 & ENTRY_ENDED)
+        drop_ended(f);
     else
         end_rare(f, when - f->own, record_pack(site_at(f, f->top_node), f->depth, RECORD_EXIT, RECORD_CUT));
     f->tail++;
@@ -922,6 +968,15 @@ void folder_merge_block(struct folder *f, const struct bucket_block *from)
     finish(f);
 }
 
+void folder_merge_suspended(struct folder *f, segment_ref node)
+{
+    begin(f);
+    if (node)
+        add(f, &node_at(f, node)->cut, 1);
+    f->tail++;
+    finish(f);
+}
+
 void folder_merge_counters(struct folder *f, const struct lane *from)
 {
     struct lane *l = f->lane;
@@ -959,7 +1014,9 @@ static bool make_root(struct folder *f)
         return false;
     put32(&f->lane->root, ref_of(f, root));
     struct entry *e = entry_at(f, 0);
-    memset(e, 0, sizeof *e);
+    _Atomic uint64_t *zero[] = {&e->begin, &e->off_begin, &e->children, &e->off_children};
+    for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
+        put(zero[i], 0);
     put(&e->node, ref_of(f, root));
     f->depth = 0;
     set_top(f);
@@ -1059,8 +1116,8 @@ void folder_reset(struct folder *f, uint64_t tail)
         f->last[kinds[i]] = NULL;
         for (uint32_t number = get32(&l->chain[kinds[i]]); number;) {
             struct page_header *page = segment_page_at(f->base, number);
+            put32(&page->used, 0); /* first: a copy with the new mark has nothing in it */
             put(&page->change, 0);
-            put32(&page->used, 0);
             number = get32(&page->next);
         }
     }

@@ -311,6 +311,7 @@ void writer_reset(struct writer *w, uint32_t resets)
 {
     put32(&w->lane->resets, UINT32_MAX); /* whatever a reader finds from here on counts as nothing */
     folder_reset(&w->folder, w->head);
+    put(&w->lane->first, w->head);
     w->depth = 0;
     if (w->ring)
         w->fold_at = w->folder.tail + (w->mask + 1) / 4 * 3;

@@ -107,6 +107,22 @@ static void merge_blocks(struct merge *m, const struct lane *from)
     }
 }
 
+/* Generators that wait when their thread has gone stay open for ever. */
+static void merge_suspended(struct merge *m, const struct lane *from)
+{
+    for (uint32_t number = get32(&from->chain[PAGE_SUSPENDED]); number;) {
+        struct page_header *page = segment_page_at(m->segment->base, number);
+        const struct suspended *s = (const struct suspended *)((const char *)page + PAGE_ITEMS_OFFSET);
+        for (uint32_t i = 0; i < get32(&page->used); i++) {
+            uint64_t word = atomic_load_explicit(&s[i].node, memory_order_relaxed);
+            const struct node *n = segment_at(m->segment->base, (segment_ref)word);
+            bool counts = (segment_ref)word && !(word >> 32 & ENTRY_FOREIGN);
+            folder_merge_suspended(&m->folder, counts ? get32(&n->recent_child) : 0);
+        }
+        number = get32(&page->next);
+    }
+}
+
 /* The log lets a reader that copied `from` before and the merged ones after know that it has the same calls twice. */
 static void note_merged(struct merge *m, struct lane *from)
 {
@@ -132,6 +148,7 @@ void merge_lane(struct merge *m, struct lane *from)
         merge_nodes(m, from);
         merge_blocks(m, from);
         folder_merge_counters(&m->folder, from);
+        merge_suspended(m, from);
     }
     note_merged(m, from);
 }

@@ -91,14 +91,16 @@ void process_boot_id(char *buffer, size_t size)
     buffer[n] = '\0';
 }
 
-/* Bytes of the UTF-8 sequence at p, 0 when it is not one (RFC 3629, without the check for overlong forms of 3 and 4). */
+/* Bytes of the UTF-8 sequence at p, 0 when it is not one (RFC 3629: no overlong forms, no surrogates). */
 static size_t utf8_length(const unsigned char *p)
 {
     size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
     for (size_t i = 1; i < n; i++)
         if ((p[i] & 0xc0) != 0x80)
             return 0;
-    return n;
+    bool overlong = (*p == 0xe0 && p[1] < 0xa0) || (*p == 0xf0 && p[1] < 0x90);
+    bool outside = (*p == 0xed && p[1] > 0x9f) || (*p == 0xf4 && p[1] > 0x8f);
+    return overlong || outside ? 0 : n;
 }
 
 void process_printable(char *text)

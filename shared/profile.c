@@ -140,7 +140,7 @@ static int add_block(struct builder *b, const struct lane_copy *l, void *item)
 
 static bool has_anything(const struct profile_node *n)
 {
-    return n->t.calls || n->t.inclusive || n->t.open || n->first_child;
+    return n->t.calls || n->t.inclusive || n->t.open || n->t.raised || n->t.waited || n->first_child;
 }
 
 /* Children to parents, last first: so a node knows whether it has children when its own turn comes. Nodes on which
@@ -235,7 +235,7 @@ static int account(struct builder *b, const struct node *n, bool site_open, bool
     add_times(&pair->t, &pn->t, site_open, !pair_open);
     p->calls += pn->t.calls;
     uint64_t min = n->min, max = n->max;
-    if (min != UINT64_MAX && (site->max == 0 || min < site->min))
+    if (min < site->min)
         site->min = min;
     if (max > site->max)
         site->max = max;
@@ -432,6 +432,9 @@ static int add_quantiles(struct builder *b)
             set_quantiles(s, h);
     }
     free(h);
+    for (uint32_t i = 0; i < b->p->sites; i++)
+        if (b->p->site[i].min == UINT64_MAX)
+            b->p->site[i].min = 0; /* no call has ended */
     return 0;
 }
 
@@ -454,7 +457,7 @@ static int add_sites(struct builder *b)
         if (r->kind == SITE_OWN)
             continue;
         struct profile_site *site = &p->site[p->sites++];
-        *site = (struct profile_site){.id = id, .line = r->line, .track = r->track, .kind = r->kind};
+        *site = (struct profile_site){.id = id, .line = r->line, .track = r->track, .kind = r->kind, .min = UINT64_MAX};
         site->name = copy_string(b->s, r->name);
         site->qualname = copy_string(b->s, r->qualname);
         site->module = copy_string(b->s, r->module);
@@ -485,7 +488,7 @@ static void add_header(struct profile *p, const struct snapshot *s)
     p->call_cost = h->call_cost;
     p->complete = s->complete;
     for (uint32_t i = 0; i < s->lanes; i++)
-        p->records += s->lane[i].empty ? 0 : s->lane[i].head;
+        p->records += s->lane[i].empty ? 0 : s->lane[i].head - s->lane[i].lane->first;
 }
 
 int profile_make(struct profile *p, const struct snapshot *s)

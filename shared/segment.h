@@ -230,6 +230,7 @@ struct lane {
     _Atomic uint32_t ring_slots;
     _Atomic uint32_t cpu_mode; /* enum cputime_mode */
     _Atomic uint32_t lane_next; /* page number of the next lane; 0: last; never changes once linked */
+    _Atomic uint64_t first;         /* records pushed before the last reset */
     _Atomic uint64_t began, ended;  /* ticks */
     _Atomic uint64_t merging;       /* in the lane of merged ones: page of the lane being merged: 32 | low half of tail when
                                      * that began: 32; 0: none. Items before (tail - that) are here, later ones still there */
@@ -290,6 +291,7 @@ struct segment_header {
     /* lanes merged last: page number << 32 | generation, at merges % SEGMENT_MERGE_LOG */
 #define SEGMENT_MERGE_LOG 256
     _Alignas(64) _Atomic uint64_t merge_log[SEGMENT_MERGE_LOG];
+    char command[512]; /* command line when the segment was made: who it was, once it is dead */
 };
 
 static inline uint64_t commit_pack(uint64_t tail, uint32_t depth, unsigned odd)

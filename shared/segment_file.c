@@ -143,6 +143,7 @@ static void fill_header(struct segment *s, const struct segment_options *o)
     h->start_time = s->start_time;
     h->capacity = s->capacity;
     process_boot_id(h->boot_id, sizeof h->boot_id);
+    process_command(s->pid, h->command, sizeof h->command);
     snprintf(h->python, sizeof h->python, "%s", o->python);
     snprintf(h->version, sizeof h->version, "%s", o->version);
     h->clock_source = clock_source_now;

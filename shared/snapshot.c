@@ -63,9 +63,11 @@ static int check_header(const struct segment_header *h, uint64_t bytes)
 static void end_strings(struct segment_header *h)
 {
     h->boot_id[sizeof h->boot_id - 1] = h->python[sizeof h->python - 1] = h->version[sizeof h->version - 1] = '\0';
+    h->command[sizeof h->command - 1] = '\0';
     process_printable(h->boot_id);
     process_printable(h->python);
     process_printable(h->version);
+    process_printable(h->command);
 }
 
 static int identify(struct view *v)
@@ -158,6 +160,7 @@ void view_session(const struct view *v, struct session_state *s)
 struct ring_copy {
     struct slot *slot;
     uint64_t mask, tail, count;
+    uint64_t first; /* == tail, or the record before, which tells when the thread was last heard of */
     struct undo_word *log; /* of the batch in progress */
     uint64_t log_count;
 };
@@ -170,6 +173,7 @@ struct copier {
     uint32_t *stamp;  /* per page: the last walk that came by */
     bool *trusted;    /* per page: the copy's change mark can be relied on */
     uint32_t walk;
+    uint32_t grave;   /* page number of the lane of merged ones, which has no ring; 0: none */
     uint64_t deadline;
     struct ring_copy *ring; /* per lane copy */
 };
@@ -195,7 +199,8 @@ static void refresh_limit(struct copier *c)
         bytes = 0;
     if (bytes > c->view->mapped)
         bytes = c->view->mapped;
-    c->limit = (uint32_t)(bytes / SEGMENT_PAGE);
+    if (bytes / SEGMENT_PAGE > c->limit) /* a file that shrinks is caught by the guard, not by sizes that go back */
+        c->limit = (uint32_t)(bytes / SEGMENT_PAGE);
 }
 
 /* The change mark first: what is copied after it is at least as new. A mark is stored when a batch begins to touch a page,
@@ -215,11 +220,12 @@ static void copy_page(struct copier *c, uint32_t number, uint32_t item_size, uin
     c->trusted[number] = (int32_t)(commit_tail(commit) - commit_tail(change)) > 0;
 }
 
-/* Every page of a chain that is not in the image as it is now. -EBADMSG: not a chain of this lane's. */
+/* Every page of a chain that is not in the image as it is now. The walk follows the links in the image, which are what is
+ * used later, not those in the segment, which may have changed. -EBADMSG: not a chain of this lane's. */
 static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_page, size_t chain)
 {
     bool first_time;
-    uint32_t number = load32(&live->chain[chains[chain].kind]);
+    uint32_t number = ((const struct lane *)image_page(c->s, lane_page))->chain[chains[chain].kind];
     c->walk++;
     while (number) {
         if (number >= c->limit)
@@ -229,16 +235,16 @@ static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_p
         c->stamp[number] = c->walk;
         const struct page_header *page = live_page(c, number);
         first_time = c->owner[number] != lane_page;
-        if ((first_time && c->owner[number]) || page->kind != (uint32_t)chains[chain].kind || page->owner != lane_page)
+        if (number == lane_page || (first_time && c->owner[number]) || page->kind != (uint32_t)chains[chain].kind || page->owner != lane_page)
             return -EBADMSG;
         c->owner[number] = lane_page;
-        const struct page_header *copy = image_page(c->s, number);
+        struct page_header *copy = image_page(c->s, number);
         bool fresh = !first_time && c->trusted[number] && load64(&page->change) == atomic_load_explicit(&copy->change, memory_order_relaxed);
         if (!fresh)
             copy_page(c, number, chains[chain].size, chains[chain].most, load64(&live->commit));
-        if (load32(&page->used) == 0)
-            break; /* left from before a reset; nothing lies behind it */
-        number = load32(&page->next);
+        if (copy->used == 0)
+            copy->next = 0; /* left from before a reset; nothing lies behind it */
+        number = copy->next;
     }
     return 0;
 }
@@ -253,26 +259,26 @@ static int copy_chains(struct copier *c, const struct lane *live, uint32_t lane_
     return 0;
 }
 
-/* Records after the folded ones. -EAGAIN: overtaken by the writer. */
+/* Records after the folded ones, and the last folded one. -EAGAIN: overtaken by the writer. */
 static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy *l, struct ring_copy *ring)
 {
     uint32_t first = load32(&l->lane->ring), slots = load32(&l->lane->ring_slots), folded = commit_tail(load64(&l->lane->commit));
     uint64_t head = load64(&live->head);
-    uint64_t count = (uint32_t)((uint32_t)head - folded);
+    uint64_t count = l->page == c->grave ? 0 : (uint32_t)((uint32_t)head - folded);
     l->head = head;
-    ring->tail = head - count;
+    ring->first = ring->tail = head - count;
     ring->count = count;
-    if (count == 0)
-        return 0;
     if (first == 0)
-        return -EAGAIN; /* the thread is about to give its ring back */
+        return count ? -EAGAIN : 0; /* the thread is about to give its ring back, or has */
     bool sane = slots >= SEGMENT_MIN_RING_SLOTS && slots <= SEGMENT_MAX_RING_SLOTS && (slots & (slots - 1)) == 0;
     if (!sane || first >= c->limit || slots / (SEGMENT_PAGE / sizeof(struct slot)) > c->limit - first)
         return -EBADMSG;
     if (count > slots)
         return -EAGAIN;
+    if (ring->tail && count + 1 < slots)
+        ring->first--;
     uint64_t room = 1;
-    while (room < count)
+    while (room < head - ring->first)
         room *= 2;
     struct slot *copy = realloc(ring->slot, room * sizeof *copy);
     if (!copy)
@@ -280,12 +286,12 @@ static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy
     ring->slot = copy;
     ring->mask = room - 1;
     const struct slot *from = live_page(c, first);
-    for (uint64_t i = ring->tail; i < head; i++)
+    for (uint64_t i = ring->first; i < head; i++)
         copy_words(&copy[i & ring->mask], &from[i & (slots - 1)], sizeof *copy);
     /* A record is whole iff the writer is not a lap further; strictly: the slot of record i is written again before head
      * says so. Relaxed is enough: whatever the copy read was released after the heads before it. */
     uint64_t now = atomic_load_explicit(&live->head, memory_order_relaxed);
-    bool whole = (int64_t)(ring->tail - (now - slots)) > 0;
+    bool whole = (int64_t)(ring->first - (now - slots)) > 0;
     return whole && load32(&live->ring) == first ? 0 : -EAGAIN;
 }
 
@@ -309,9 +315,9 @@ static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct
     const struct lane *live = live_page(c, page);
     const struct segment_header *header = c->view->base;
     uint64_t before = load64(&live->commit);
-    *merges = load32(&header->merges);
     copy_words(l->lane, live, sizeof *live);
     int r = copy_chains(c, live, page);
+    *merges = load32(&header->merges); /* after `merging` and before the second look at commit: counts no merge that began later */
     if (r == 0 && commit_odd(before))
         r = copy_log(c, live, ring);
     if (r < 0 && r != -EBADMSG)
@@ -354,7 +360,6 @@ static void pause_ns(long ns)
  * for half a ring at a time (lanes.h). */
 static int copy_lane(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
 {
-    *l = (struct lane_copy){.page = page, .lane = image_page(c->s, page), .complete = true};
     for (unsigned look = 0;; look++) {
         int r = try_copy(c, page, l, ring, merges);
         if (r != -EAGAIN) {
@@ -413,8 +418,6 @@ static bool each_item(struct checker *k, size_t chain, check_item *check)
             if (!check(k, item, segment_ref_of(s->image, item)))
                 return false;
         }
-        if (page->used == 0)
-            page->next = 0;
         number = page->next;
     }
     return true;
@@ -428,12 +431,13 @@ static bool check_node(struct checker *k, void *item, segment_ref ref)
     if (n->site > k->c->s->sites || node_caller(n) > k->c->s->sites)
         return false;
     if (is_root)
-        return n->parent == 0 && n->site == 0 && n->flags == 0;
+        return n->parent == 0 && n->site == 0 && n->flags == 0 && n->item.key == 0;
     if (n->flags & NODE_OTHER && !is_other) { /* made, and then the process died */
         n->item.key = 0;
         n->flags = NODE_OTHER;
     }
-    return is_node(k, n->parent) && place(k, n->parent) < place(k, ref) && (n->site != 0) == !(n->flags & NODE_OTHER);
+    return is_node(k, n->parent) && place(k, n->parent) < place(k, ref) && (n->site != 0) == !(n->flags & NODE_OTHER) &&
+           n->item.key == folder_node_key(n);
 }
 
 static bool check_block(struct checker *k, void *item, segment_ref ref)
@@ -441,7 +445,7 @@ static bool check_block(struct checker *k, void *item, segment_ref ref)
     struct bucket_block *b = item;
     uint64_t key = b->item.key, site = key >> 8 & 0xffffff;
     (void)ref;
-    return key >> 61 == 1 && (key & 0xff) < HISTOGRAM_EXPONENTS && site >= 1 && site <= k->c->s->sites;
+    return folder_block_key_is(key, (uint32_t)site, key & 0xff) && (key & 0xff) < HISTOGRAM_EXPONENTS && site >= 1 && site <= k->c->s->sites;
 }
 
 static bool check_suspended(struct checker *k, void *item, segment_ref ref)
@@ -449,7 +453,7 @@ static bool check_suspended(struct checker *k, void *item, segment_ref ref)
     struct suspended *w = item;
     segment_ref node = (segment_ref)w->node;
     (void)ref;
-    return !node || is_node(k, node);
+    return !node || (is_node(k, node) && folder_suspended_key_is(w->item.key));
 }
 
 static bool check_entry(struct checker *k, void *item, segment_ref ref)
@@ -594,36 +598,81 @@ const char *snapshot_string(const struct snapshot *s, uint32_t ref, char *buffer
 
 /* ---- lanes that are merged while we look ---- */
 
-/* The first `count` items of the lane are in the merged ones already. */
+static void forget_nodes(struct page_header *page, uint32_t count)
+{
+    struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
+    for (uint32_t i = 0; i < count; i++) {
+        n[i].inclusive = n[i].children = n[i].calls = n[i].max = n[i].waited = 0;
+        n[i].off_inclusive = n[i].off_children = n[i].raised = n[i].cut = 0;
+        n[i].min = UINT64_MAX;
+    }
+}
+
+static void forget_blocks(struct page_header *page, uint32_t count)
+{
+    struct bucket_block *b = (struct bucket_block *)((char *)page + PAGE_ITEMS_OFFSET);
+    for (uint32_t i = 0; i < count; i++)
+        for (unsigned j = 0; j < HISTOGRAM_STEPS; j++)
+            b[i].count[j] = 0;
+}
+
+static void forget_suspended(struct page_header *page, uint32_t count)
+{
+    struct suspended *w = (struct suspended *)((char *)page + PAGE_ITEMS_OFFSET);
+    for (uint32_t i = 0; i < count; i++)
+        w[i].node = 0;
+}
+
+/* Of a chain's first `count` items; how many are left to forget elsewhere. */
+static uint32_t forget_items(struct snapshot *s, uint32_t number, uint32_t count, void (*forget)(struct page_header *, uint32_t))
+{
+    while (number && count) {
+        struct page_header *page = image_page(s, number);
+        uint32_t here = page->used < count ? page->used : count;
+        forget(page, here);
+        count -= here;
+        number = page->next;
+    }
+    return count;
+}
+
+/* The first `count` items of the lane are in the merged ones already; in the order of merge_lane(). */
 static void forget_merged(struct snapshot *s, struct lane *lane, uint32_t count)
 {
-    for (uint32_t number = lane->chain[PAGE_NODE]; number && count;) {
-        struct page_header *page = image_page(s, number);
-        struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
-        for (uint32_t i = 0; i < page->used && count; i++, count--) {
-            n[i].inclusive = n[i].children = n[i].calls = n[i].max = n[i].waited = 0;
-            n[i].off_inclusive = n[i].off_children = n[i].raised = n[i].cut = 0;
-            n[i].min = UINT64_MAX;
-        }
-        number = page->used ? page->next : 0;
-    }
-    for (uint32_t number = lane->chain[PAGE_HISTOGRAM]; number && count;) {
-        struct page_header *page = image_page(s, number);
-        struct bucket_block *b = (struct bucket_block *)((char *)page + PAGE_ITEMS_OFFSET);
-        for (uint32_t i = 0; i < page->used && count; i++, count--)
-            for (unsigned j = 0; j < HISTOGRAM_STEPS; j++)
-                b[i].count[j] = 0;
-        number = page->used ? page->next : 0;
-    }
-    if (count)
+    count = forget_items(s, lane->chain[PAGE_NODE], count, forget_nodes);
+    count = forget_items(s, lane->chain[PAGE_HISTOGRAM], count, forget_blocks);
+    if (count) {
         lane->own = lane->off = lane->lost = lane->clamped = lane->mismatched = lane->silent_ends = 0;
+        forget_items(s, lane->chain[PAGE_SUSPENDED], count - 1, forget_suspended);
+    }
 }
 
 static void drop_lane(struct snapshot *s, uint32_t page, uint32_t generation)
 {
     for (uint32_t i = 0; i < s->lanes; i++)
-        if (s->lane[i].page == page && s->lane[i].generation == generation && s->lane[i].state == LANE_EXITED)
+        if (s->lane[i].page == page && s->lane[i].generation == generation) {
+            s->lane[i].state = LANE_MERGED;
             s->lane[i].empty = true;
+        }
+}
+
+/* The lane that was being merged when the merged ones were copied: what of it is there counts once. False: it was copied
+ * while its thread still ran, or is a later one's, and the half of it that is merged cannot be told from what is not. */
+static bool part_merging(struct copier *c, const struct lane_copy *grave)
+{
+    uint64_t merging = grave->lane->merging;
+    uint32_t count = commit_tail(grave->lane->commit) - (uint32_t)merging;
+    if (!merging || count == 0 || grave->empty || !grave->complete)
+        return true;
+    for (uint32_t i = 0; i < c->s->lanes; i++) {
+        struct lane_copy *l = &c->s->lane[i];
+        if (l->page != merging >> 32 || l->state != LANE_EXITED)
+            continue;
+        if (!l->empty && l->complete)
+            forget_merged(c->s, l->lane, count);
+        return true;
+    }
+    return false;
 }
 
 /* `merges` before the first lane and with the merged lane's copy: what was merged in between is in it. */
@@ -636,37 +685,42 @@ static bool account_for_merges(struct copier *c, const struct lane_copy *grave, 
         uint64_t entry = load64(&h->merge_log[i % SEGMENT_MERGE_LOG]);
         drop_lane(c->s, (uint32_t)(entry >> 32), (uint32_t)entry);
     }
-    uint64_t merging = grave->lane->merging;
-    for (uint32_t i = 0; merging && i < c->s->lanes; i++)
-        if (c->s->lane[i].page == merging >> 32 && c->s->lane[i].state == LANE_EXITED && !c->s->lane[i].empty)
-            forget_merged(c->s, c->s->lane[i].lane, commit_tail(grave->lane->commit) - (uint32_t)merging);
-    return true;
+    return load32(&h->merges) - before <= SEGMENT_MERGE_LOG && part_merging(c, grave);
 }
 
 /* ---- the whole ---- */
 
+/* Room for one lane more, full at each power of two. */
+static bool lane_room(struct copier *c)
+{
+    struct snapshot *s = c->s;
+    if (s->lanes & (s->lanes - 1))
+        return true;
+    size_t room = s->lanes ? 2 * (size_t)s->lanes : 1;
+    struct lane_copy *lane = realloc(s->lane, room * sizeof *lane);
+    if (lane)
+        s->lane = lane;
+    struct ring_copy *ring = realloc(c->ring, room * sizeof *ring);
+    if (ring)
+        c->ring = ring;
+    return lane && ring;
+}
+
 static int add_lane(struct copier *c, uint32_t page, uint32_t *merges)
 {
     struct snapshot *s = c->s;
-    if ((s->lanes & (s->lanes - 1)) == 0) { /* full at each power of two */
-        size_t room = s->lanes ? 2 * (size_t)s->lanes : 1;
-        struct lane_copy *lane = realloc(s->lane, room * sizeof *lane);
-        if (lane)
-            s->lane = lane;
-        struct ring_copy *ring = realloc(c->ring, room * sizeof *ring);
-        if (ring)
-            c->ring = ring;
-        if (!lane || !ring)
-            return -ENOMEM;
-    }
-    struct ring_copy ring = {.slot = NULL};
+    if (!lane_room(c))
+        return -ENOMEM;
     struct lane_copy *l = &s->lane[s->lanes];
+    struct ring_copy *ring = &c->ring[s->lanes++];
+    *l = (struct lane_copy){.page = page, .lane = image_page(s, page), .complete = true};
+    *ring = (struct ring_copy){.slot = NULL};
     c->owner[page] = page;
-    int r = copy_lane(c, page, l, &ring, merges);
-    c->ring[s->lanes++] = ring;
+    int r = copy_lane(c, page, l, ring, merges);
     if (r == -ENOMEM)
         return r;
-    l->empty = l->lane->resets != s->session.resets;
+    bool in_use = l->state == LANE_LIVE || l->state == LANE_EXITED;
+    l->empty = !in_use || l->lane->resets != s->session.resets;
     if (r < 0) {
         l->complete = l->empty;
         s->complete = s->complete && l->empty;
@@ -674,11 +728,24 @@ static int add_lane(struct copier *c, uint32_t page, uint32_t *merges)
     return 0;
 }
 
-static int copy_lanes(struct copier *c)
+/* The lane that holds the merged ones, last. -EAGAIN: lanes moved there in a way that cannot be told apart. */
+static int add_merged(struct copier *c, uint32_t merges_before)
+{
+    uint32_t grave = load32(&((const struct segment_header *)c->view->base)->graveyard), merges = merges_before;
+    if (!grave)
+        return 0;
+    refresh_limit(c);
+    if (grave >= c->limit || c->owner[grave] || ((const struct lane *)live_page(c, grave))->page.kind != PAGE_LANE)
+        return -EBADMSG;
+    int r = add_lane(c, grave, &merges);
+    return r == 0 && !account_for_merges(c, &c->s->lane[c->s->lanes - 1], merges_before, merges) ? -EAGAIN : r;
+}
+
+/* All lanes once. -EAGAIN: merges, or a reset, have come between them. */
+static int try_lanes(struct copier *c)
 {
     const struct segment_header *h = c->view->base;
-    uint32_t before = load32(&h->merges), after = before, ignored, grave = load32(&h->graveyard);
-    uint32_t number = load32(&h->lane_first);
+    uint32_t before = load32(&h->merges), ignored, number = load32(&h->lane_first);
     int r = 0;
     while (number && r == 0) {
         if (number >= c->limit)
@@ -693,15 +760,42 @@ static int copy_lanes(struct copier *c)
             r = add_lane(c, number, &ignored);
         number = next;
     }
-    if (r == 0 && (grave || (grave = load32(&h->graveyard)))) {
-        refresh_limit(c);
-        if (grave >= c->limit || c->owner[grave] || ((const struct lane *)live_page(c, grave))->page.kind != PAGE_LANE)
-            return -EBADMSG;
-        r = add_lane(c, grave, &after);
-        if (r == 0 && !account_for_merges(c, &c->s->lane[c->s->lanes - 1], before, after))
-            c->s->complete = false;
+    if (r == 0)
+        r = add_merged(c, before);
+    return r == 0 && load32(&h->resets) != c->s->session.resets ? -EAGAIN : r;
+}
+
+static void forget_rings(struct copier *c)
+{
+    for (uint32_t i = 0; c->ring && i < c->s->lanes; i++) {
+        free(c->ring[i].slot);
+        free(c->ring[i].log);
     }
-    return r;
+}
+
+static void forget_lanes(struct copier *c)
+{
+    uint64_t pages = c->view->mapped / SEGMENT_PAGE;
+    forget_rings(c);
+    c->s->lanes = 0;
+    c->s->complete = true;
+    memset(c->owner, 0, pages * sizeof *c->owner);
+}
+
+static int copy_lanes(struct copier *c)
+{
+    for (;;) {
+        view_session(c->view, &c->s->session);
+        int r = try_lanes(c);
+        if (r != -EAGAIN)
+            return r;
+        c->s->retries++;
+        if (clock_ns(CLOCK_MONOTONIC) >= c->deadline) {
+            c->s->complete = false;
+            return 0;
+        }
+        forget_lanes(c);
+    }
 }
 
 static uint32_t reader_page(void *context, enum page_kind kind)
@@ -718,9 +812,9 @@ static uint32_t reader_page(void *context, enum page_kind kind)
 
 static uint64_t last_of(const struct lane_copy *l, const struct ring_copy *ring)
 {
-    uint64_t last = l->ended ? l->ended : l->began;
-    for (uint64_t i = ring->count; i > 0 && i + 3 > ring->count; i--) { /* the last may be a key, which is no time */
-        const struct slot *r = &ring->slot[(ring->tail + i - 1) & ring->mask];
+    uint64_t last = l->ended ? l->ended : l->began, head = ring->tail + ring->count;
+    for (uint64_t i = head; i > ring->first && i + 3 > head; i--) { /* the last may be a key, which is no time */
+        const struct slot *r = &ring->slot[(i - 1) & ring->mask];
         if (record_kind(r->what) != RECORD_KEY && r->when > last)
             last = r->when;
     }
@@ -789,7 +883,6 @@ static int take(struct copier *c, const struct snapshot_options *o)
     copy_words(&s->header, c->view->base, sizeof s->header);
     end_strings(&s->header);
     int r = check_header(&s->header, 0);
-    view_session(c->view, &s->session);
     if (r == 0)
         r = copy_lanes(c);
     if (r == 0)
@@ -828,10 +921,7 @@ static int allocate(struct copier *c, const struct view *v, struct snapshot *s)
 
 static void free_copier(struct copier *c)
 {
-    for (uint32_t i = 0; c->ring && i < c->s->lanes; i++) {
-        free(c->ring[i].slot);
-        free(c->ring[i].log);
-    }
+    forget_rings(c);
     free(c->ring);
     free(c->owner);
     free(c->stamp);

@@ -14,6 +14,7 @@ terminal (``tscap start PID``).
     collector.print_report()
 """
 
+from . import _children
 from ._collector import Timestamp_Collector
 from ._core import is_running, reset, start, status, stop, timestamp_block
 from ._decorators import timestamp
@@ -28,4 +29,5 @@ __all__ = [
     "timestamp",
     "timestamp_block",
 ]
+_children.watch()
 __version__ = status()["version"]
