@@ -205,7 +205,8 @@ static void refresh_limit(struct copier *c)
 
 /* The change mark first: what is copied after it is at least as new. A mark is stored when a batch begins to touch a page,
  * so a copy made during that very batch may lack what comes after the mark: it is trusted only if the batch it names had
- * ended before (`commit`, loaded earlier). tests/model proves both halves of this rule necessary. */
+ * ended before (`commit`, loaded earlier). tests/model proves the doubt, and `commit` before the words,
+ * necessary. */
 static void copy_page(struct copier *c, uint32_t number, uint32_t item_size, uint32_t most, uint64_t commit)
 {
     const struct page_header *live = live_page(c, number);
@@ -553,27 +554,36 @@ static int copy_sites(struct copier *c)
     return 0;
 }
 
-/* A string page never changes below what is referred to: it is copied whole, once. */
-static void copy_string_page(struct copier *c, uint32_t ref)
+/* A string never changes once it is referred to; what follows it on its page may. */
+static void copy_string(struct copier *c, uint32_t ref)
 {
-    uint64_t number = ((uint64_t)ref << SEGMENT_REF_SHIFT) / SEGMENT_PAGE;
-    if (number == 0 || number >= c->limit || c->owner[number])
+    uint64_t offset = (uint64_t)ref << SEGMENT_REF_SHIFT, number = offset / SEGMENT_PAGE, at = offset % SEGMENT_PAGE;
+    uint16_t length;
+    if (number == 0 || number >= c->limit || at < PAGE_ITEMS_OFFSET || (c->owner[number] && c->owner[number] != UINT32_MAX))
         return;
     const struct page_header *page = live_page(c, (uint32_t)number);
     if (page->kind != PAGE_STRING)
         return;
+    char *copy = (char *)c->s->image + offset;
+    copy_words(copy, (const char *)c->view->base + offset, 8);
+    memcpy(&length, copy, sizeof length);
+    size_t bytes = (sizeof length + length + 7) & ~(size_t)7;
+    if (length > SITE_STRING_MAX || bytes > SEGMENT_PAGE - at)
+        return;
+    copy_words(copy, (const char *)c->view->base + offset, bytes);
+    memcpy(copy, &length, sizeof length); /* the one that was checked */
     c->owner[number] = UINT32_MAX;
-    copy_words(image_page(c->s, (uint32_t)number), page, SEGMENT_PAGE);
+    ((struct page_header *)image_page(c->s, (uint32_t)number))->kind = PAGE_STRING;
 }
 
 static void copy_strings(struct copier *c)
 {
     for (uint32_t i = 1; i <= c->s->sites; i++) {
         const struct site_record *r = &c->s->site[i];
-        copy_string_page(c, r->name);
-        copy_string_page(c, r->qualname);
-        copy_string_page(c, r->module);
-        copy_string_page(c, r->file);
+        copy_string(c, r->name);
+        copy_string(c, r->qualname);
+        copy_string(c, r->module);
+        copy_string(c, r->file);
     }
 }
 
