@@ -72,22 +72,6 @@ static void thread_free(struct thread *t)
     free(t);
 }
 
-/* At thread exit, without the interpreter's lock. */
-static void thread_exited(void *p)
-{
-    struct thread *t = p;
-    if (atomic_load_explicit(recorder_epoch, memory_order_relaxed) && recorder_thread_here == t)
-        lanes_close(r.lanes, t->writer);
-    recorder_thread_here = NULL;
-    thread_free(t);
-}
-
-void recorder_forget_thread(void)
-{
-    if (recorder_thread_here && pthread_setspecific(r.key, NULL) == 0)
-        thread_exited(recorder_thread_here);
-}
-
 /* threading._active[ident]._name, which is what Thread.name returns; NULL: none. No code of the program runs. */
 static PyObject *threading_name(void)
 {
@@ -151,6 +135,26 @@ static void thread_catch_up(struct thread *t)
     t->ended = 0;
     t->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
     recorder_set_usual(t);
+}
+
+/* At thread exit, without the interpreter's lock. */
+static void thread_exited(void *p)
+{
+    struct thread *t = p;
+    uint32_t epoch = atomic_load_explicit(recorder_epoch, memory_order_acquire);
+    if (epoch && recorder_thread_here == t) {
+        if (t->epoch != epoch)
+            thread_catch_up(t); /* what was open when recording ended has not lasted until now */
+        lanes_close(r.lanes, t->writer);
+    }
+    recorder_thread_here = NULL;
+    thread_free(t);
+}
+
+void recorder_forget_thread(void)
+{
+    if (recorder_thread_here && pthread_setspecific(r.key, NULL) == 0)
+        thread_exited(recorder_thread_here);
 }
 
 struct thread *recorder_thread_slow(void)

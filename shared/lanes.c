@@ -132,6 +132,16 @@ static void note_cpu_mode(struct segment_header *h, uint32_t mode)
         ;
 }
 
+/* In words, like all that a reader may copy at the same time. */
+static void put_name(struct lane *lane, const char *name)
+{
+    _Static_assert(offsetof(struct lane, name) % 8 == 0 && sizeof lane->name % 8 == 0, "whole words");
+    uint64_t words[sizeof lane->name / 8] = {0};
+    snprintf((char *)words, sizeof words, "%s", name);
+    for (size_t i = 0; i < sizeof words / 8; i++)
+        put((_Atomic uint64_t *)lane->name + i, words[i]);
+}
+
 static void start_lane(struct writer *w, uint32_t ring, const char *name)
 {
     struct lane *lane = w->lane;
@@ -141,7 +151,7 @@ static void start_lane(struct writer *w, uint32_t ring, const char *name)
     writer_reset(w, get32(&h->resets));
     start_ring(w, ring);
     cputime_open(&w->cpu, w->lanes->options.cpu_mode);
-    snprintf(lane->name, sizeof lane->name, "%s", name);
+    put_name(lane, name);
     put32(&lane->tid, (uint32_t)syscall(SYS_gettid));
     put32(&lane->cpu_mode, w->cpu.mode);
     note_cpu_mode(h, w->cpu.mode);

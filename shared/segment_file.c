@@ -160,7 +160,7 @@ static void fill_header(struct segment *s, const struct segment_options *o)
 /* Address space for the whole capacity, so that pages never move; less of it where that is limited. */
 static int map_all(struct segment *s, int fd)
 {
-    for (; s->capacity >= MIN_CAPACITY; s->capacity /= 2) {
+    for (; s->capacity >= MIN_CAPACITY; s->capacity = s->capacity / 2 & ~(uint64_t)(SEGMENT_PAGE - 1)) {
         void *p = mmap(NULL, s->capacity, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
         if (p != MAP_FAILED) {
             s->base = p;

@@ -122,6 +122,15 @@ static uint32_t add_string(struct sites *t, const char *text, size_t n)
     return segment_ref_of(t->segment->base, p);
 }
 
+/* Where a text that is too long is cut: between two characters, for those who read it as UTF-8. */
+static size_t cut_length(const char *text)
+{
+    size_t n = SITE_STRING_MAX;
+    while (n > SITE_STRING_MAX - 4 && (text[n] & 0xc0) == 0x80)
+        n--;
+    return n > SITE_STRING_MAX - 4 ? n : SITE_STRING_MAX; /* not UTF-8 */
+}
+
 /* Its ref, 0 for "", UINT32_MAX when there is no room. */
 static uint32_t intern_string(struct sites *t, const char *text)
 {
@@ -129,7 +138,7 @@ static uint32_t intern_string(struct sites *t, const char *text)
     if (n == 0)
         return 0;
     if (n > SITE_STRING_MAX)
-        n = SITE_STRING_MAX;
+        n = cut_length(text);
     if (t->strings.used >= t->strings.room / 2 && !set_grow(t, &t->strings))
         return UINT32_MAX;
     uint32_t i = (uint32_t)hash_bytes(text, n) & (t->strings.room - 1);

@@ -1,0 +1,67 @@
+"""The Python suite: the package in this interpreter, read by the real command from outside.
+
+Environment: TSCAP (the command), TSCAP_DIR (a private directory), PYTHONPATH (the package); `make check-python` sets them.
+Run by hand, the release build and a directory in memory serve.
+"""
+import os
+import shutil
+import tempfile
+
+ROOT = os.environ.get("TSCAP_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+os.environ.setdefault("TSCAP", os.path.join(ROOT, "build", "release", "tscap"))
+if "TSCAP_DIR" not in os.environ:
+    os.environ["TSCAP_DIR"] = tempfile.mkdtemp(prefix="tscap-test.", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None)
+for name in ("TSCAP_DISABLE", "TSCAP_KEEP", "TSCAP_RING", "TSCAP_MEMORY", "TSCAP_NODES", "TSCAP_CPU", "TSCAP_CLOCK"):
+    os.environ.pop(name, None)
+
+import pytest
+
+import timestamp_capture
+from program import Program
+from reading import dump
+
+
+@pytest.fixture
+def run_directory(monkeypatch):
+    """An empty run directory for the programs of this test."""
+    path = tempfile.mkdtemp(dir=os.environ["TSCAP_DIR"])
+    monkeypatch.setenv("TSCAP_DIR", path)
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def program(run_directory, tmp_path):
+    """Starts programs: program(source, environment={...}) -> Program."""
+    started = []
+
+    def start(source, **options):
+        started.append(Program(source, path=tmp_path / f"program{len(started)}.py", **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.clean_up()
+
+
+class Recording:
+    """`with recording as profile:` records in this process; afterwards it can be asked what was recorded."""
+
+    def __enter__(self):
+        timestamp_capture.reset()
+        assert timestamp_capture.start()
+        return self
+
+    def __exit__(self, *exception):
+        timestamp_capture.stop()
+
+    @property
+    def profile(self):
+        return dump(os.getpid())
+
+
+@pytest.fixture
+def recording():
+    yield Recording()
+    timestamp_capture.stop()
+    timestamp_capture.reset()

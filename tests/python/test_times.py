@@ -1,0 +1,234 @@
+"""Times: within the program's own brackets, and CPU time by the kernel's own account, in each mode."""
+import os
+import time
+
+import pytest
+
+from reading import dump
+from timestamp_capture import start, stop, timestamp
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+# ---- wall time ----
+
+
+def busy(ns):
+    end = time.perf_counter_ns() + ns
+    while time.perf_counter_ns() < end:
+        pass
+
+
+@timestamp
+def inner():
+    busy(300_000)
+
+
+@timestamp
+def outer():
+    busy(200_000)
+    inner()
+    busy(100_000)
+    inner()
+
+
+def test_each_call_lies_within_its_brackets(recording):
+    """From outside: no call is longer than the clock reads around it. From inside: none is shorter than those in it."""
+    inside, outside = [], []
+
+    @timestamp("bracketed")
+    def bracketed(ns):
+        begin = time.perf_counter_ns()
+        busy(ns)
+        inside.append(time.perf_counter_ns() - begin)
+
+    with recording:
+        for ns in (1000, 50_000, 2_000_000, 20_000_000):
+            begin = time.perf_counter_ns()
+            bracketed(ns)
+            outside.append(time.perf_counter_ns() - begin)
+    site = recording.profile.check().site("bracketed")
+    assert sum(inside) <= site["inclusive_ns"] <= sum(outside)
+    assert min(inside) <= site["min_ns"] <= min(outside)
+    assert max(inside) <= site["max_ns"] <= max(outside)
+
+
+def test_each_root_lies_within_its_brackets(recording):
+    outside = 0
+    with recording:
+        for _ in range(20):
+            begin = time.perf_counter_ns()
+            outer()
+            outside += time.perf_counter_ns() - begin
+    profile = recording.profile.check()
+    a, b = profile.site("outer"), profile.site("inner")
+    assert a["inclusive_ns"] <= outside
+    assert b["inclusive_ns"] >= 40 * 300_000
+    assert a["exclusive_ns"] >= 20 * 300_000
+    assert a["exclusive_ticks"] + b["inclusive_ticks"] == a["inclusive_ticks"]
+    assert a["inclusive_ns"] == pytest.approx(outside, rel=0.01)
+
+
+def test_open_calls_last_until_now(recording):
+    """A call that still runs is shown with the time it has taken so far."""
+    seen = []
+
+    @timestamp("reads itself")
+    def reads_itself():
+        busy(5_000_000)
+        begin = time.perf_counter_ns()
+        seen.append(recording.profile.site("reads itself"))
+        return begin, time.perf_counter_ns()
+
+    with recording:
+        before = time.perf_counter_ns()
+        began, ended = reads_itself()
+    assert (seen[0]["calls"], seen[0]["open"], seen[0]["ended"]) == (1, 1, 0)
+    assert 5_000_000 <= seen[0]["inclusive_ns"] <= ended - before
+    assert recording.profile.site("reads itself")["open"] == 0
+
+
+def test_session_lies_on_the_scale_of_perf_counter(recording):
+    with recording:
+        pass
+    stop()
+    before = time.perf_counter_ns()
+    from timestamp_capture import reset
+
+    reset()
+    start()
+    started = time.perf_counter_ns()
+    inner()
+    stopping = time.perf_counter_ns()
+    stop()
+    after = time.perf_counter_ns()
+    session = dump(os.getpid())["session"]
+    assert before <= session["started_ns"] <= started
+    assert stopping <= session["stopped_ns"] <= after
+    assert session["running"] is False
+
+
+def test_recursion_counts_the_outermost_only(recording):
+    @timestamp("recursive")
+    def recursive(n):
+        busy(100_000)
+        if n:
+            recursive(n - 1)
+
+    with recording:
+        begin = time.perf_counter_ns()
+        recursive(20)
+        elapsed = time.perf_counter_ns() - begin
+    site = recording.profile.check().site("recursive")
+    assert (site["calls"], site["primitive_calls"]) == (21, 1)
+    assert 21 * 100_000 <= site["inclusive_ns"] <= elapsed
+    assert site["exclusive_ticks"] == site["inclusive_ticks"]
+
+
+def test_quantiles(recording):
+    """Histograms are exact to one part in 32: half a step of a sixteenth."""
+    durations = [20_000 * (i + 1) for i in range(100)]
+    outside = []
+
+    @timestamp("varies")
+    def varies(ns):
+        busy(ns)
+
+    with recording:
+        for ns in durations:
+            begin = time.perf_counter_ns()
+            varies(ns)
+            outside.append(time.perf_counter_ns() - begin)
+    outside.sort()
+    site = recording.profile.check().site("varies")
+    for quantile, key in ((0.50, "p50_ns"), (0.95, "p95_ns"), (0.99, "p99_ns")):
+        rank = round(quantile * 100)
+        assert durations[rank - 2] * 0.93 <= site[key] <= outside[min(rank + 1, 99)] * 1.07, key
+
+
+# ---- CPU time ----
+
+KNOWN = {"rseq", "rseq+gap", "perf", "syscall"}
+
+
+def run_spin(program, **environment):
+    with open(os.path.join(HERE, "programs", "spin.py")) as file:
+        p = program(file.read(), environment=environment)
+    truth = p.wait()["truth"]
+    profile = p.dump().check()
+    p.finish()
+    return truth, profile
+
+
+@pytest.mark.parametrize("mode", ["", "rseq", "rseq+gap", "perf", "syscall"])
+def test_cpu_time_is_the_kernels(program, mode):
+    truth, profile = run_spin(program, **({"TSCAP_CPU": mode} if mode else {}))
+    in_force = profile["clock"]["cpu_mode"]
+    assert in_force in KNOWN
+    if mode and in_force != mode:
+        pytest.skip(f"this kernel refuses {mode}: {in_force} is in force")
+    for name, ns in truth.items():
+        site = profile.site(name)
+        assert site["exclusive_cpu_ns"] == pytest.approx(ns, rel=0.01), (name, in_force)
+        assert site["exclusive_cpu_ns"] <= site["exclusive_ns"]
+    assert profile.site("sleeper")["exclusive_ns"] >= 18 * 40_000_000, "three threads, six times 40 ms of sleep"
+    assert profile.site("sleeper")["exclusive_cpu_ns"] < 18 * 6_000_000
+
+
+def test_without_cpu_time(program):
+    _, profile = run_spin(program, TSCAP_CPU="wall")
+    assert profile["clock"]["cpu_mode"] == "wall"
+    for site in profile.sites.values():
+        assert site["cpu_ns"] is site["exclusive_cpu_ns"] is site["cpu_ticks"] is site["exclusive_cpu_ticks"] is None
+    for _, _, node in profile.nodes():
+        assert node["exclusive_cpu_ns"] is None
+
+
+@pytest.mark.parametrize("mode", ["", "rseq", "rseq+gap", "perf", "syscall"])
+def test_a_sleep_is_not_cpu_time(program, mode):
+    p = program(
+        """
+        import time, timestamp_capture
+        from timestamp_capture import timestamp
+
+        @timestamp
+        def sleeps(): time.sleep(0.05)
+
+        timestamp_capture.start()
+        for _ in range(4): sleeps()
+        checkpoint()
+        """,
+        environment={"TSCAP_CPU": mode} if mode else {},
+    )
+    p.wait()
+    site = p.dump().check().site("sleeps")
+    p.finish()
+    assert site["inclusive_ns"] >= 200_000_000
+    assert site["cpu_ns"] < 10_000_000
+
+
+def test_other_clock(program):
+    """Where the time-stamp counter is not to be trusted."""
+    p = program(
+        """
+        import time, timestamp_capture
+        from timestamp_capture import timestamp
+
+        @timestamp
+        def spins(ns):
+            begin = time.thread_time_ns()
+            while time.thread_time_ns() - begin < ns: pass
+
+        timestamp_capture.start()
+        begin = time.perf_counter_ns()
+        for _ in range(20): spins(1_000_000)
+        checkpoint(outside=time.perf_counter_ns() - begin)
+        """,
+        environment={"TSCAP_CLOCK": "monotonic"},
+    )
+    outside = p.wait()["outside"]
+    profile = p.dump().check()
+    p.finish()
+    assert profile["clock"]["source"] == "monotonic"
+    site = profile.site("spins")
+    assert 20_000_000 <= site["inclusive_ns"] <= outside
+    assert site["exclusive_cpu_ns"] == pytest.approx(20_000_000, rel=0.02)

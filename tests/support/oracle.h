@@ -1,0 +1,566 @@
+/* What a profile must say, worked out from the records alone and in another way than shared/ does it: time is handed out
+ * as it passes. Each stretch between two records goes to the call on top (exclusive) and once to every site, pair and path
+ * that is open (inclusive). That is slow, needs no sums of children, and follows the definitions word by word:
+ *
+ *   site f        calls; primitive: entered with f not open on the thread; inclusive: time with f open; exclusive: on top
+ *   pair (p, f)   calls of f from p; inclusive: time with a call from p to f open
+ *   keyed call    begun once; open as long as it runs or waits; the pair is that of whoever resumed it last
+ *   foreign       resumed but not begun here: its time counts, the call does not
+ *   ended below   a block that ends under later calls: it lasted until then, and is the path of those calls until they
+ *                 have ended, but has no time of its own any more */
+#ifndef TSCAP_TESTS_ORACLE_H
+#define TSCAP_TESTS_ORACLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "profile.h"
+#include "segment.h"
+
+struct oracle_sums {
+    uint64_t calls, primitive, open, raised, inclusive, exclusive, off_inclusive, off_exclusive, waited, suspended;
+};
+
+struct oracle_call {
+    uint32_t site, caller, path;
+    bool keyed, foreign, ended;
+    uint64_t key;
+    uint64_t begin, ran; /* of this stretch; in the stretches before it */
+    uint64_t since;      /* waiting since */
+};
+
+struct oracle_path {
+    uint32_t parent, site;
+    uint64_t calls, inclusive, exclusive;
+};
+
+struct oracle_thread {
+    struct oracle_call *call; /* [1 .. depth] */
+    uint32_t depth, call_room;
+    struct oracle_call *waiting;
+    uint32_t waits, wait_room;
+    struct oracle_path *path; /* [1 .. paths]; 0: the root */
+    uint32_t paths, path_room;
+    uint64_t clock, own; /* recording time taken out; that time */
+    uint64_t key;        /* of the last RECORD_KEY */
+    uint64_t last;       /* ticks of the last record */
+};
+
+/* Sorted. */
+struct oracle_durations {
+    uint64_t *value;
+    size_t count, room;
+};
+
+struct oracle {
+    uint32_t sites;
+    uint32_t suspended_limit; /* per thread */
+    struct oracle_sums *site; /* [1 .. sites] */
+    struct oracle_sums *pair; /* [caller * (sites + 1) + callee] */
+    struct oracle_durations *ended;
+    uint64_t mismatched, silent_ends, lost, own, records;
+};
+
+/* ---- life ---- */
+
+static inline void *oracle_more(void *array, uint32_t *room, uint32_t needed, size_t size)
+{
+    if (needed < *room)
+        return array;
+    uint32_t more = *room ? 2 * *room : 64;
+    while (more <= needed)
+        more *= 2;
+    array = realloc(array, more * size);
+    if (!array)
+        abort();
+    memset((char *)array + *room * size, 0, (more - *room) * size);
+    *room = more;
+    return array;
+}
+
+static inline size_t oracle_pairs(const struct oracle *o) { return (size_t)(o->sites + 1) * (o->sites + 1); }
+
+static inline void oracle_init(struct oracle *o, uint32_t sites)
+{
+    *o = (struct oracle){.sites = sites, .suspended_limit = UINT32_MAX};
+    o->site = calloc(sites + 1, sizeof *o->site);
+    o->pair = calloc(oracle_pairs(o), sizeof *o->pair);
+    o->ended = calloc(sites + 1, sizeof *o->ended);
+}
+
+static inline void oracle_free(struct oracle *o)
+{
+    for (uint32_t i = 0; i <= o->sites; i++)
+        free(o->ended[i].value);
+    free(o->site);
+    free(o->pair);
+    free(o->ended);
+}
+
+/* As after a reset, which forgets what threads have open, too. */
+static inline void oracle_clear(struct oracle *o)
+{
+    uint32_t sites = o->sites, limit = o->suspended_limit;
+    oracle_free(o);
+    oracle_init(o, sites);
+    o->suspended_limit = limit;
+}
+
+static inline void oracle_thread_free(struct oracle_thread *t)
+{
+    free(t->call);
+    free(t->waiting);
+    free(t->path);
+    *t = (struct oracle_thread){.depth = 0};
+}
+
+/* ---- time ---- */
+
+static inline struct oracle_sums *oracle_pair(const struct oracle *o, uint32_t caller, uint32_t callee)
+{
+    return &o->pair[(size_t)caller * (o->sites + 1) + callee];
+}
+
+/* The innermost call that has not ended: 0: none. */
+static inline uint32_t oracle_running(const struct oracle_thread *t)
+{
+    uint32_t d = t->depth;
+    while (d && t->call[d].ended)
+        d--;
+    return d;
+}
+
+static inline bool oracle_open_below(const struct oracle_thread *t, uint32_t depth, uint32_t site)
+{
+    for (uint32_t d = 1; d < depth; d++)
+        if (t->call[d].site == site)
+            return true;
+    return false;
+}
+static inline bool oracle_pair_open_below(const struct oracle_thread *t, uint32_t depth, uint32_t caller, uint32_t site)
+{
+    for (uint32_t d = 1; d < depth; d++)
+        if (t->call[d].site == site && t->call[d].caller == caller)
+            return true;
+    return false;
+}
+
+/* Hands out `ticks`, `off` of them not on the CPU (or only those). */
+static inline void oracle_hand_out(struct oracle *o, struct oracle_thread *t, uint64_t ticks, uint64_t off)
+{
+    uint32_t top = oracle_running(t);
+    for (uint32_t d = 1; d <= top; d++) {
+        const struct oracle_call *c = &t->call[d];
+        struct oracle_sums *site = &o->site[c->site], *pair = oracle_pair(o, c->caller, c->site);
+        t->path[c->path].inclusive += ticks;
+        if (!oracle_open_below(t, d, c->site)) {
+            site->inclusive += ticks;
+            site->off_inclusive += off;
+        }
+        if (!oracle_pair_open_below(t, d, c->caller, c->site)) {
+            pair->inclusive += ticks;
+            pair->off_inclusive += off;
+        }
+        if (d == top) {
+            t->path[c->path].exclusive += ticks;
+            site->exclusive += ticks;
+            site->off_exclusive += off;
+            pair->exclusive += ticks;
+            pair->off_exclusive += off;
+        }
+    }
+}
+
+static inline void oracle_advance(struct oracle *o, struct oracle_thread *t, uint64_t when)
+{
+    uint64_t now = when - t->own;
+    oracle_hand_out(o, t, now - t->clock, 0);
+    t->clock = now;
+}
+
+/* ---- calls ---- */
+
+static inline uint32_t oracle_path_of(struct oracle_thread *t, uint32_t parent, uint32_t site)
+{
+    for (uint32_t i = 1; i <= t->paths; i++)
+        if (t->path[i].parent == parent && t->path[i].site == site)
+            return i;
+    t->path = oracle_more(t->path, &t->path_room, t->paths + 1, sizeof *t->path);
+    t->path[++t->paths] = (struct oracle_path){.parent = parent, .site = site};
+    return t->paths;
+}
+
+static inline struct oracle_call *oracle_push(struct oracle_thread *t, uint32_t site)
+{
+    const struct oracle_call *above = t->depth ? &t->call[t->depth] : NULL;
+    uint32_t caller = above ? above->site : 0, path = oracle_path_of(t, above ? above->path : 0, site);
+    t->call = oracle_more(t->call, &t->call_room, t->depth + 1, sizeof *t->call);
+    struct oracle_call *c = &t->call[++t->depth];
+    *c = (struct oracle_call){.site = site, .caller = caller, .path = path, .begin = t->clock};
+    return c;
+}
+
+static inline void oracle_began(struct oracle *o, struct oracle_thread *t, const struct oracle_call *c)
+{
+    struct oracle_sums *site = &o->site[c->site], *pair = oracle_pair(o, c->caller, c->site);
+    bool primitive = !oracle_open_below(t, t->depth, c->site);
+    site->calls++;
+    pair->calls++;
+    t->path[c->path].calls++;
+    site->primitive += primitive;
+    pair->primitive += primitive;
+}
+
+static inline void oracle_lasted(struct oracle_durations *d, uint64_t value)
+{
+    if (d->count == d->room) {
+        d->room = d->room ? 2 * d->room : 64;
+        d->value = realloc(d->value, d->room * sizeof *d->value);
+        if (!d->value)
+            abort();
+    }
+    size_t low = 0, high = d->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (d->value[middle] <= value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    memmove(d->value + low + 1, d->value + low, (d->count - low) * sizeof *d->value);
+    d->value[low] = value;
+    d->count++;
+}
+
+static inline void oracle_ended(struct oracle *o, const struct oracle_call *c, uint64_t now, unsigned flags)
+{
+    if (flags & RECORD_RAISED) {
+        o->site[c->site].raised++;
+        oracle_pair(o, c->caller, c->site)->raised++;
+    }
+    if (!c->foreign)
+        oracle_lasted(&o->ended[c->site], c->ran + now - c->begin);
+}
+
+static inline struct oracle_call *oracle_waiting(struct oracle_thread *t, uint64_t key)
+{
+    for (uint32_t i = 0; i < t->waits; i++)
+        if (t->waiting[i].key == key)
+            return &t->waiting[i];
+    return NULL;
+}
+
+static inline void oracle_forget_waiting(struct oracle_thread *t, struct oracle_call *w) { *w = t->waiting[--t->waits]; }
+
+static inline void oracle_silent_end(struct oracle *o, struct oracle_thread *t, struct oracle_call *stale)
+{
+    o->silent_ends++;
+    oracle_forget_waiting(t, stale);
+}
+
+static inline void oracle_enter(struct oracle *o, struct oracle_thread *t, uint32_t site, bool keyed)
+{
+    struct oracle_call *stale = keyed ? oracle_waiting(t, t->key) : NULL;
+    if (stale)
+        oracle_silent_end(o, t, stale);
+    struct oracle_call *c = oracle_push(t, site);
+    c->keyed = keyed;
+    c->key = t->key;
+    oracle_began(o, t, c);
+}
+
+static inline void oracle_resume(struct oracle *o, struct oracle_thread *t, uint32_t site)
+{
+    struct oracle_call *w = oracle_waiting(t, t->key);
+    if (w && w->site != site) { /* another activation at the same place in memory */
+        oracle_silent_end(o, t, w);
+        w = NULL;
+    }
+    struct oracle_call *c = oracle_push(t, site);
+    c->keyed = true;
+    c->key = t->key;
+    c->foreign = !w || w->foreign;
+    if (!w)
+        return;
+    c->ran = w->ran;
+    o->site[site].waited += t->clock - w->since;
+    oracle_pair(o, c->caller, site)->waited += t->clock - w->since;
+    oracle_forget_waiting(t, w);
+}
+
+static inline void oracle_suspend(struct oracle *o, struct oracle_thread *t)
+{
+    struct oracle_call c = t->call[t->depth--];
+    if (t->waits >= o->suspended_limit) {
+        o->lost++;
+        return;
+    }
+    t->waiting = oracle_more(t->waiting, &t->wait_room, t->waits, sizeof *t->waiting);
+    c.ran += t->clock - c.begin;
+    c.since = t->clock;
+    t->waiting[t->waits++] = c;
+}
+
+static inline void oracle_end(struct oracle *o, struct oracle_thread *t, uint64_t when, uint64_t what)
+{
+    uint32_t depth = record_depth(what);
+    bool waits = record_kind(what) == RECORD_SUSPEND, top = depth == t->depth;
+    struct oracle_call *c = depth && depth <= t->depth ? &t->call[depth] : NULL;
+    bool fits = c && !c->ended && (top ? c->site == record_site(what) : !c->keyed) && (!waits || (top && c->keyed));
+    if (!fits) {
+        o->mismatched++;
+        return;
+    }
+    oracle_advance(o, t, when);
+    if (waits) {
+        oracle_suspend(o, t);
+        return;
+    }
+    oracle_ended(o, c, t->clock, record_flags(what));
+    c->ended = true;
+    t->depth -= top;
+}
+
+/* Recording stops while the call on top is open: it stays open for ever. */
+static inline void oracle_cut_top(struct oracle *o, struct oracle_thread *t, uint64_t when)
+{
+    if (t->depth == 0)
+        return;
+    oracle_advance(o, t, when);
+    const struct oracle_call *c = &t->call[t->depth--];
+    if (c->ended || c->foreign)
+        return;
+    o->site[c->site].open++;
+    oracle_pair(o, c->caller, c->site)->open++;
+}
+
+static inline void oracle_record(struct oracle *o, struct oracle_thread *t, uint64_t when, uint64_t what)
+{
+    unsigned kind = record_kind(what);
+    o->records++;
+    if (kind != RECORD_KEY && when > t->last)
+        t->last = when;
+    switch (kind) {
+    case RECORD_KEY:
+        t->key = when;
+        break;
+    case RECORD_OFF_CPU:
+        oracle_hand_out(o, t, 0, record_duration(what));
+        break;
+    case RECORD_OWN:
+        t->own += record_duration(what);
+        o->own += record_duration(what);
+        break;
+    case RECORD_ENTER:
+    case RECORD_RESUME:
+        oracle_advance(o, t, when);
+        if (kind == RECORD_RESUME)
+            oracle_resume(o, t, record_site(what));
+        else
+            oracle_enter(o, t, record_site(what), record_flags(what) & RECORD_KEYED);
+        break;
+    case RECORD_EXIT:
+    case RECORD_SUSPEND:
+        oracle_end(o, t, when, what);
+        break;
+    case RECORD_DROP:
+        if (t->depth && t->call[t->depth].ended)
+            t->depth--;
+        else
+            o->mismatched++;
+        break;
+    case RECORD_NONE:
+        oracle_cut_top(o, t, when);
+        break;
+    default:
+        o->mismatched++;
+    }
+}
+
+/* What recording ended on its own account, at `asof`: open calls have lasted until then, since the last record off the CPU. */
+static inline void oracle_close(struct oracle *o, struct oracle_thread *t, uint64_t asof)
+{
+    if (t->depth && asof > t->last)
+        oracle_hand_out(o, t, 0, asof - t->last);
+    while (t->depth)
+        oracle_cut_top(o, t, asof);
+    for (uint32_t i = 0; i < t->waits; i++) {
+        const struct oracle_call *w = &t->waiting[i];
+        struct oracle_sums *sums[] = {&o->site[w->site], oracle_pair(o, w->caller, w->site)};
+        for (int k = 0; k < 2 && !w->foreign; k++) {
+            sums[k]->open++;
+            sums[k]->suspended++;
+        }
+    }
+    t->waits = 0;
+}
+
+/* ---- copies, so that a look at the profile does not end anything; durations are shared, they do not change ---- */
+
+static inline struct oracle oracle_copy(const struct oracle *o)
+{
+    struct oracle copy = *o;
+    copy.site = malloc((o->sites + 1) * sizeof *o->site);
+    copy.pair = malloc(oracle_pairs(o) * sizeof *o->pair);
+    memcpy(copy.site, o->site, (o->sites + 1) * sizeof *o->site);
+    memcpy(copy.pair, o->pair, oracle_pairs(o) * sizeof *o->pair);
+    return copy;
+}
+static inline void oracle_copy_free(struct oracle *o)
+{
+    free(o->site);
+    free(o->pair);
+}
+
+static inline void *oracle_duplicate(const void *from, size_t bytes) { return from ? memcpy(malloc(bytes), from, bytes) : NULL; }
+
+static inline struct oracle_thread oracle_thread_copy(const struct oracle_thread *t)
+{
+    struct oracle_thread copy = *t;
+    copy.call = oracle_duplicate(t->call, t->call_room * sizeof *t->call);
+    copy.waiting = oracle_duplicate(t->waiting, t->wait_room * sizeof *t->waiting);
+    copy.path = oracle_duplicate(t->path, t->path_room * sizeof *t->path);
+    return copy;
+}
+
+/* ---- comparing: each function returns whether all is well, else says in `why` what is not ---- */
+
+struct oracle_why {
+    char text[256];
+};
+
+static inline bool oracle_same(struct oracle_why *why, const char *what, uint32_t a, uint32_t b, const char *field, uint64_t got, uint64_t expected)
+{
+    if (got == expected)
+        return true;
+    snprintf(why->text, sizeof why->text, "%s %u %u: %s is %llu, must be %llu", what, a, b, field, (unsigned long long)got,
+             (unsigned long long)expected);
+    return false;
+}
+
+static inline bool oracle_same_sums(struct oracle_why *why, const char *what, uint32_t a, uint32_t b, const struct profile_times *t,
+                                    const struct oracle_sums *e)
+{
+    return oracle_same(why, what, a, b, "calls", t->calls, e->calls) &&
+           oracle_same(why, what, a, b, "primitive", t->primitive_calls, e->primitive) &&
+           oracle_same(why, what, a, b, "open", t->open, e->open) && oracle_same(why, what, a, b, "raised", t->raised, e->raised) &&
+           oracle_same(why, what, a, b, "inclusive", t->inclusive, e->inclusive) &&
+           oracle_same(why, what, a, b, "exclusive", t->exclusive, e->exclusive) &&
+           oracle_same(why, what, a, b, "off inclusive", t->off_inclusive, e->off_inclusive) &&
+           oracle_same(why, what, a, b, "off exclusive", t->off_exclusive, e->off_exclusive) &&
+           oracle_same(why, what, a, b, "waited", t->waited, e->waited) &&
+           oracle_same(why, what, a, b, "suspended", t->suspended, e->suspended);
+}
+
+/* Nearest rank. */
+static inline uint64_t oracle_quantile(const struct oracle_durations *d, unsigned percent)
+{
+    size_t rank = (d->count * percent + 99) / 100;
+    return d->count ? d->value[rank ? rank - 1 : 0] : 0;
+}
+
+static inline bool oracle_near(struct oracle_why *why, uint32_t site, const char *field, uint64_t got, uint64_t exact)
+{
+    uint64_t error = got > exact ? got - exact : exact - got;
+    return error * 32 <= exact || oracle_same(why, "site", site, 0, field, got, exact);
+}
+
+static inline bool oracle_same_durations(struct oracle_why *why, const struct profile_site *s, const struct oracle_durations *d)
+{
+    uint64_t min = d->count ? d->value[0] : 0, max = d->count ? d->value[d->count - 1] : 0;
+    return oracle_same(why, "site", s->id, 0, "ended", s->ended, d->count) && oracle_same(why, "site", s->id, 0, "min", s->min, min) &&
+           oracle_same(why, "site", s->id, 0, "max", s->max, max) && oracle_near(why, s->id, "p50", s->p50, oracle_quantile(d, 50)) &&
+           oracle_near(why, s->id, "p95", s->p95, oracle_quantile(d, 95)) &&
+           oracle_near(why, s->id, "p99", s->p99, oracle_quantile(d, 99));
+}
+
+static inline bool oracle_same_sites(struct oracle_why *why, const struct oracle *o, const struct profile *p)
+{
+    for (uint32_t id = 1; id <= o->sites; id++) {
+        const struct profile_site *s = profile_site(p, id);
+        if (!s)
+            return oracle_same(why, "site", id, 0, "in the profile", 0, 1);
+        if (!oracle_same_sums(why, "site", id, 0, &s->t, &o->site[id]) || !oracle_same_durations(why, s, &o->ended[id]))
+            return false;
+    }
+    return true;
+}
+
+static inline bool oracle_nothing(const struct oracle_sums *s)
+{
+    return !s->calls && !s->inclusive && !s->open && !s->raised && !s->waited;
+}
+
+static inline bool oracle_same_pairs(struct oracle_why *why, const struct oracle *o, const struct profile *p)
+{
+    uint32_t i = 0;
+    for (uint32_t caller = 0; caller <= o->sites; caller++)
+        for (uint32_t callee = 1; callee <= o->sites; callee++) {
+            static const struct profile_times none;
+            const struct oracle_sums *e = oracle_pair(o, caller, callee);
+            bool there = i < p->pairs && p->pair[i].caller == caller && p->pair[i].callee == callee;
+            if (!there && oracle_nothing(e))
+                continue;
+            if (!oracle_same_sums(why, "pair", caller, callee, there ? &p->pair[i].t : &none, e))
+                return false;
+            i += there;
+        }
+    return oracle_same(why, "pairs", 0, 0, "in the profile", p->pairs, i);
+}
+
+static inline bool oracle_same_counters(struct oracle_why *why, const struct oracle *o, const struct profile *p)
+{
+    return oracle_same(why, "lane", 0, 0, "mismatched", p->mismatched, o->mismatched) &&
+           oracle_same(why, "lane", 0, 0, "silent ends", p->silent_ends, o->silent_ends) &&
+           oracle_same(why, "lane", 0, 0, "clamped", p->clamped, 0) && oracle_same(why, "lane", 0, 0, "lost", p->lost, o->lost) &&
+           oracle_same(why, "lane", 0, 0, "own", p->own, o->own);
+}
+
+/* To the tick: all there is between the roots' beginnings and ends belongs to somebody. */
+static inline bool oracle_identity(struct oracle_why *why, const struct profile *p)
+{
+    uint64_t exclusive = 0, roots = 0;
+    for (uint32_t i = 0; i < p->sites; i++)
+        exclusive += p->site[i].t.exclusive;
+    for (uint32_t i = 0; i < p->threads; i++)
+        roots += p->thread[i].roots;
+    return oracle_same(why, "identity", 0, 0, "sum of exclusive times", exclusive, roots);
+}
+
+static inline bool oracle_check(struct oracle_why *why, const struct oracle *o, const struct profile *p)
+{
+    why->text[0] = '\0';
+    return oracle_same(why, "profile", 0, 0, "complete", p->complete, true) && oracle_same_counters(why, o, p) && oracle_same_sites(why, o, p) &&
+           oracle_same_pairs(why, o, p) && oracle_identity(why, p);
+}
+
+/* ---- the tree of one thread, while no path has been given up ---- */
+
+static inline uint32_t oracle_find_path(const struct oracle_thread *t, uint32_t parent, uint32_t site)
+{
+    for (uint32_t i = 1; i <= t->paths; i++)
+        if (t->path[i].parent == parent && t->path[i].site == site)
+            return i;
+    return 0;
+}
+
+static inline bool oracle_check_paths(struct oracle_why *why, const struct oracle_thread *t, const struct profile *p, uint32_t first, uint32_t parent)
+{
+    for (uint32_t i = first; i; i = p->node[i].next_sibling) {
+        const struct profile_node *n = &p->node[i];
+        uint32_t path = oracle_find_path(t, parent, n->site);
+        const struct oracle_path *e = &t->path[path];
+        bool same = oracle_same(why, "path", parent, n->site, "known", path != 0, true) &&
+                    oracle_same(why, "path", parent, n->site, "calls", n->t.calls, e->calls) &&
+                    oracle_same(why, "path", parent, n->site, "inclusive", n->t.inclusive, e->inclusive) &&
+                    oracle_same(why, "path", parent, n->site, "exclusive", n->t.exclusive, e->exclusive);
+        if (!same || !oracle_check_paths(why, t, p, n->first_child, path))
+            return false;
+    }
+    return true;
+}
+
+#endif
