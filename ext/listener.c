@@ -142,11 +142,21 @@ static void accept_one(void)
     close(fd);
 }
 
+/* poll(2) on descriptors that others close meanwhile never returns: only there the thread may be cancelled. */
+static int poll_cancellable(struct pollfd *p, nfds_t count)
+{
+    int unused;
+    pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &unused);
+    int r = poll(p, count, -1);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
+    return r;
+}
+
 /* False: there is nothing left to wait for. */
 static bool wait_and_answer(void)
 {
     struct pollfd p[] = {{.fd = l.wakeup.fd, .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}};
-    if (poll(p, 2, -1) < 0)
+    if (poll_cancellable(p, 2) < 0)
         return errno == EINTR;
     if (p[0].revents || !own_fd_is_ours(&l.socket))
         return false;
@@ -157,8 +167,10 @@ static bool wait_and_answer(void)
 
 static void *run(void *unused)
 {
-    (void)unused;
     static bool swept;
+    int enabled;
+    (void)unused;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &enabled);
     pthread_setname_np(pthread_self(), "tscap");
     if (!swept)
         sweep_run_directory(recorder_segment()->directory);
@@ -228,12 +240,11 @@ void listener_stop(void)
         return;
     l.running = false;
     bool woken = own_fd_is_ours(&l.wakeup) && write(l.wakeup.fd, &one, sizeof one) == sizeof one;
-    if (woken) {
-        Py_BEGIN_ALLOW_THREADS
-        pthread_join(l.thread, NULL);
-        Py_END_ALLOW_THREADS
-    } else
-        pthread_detach(l.thread); /* its descriptors were closed by others: it has ended or will at once */
+    if (!woken)
+        pthread_cancel(l.thread); /* its descriptors were closed by others */
+    Py_BEGIN_ALLOW_THREADS
+    pthread_join(l.thread, NULL);
+    Py_END_ALLOW_THREADS
     unlink_socket();
     own_fd_close(&l.socket);
     own_fd_close(&l.wakeup);

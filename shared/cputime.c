@@ -39,27 +39,32 @@ struct rseq_descriptor {
 /* The section is one instruction that nobody executes. The kernel looks at the four bytes before the abort address: they
  * must be the signature that the C library registered, or it kills the process. The address lies outside the section. */
 #if defined(__x86_64__)
+#define NOP_BYTES 1
 __asm__(".pushsection .text\n"
         ".balign 16\n"
         "tscap_rseq_start:\n\tnop\n"
-        "tscap_rseq_end:\n\tud2\n"
+        "\tud2\n"
         "\t.byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" /* ud1 with the signature as operand */
         "tscap_rseq_abort:\n\tud2\n"
         ".popsection\n");
 #else
+#define NOP_BYTES 4
 __asm__(".pushsection .text\n"
         ".balign 16\n"
         "tscap_rseq_start:\n\tnop\n"
-        "tscap_rseq_end:\n\tbrk #1\n"
+        "\tbrk #1\n"
         "\t.inst 0xd428bc00\n" /* brk #0x45e0 */
         "tscap_rseq_abort:\n\tbrk #1\n"
         ".popsection\n");
 #endif
 extern const char tscap_rseq_start[] __attribute__((visibility("hidden")));
-extern const char tscap_rseq_end[] __attribute__((visibility("hidden")));
 extern const char tscap_rseq_abort[] __attribute__((visibility("hidden")));
 
-static struct rseq_descriptor descriptor __attribute__((aligned(32)));
+static const struct rseq_descriptor descriptor __attribute__((aligned(32))) = {
+    .start_ip = (uintptr_t)tscap_rseq_start,
+    .post_commit_offset = NOP_BYTES,
+    .abort_ip = (uintptr_t)tscap_rseq_abort,
+};
 
 /* The calling thread's area when the C library (2.35 and later) registered one, else NULL. */
 static struct rseq_area *rseq_area(void)
@@ -91,9 +96,6 @@ static bool watch_rseq(struct cputime *c)
     struct rseq_area *area = rseq_area();
     if (!area)
         return false;
-    descriptor.start_ip = (uintptr_t)tscap_rseq_start;
-    descriptor.post_commit_offset = (uint64_t)(tscap_rseq_end - tscap_rseq_start);
-    descriptor.abort_ip = (uintptr_t)tscap_rseq_abort;
     c->watch = &area->cs;
     c->expect = (uintptr_t)&descriptor;
     return true;
@@ -186,6 +188,18 @@ static bool try_mode(struct cputime *c, enum cputime_mode mode)
     }
 }
 
+static uint64_t shortest_reading(struct cputime *c)
+{
+    uint64_t shortest = UINT64_MAX;
+    for (int i = 0; i < 4; i++) {
+        uint64_t before = clock_ticks();
+        cputime_sync(c, 0);
+        uint64_t ticks = clock_ticks() - before;
+        shortest = ticks < shortest ? ticks : shortest;
+    }
+    return shortest;
+}
+
 void cputime_open(struct cputime *c, enum cputime_mode forced)
 {
     static const enum cputime_mode order[] = {CPUTIME_RSEQ, CPUTIME_RSEQ_GAP, CPUTIME_PERF, CPUTIME_SYSCALL};
@@ -198,6 +212,7 @@ void cputime_open(struct cputime *c, enum cputime_mode forced)
     c->base_ticks = clock_ticks();
     c->base_monotonic = clock_ns(CLOCK_MONOTONIC);
     c->base_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    c->undisturbed = 4 * shortest_reading(c);
 }
 
 void cputime_close(struct cputime *c)
@@ -230,6 +245,24 @@ uint64_t cputime_sync(struct cputime *c, uint64_t limit)
         fresh = limit;
     c->reported += fresh;
     return fresh;
+}
+
+/* Reads until nothing came between the readings: what comes between the CPU clock's and the tick counter's would be off the
+ * CPU by one of them only. Not for ever: a machine may be slower than it was. */
+uint64_t cputime_off(struct cputime *c, uint64_t since, uint64_t *now)
+{
+    uint64_t off = 0, before;
+    int tries = 4;
+    do {
+        before = clock_ticks();
+        off += cputime_sync(c, UINT64_MAX);
+        *now = clock_ticks();
+    } while (*now - before > c->undisturbed && --tries);
+    uint64_t most = *now - since;
+    if (off <= most)
+        return off;
+    c->reported -= off - most;
+    return most;
 }
 
 static const struct {

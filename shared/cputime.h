@@ -29,6 +29,7 @@ struct cputime {
     enum cputime_mode mode;
     uint64_t base_ticks, base_monotonic, base_cpu;
     uint64_t reported; /* ticks off the CPU since base, handed out so far */
+    uint64_t undisturbed; /* ticks that reading all clocks takes at most, unless the thread leaves the CPU meanwhile */
     void *perf_page;
 };
 
@@ -38,6 +39,10 @@ void cputime_close(struct cputime *c);
 
 /* Reads the CPU clock: ticks off the CPU since the last call, at most `limit` (the rest stays for the next call). */
 uint64_t cputime_sync(struct cputime *c, uint64_t limit);
+
+/* The same for an event that happens now: ticks off the CPU between `since`, an earlier event, and `now`, which is read
+ * here. Whenever the thread is switched out, before or between readings, it is in this stretch or in a later one. */
+uint64_t cputime_off(struct cputime *c, uint64_t since, uint64_t *now);
 
 static inline bool cputime_left(const struct cputime *c, uint64_t since_last)
 {

@@ -416,7 +416,7 @@ static __attribute__((noinline)) void save_entry(struct folder *f, const struct 
     log_word(f, &e->children);
     log_word(f, &e->off_children);
     log_word(f, &e->node);
-    if (!(get(&e->node) >> 32 & ENTRY_KEYED))
+    if (!(get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED))) /* else the rest of the line says something */
         return;
     log_word(f, &e->key);
     log_word(f, &e->carried);

@@ -223,18 +223,30 @@ void lanes_abandon(struct lanes *l)
 
 /* ---- writing ---- */
 
+/* What the thread was off the CPU lies between its last record and `now`, which moves on if it was. */
+static uint64_t note_switch(struct writer *w, uint64_t now)
+{
+    if (!cputime_left(&w->cpu, now - w->last))
+        return now;
+    uint64_t off = cputime_off(&w->cpu, w->last, &now);
+    if (off)
+        writer_store(w, now, record_pack_duration(off, RECORD_OFF_CPU));
+    return now;
+}
+
 /* Some records, then when to come back: `fold_at` is all that a push looks at. */
 static void fold_some(struct writer *w)
 {
-    uint64_t before = clock_ticks();
+    uint64_t before = note_switch(w, w->last), after;
     uint64_t backlog = w->head - w->folder.tail;
     folder_run(&w->folder, w->ring, w->mask, backlog < WRITER_FOLD ? backlog : WRITER_FOLD);
     backlog = w->head - w->folder.tail;
     uint64_t slots = w->mask + 1;
     w->fold_at = backlog <= slots / 4 ? w->folder.tail + slots / 4 * 3 : w->head + WRITER_STRIDE;
-    uint64_t after = clock_ticks();
     if (cputime_left(&w->cpu, 0))
-        cputime_sync(&w->cpu, after - before); /* time off the CPU in here is within what is taken out below */
+        cputime_off(&w->cpu, before, &after); /* is within what is taken out below */
+    else
+        after = clock_ticks();
     w->last = after;
     writer_store(w, after, record_pack_duration(after - before, RECORD_OWN));
 }
@@ -247,14 +259,6 @@ static void push_at(struct writer *w, uint64_t now, uint64_t what)
         fold_some(w);
 }
 
-/* What the thread was off the CPU lies between its last record and `now`. */
-static void note_switch(struct writer *w, uint64_t now)
-{
-    uint64_t off = cputime_left(&w->cpu, now - w->last) ? cputime_sync(&w->cpu, now - w->last) : 0;
-    if (off)
-        writer_store(w, now, record_pack_duration(off, RECORD_OFF_CPU));
-}
-
 void *writer_fold(struct writer *w, void *result)
 {
     fold_some(w);
@@ -263,8 +267,7 @@ void *writer_fold(struct writer *w, void *result)
 
 void *writer_push_after_switch(struct writer *w, uint64_t now, uint64_t what, void *result)
 {
-    note_switch(w, now);
-    push_at(w, now, what);
+    push_at(w, note_switch(w, now), what);
     return result;
 }
 
@@ -277,7 +280,7 @@ void *writer_push_by_call(struct writer *w, uint64_t what, void *result)
 static void push_keyed(struct writer *w, uint64_t key, uint64_t what)
 {
     uint64_t now = clock_ticks();
-    note_switch(w, now);
+    now = note_switch(w, now);
     writer_store(w, key, record_pack(0, 0, RECORD_KEY, 0));
     push_at(w, now, what);
 }

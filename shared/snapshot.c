@@ -745,6 +745,7 @@ static int add_merged(struct copier *c, uint32_t merges_before)
     if (!grave)
         return 0;
     refresh_limit(c);
+    c->grave = grave;
     if (grave >= c->limit || c->owner[grave] || ((const struct lane *)live_page(c, grave))->page.kind != PAGE_LANE)
         return -EBADMSG;
     int r = add_lane(c, grave, &merges);

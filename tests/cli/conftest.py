@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -102,6 +103,13 @@ class Program:
 
     def signal(self, number):
         os.kill(self.pid, number)
+        while number == signal.SIGSTOP and not self._all_stopped():
+            time.sleep(0.001)  # each thread stops when it next comes by the kernel
+
+    def _all_stopped(self):
+        tasks = f"/proc/{self.pid}/task"
+        states = [open(f"{tasks}/{tid}/stat").read().rpartition(")")[2].split()[0] for tid in os.listdir(tasks)]
+        return all(state == "T" for state in states)
 
     def kill(self):
         """As kill -9."""

@@ -65,7 +65,6 @@ def test_each_root_lies_within_its_brackets(recording):
     assert b["inclusive_ns"] >= 40 * 300_000
     assert a["exclusive_ns"] >= 20 * 300_000
     assert a["exclusive_ticks"] + b["inclusive_ticks"] == a["inclusive_ticks"]
-    assert a["inclusive_ns"] == pytest.approx(outside, rel=0.01)
 
 
 def test_open_calls_last_until_now(recording):

@@ -13,21 +13,21 @@ static struct test_segment b;
 static void begin_with(uint64_t capacity)
 {
     struct lanes_options o = small_lanes();
+    own_directory_make();
     cr_assert_eq(segment_begin(&b, capacity, &o), 0);
     cr_assert_not_null(b.sites);
 }
 
-static void begin(void)
-{
-    own_directory_make();
-    begin_with(CAPACITY);
-}
+static void begin(void) { begin_with(CAPACITY); }
+static void begin_little(void) { begin_with(LITTLE); }
+
 static void end(void)
 {
     segment_end(&b);
     own_directory_remove();
 }
 TestSuite(sites, .init = begin, .fini = end);
+TestSuite(sites_without_room, .init = begin_little, .fini = end);
 
 static const struct site a_site = {
     .name = "query", .qualname = "Database.execute", .module = "db", .file = "/app/db.py", .line = 12, .track = 3, .kind = SITE_BLOCK};
@@ -236,10 +236,8 @@ static uint32_t fill(void)
     }
 }
 
-Test(sites, those_without_room_are_counted)
+Test(sites_without_room, are_counted)
 {
-    segment_end(&b);
-    begin_with(LITTLE);
     uint32_t known = fill();
     cr_expect_gt(known, 1000);
     cr_expect_eq(lost(), 1);

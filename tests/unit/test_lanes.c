@@ -1,0 +1,376 @@
+#include <criterion/criterion.h>
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "../support/segments.h"
+
+enum { CAPACITY = 32 << 20 };
+
+static struct test_segment s;
+
+static void begin_with(const struct lanes_options *o, uint64_t capacity)
+{
+    cr_assert_eq(segment_begin(&s, capacity, o), 0);
+    intern_numbered(&s, 4);
+}
+
+static void begin(void)
+{
+    struct lanes_options o = small_lanes();
+    begin_with(&o, CAPACITY);
+}
+
+static void end(void)
+{
+    if (s.sites)
+        segment_end(&s);
+}
+TestSuite(lanes, .fini = end);
+
+static struct profile profile_now(void)
+{
+    struct view v;
+    struct profile p;
+    cr_assert_eq(open_as_reader(&v, &s.segment), 0);
+    cr_assert_eq(profile_of(&p, &v, PATIENT), 0);
+    view_close(&v);
+    cr_assert(p.complete);
+    return p;
+}
+
+static const struct profile_times *times(const struct profile *p, uint32_t site) { return &profile_site(p, site)->t; }
+
+/* ---- counts ---- */
+
+enum { THREADS = 4, CALLS = 300000 };
+
+static void *calls(void *unused)
+{
+    struct writer *w = lanes_open(s.lanes, "worker");
+    for (int i = 0; i < CALLS; i++) {
+        writer_enter(w, 1);
+        writer_enter(w, 2);
+        writer_exit(w, 2, i % 10 ? 0 : RECORD_RAISED);
+        writer_exit(w, 1, 0);
+    }
+    lanes_close(s.lanes, w);
+    return unused;
+}
+
+Test(lanes, every_call_of_every_thread_is_counted_though_rings_wrap_hundreds_of_times)
+{
+    pthread_t thread[THREADS];
+    begin();
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&thread[i], NULL, calls, NULL);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    struct profile p = profile_now();
+    cr_assert_eq(times(&p, 1)->calls, THREADS * CALLS);
+    cr_assert_eq(times(&p, 2)->calls, THREADS * CALLS);
+    cr_assert_eq(times(&p, 2)->raised, THREADS * CALLS / 10);
+    cr_assert_eq(p.threads, THREADS);
+    cr_assert_eq(p.lost + p.clamped + p.mismatched, 0);
+    cr_assert_gt(p.own, 0);
+    cr_assert_geq(p.records, 4ull * THREADS * CALLS);
+    profile_free(&p);
+}
+
+Test(lanes, generators_suspend_and_come_back)
+{
+    enum { ROUNDS = 50000, KEYS = 8 };
+    begin();
+    struct writer *w = lanes_open(s.lanes, "generators");
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        uint64_t key = 64 * (1 + i % KEYS);
+        if (i < KEYS)
+            writer_enter_keyed(w, 3, key);
+        else
+            writer_resume(w, 3, key);
+        writer_enter(w, 1);
+        writer_exit(w, 1, 0);
+        writer_suspend(w, 3);
+    }
+    struct profile p = profile_now();
+    cr_assert_eq(times(&p, 3)->calls, KEYS);
+    cr_assert_eq(times(&p, 3)->open, KEYS);
+    cr_assert_eq(times(&p, 3)->suspended, KEYS);
+    cr_assert_eq(times(&p, 1)->calls, ROUNDS);
+    cr_assert_eq(p.mismatched + p.lost + p.clamped, 0);
+    profile_free(&p);
+}
+
+Test(lanes, blocks_of_two_tasks_interleave)
+{
+    enum { ROUNDS = 20000 };
+    begin();
+    struct writer *w = lanes_open(s.lanes, "tasks");
+    for (int i = 0; i < ROUNDS; i++) {
+        writer_enter(w, 1);
+        writer_enter(w, 2);
+        writer_exit_below(w, 1, 1, 0);
+        writer_exit(w, 2, 0);
+        writer_drop(w);
+    }
+    cr_assert_eq(w->depth, 0);
+    struct profile p = profile_now();
+    cr_assert_eq(times(&p, 1)->calls, ROUNDS);
+    cr_assert_eq(times(&p, 2)->calls, ROUNDS);
+    cr_assert_eq(times(&p, 1)->exclusive + times(&p, 2)->exclusive, p.thread[0].roots);
+    cr_assert_eq(p.mismatched + p.clamped, 0);
+    profile_free(&p);
+}
+
+/* ---- stops, resets ---- */
+
+Test(lanes, a_stop_leaves_calls_open_and_begins_anew)
+{
+    begin();
+    struct writer *w = lanes_open(s.lanes, "stopped");
+    for (int round = 0; round < 3; round++) {
+        writer_enter(w, 1);
+        writer_enter(w, 2);
+        writer_cut(w, clock_ticks());
+        cr_assert_eq(w->depth, 0);
+    }
+    struct profile p = profile_now();
+    cr_assert_eq(times(&p, 1)->calls, 3);
+    cr_assert_eq(times(&p, 1)->open, 3);
+    cr_assert_eq(times(&p, 2)->open, 3);
+    cr_assert_eq(profile_site(&p, 1)->ended, 0);
+    profile_free(&p);
+}
+
+Test(lanes, a_reset_empties_what_it_is_told_to)
+{
+    begin();
+    struct writer *w = lanes_open(s.lanes, "reset"), *idle = lanes_open(s.lanes, "idle");
+    writer_enter(idle, 3);
+    for (int round = 1; round <= 5; round++) {
+        for (int i = 0; i < 5000; i++) {
+            writer_enter(w, 1);
+            writer_enter(w, 1 + (uint32_t)i % 4);
+            writer_exit(w, 1 + (uint32_t)i % 4, 0);
+            writer_exit(w, 1, 0);
+        }
+        s.segment.header->resets++;
+        struct profile p = profile_now(); /* neither thread has noticed */
+        cr_assert_eq(p.calls, 0);
+        profile_free(&p);
+        writer_reset(w, s.segment.header->resets);
+        writer_enter(w, 2);
+        writer_exit(w, 2, 0);
+        p = profile_now();
+        cr_assert_eq(p.calls, 1);
+        cr_assert_eq(times(&p, 2)->calls, 1);
+        profile_free(&p);
+    }
+}
+
+/* ---- open calls ---- */
+
+/* All folded: nothing in the ring says when the thread was last heard of. */
+Test(lanes, an_open_call_has_lasted_even_if_the_ring_is_empty)
+{
+    begin();
+    struct writer *w = lanes_open(s.lanes, "flushed");
+    for (int i = 0; i < 100; i++) {
+        writer_enter(w, 2);
+        writer_exit(w, 2, 0);
+    }
+    writer_enter(w, 1);
+    writer_enter(w, 2);
+    writer_exit(w, 2, 0);
+    writer_flush(w);
+    struct profile p = profile_now();
+    cr_assert_eq(p.clamped, 0);
+    cr_assert_eq(times(&p, 1)->open, 1);
+    cr_assert_gt(times(&p, 1)->inclusive, 0);
+    cr_assert_eq(times(&p, 1)->off_inclusive, 0);
+    profile_free(&p);
+}
+
+/* ---- threads ---- */
+
+Test(lanes, rows_tell_whose_they_are)
+{
+    begin();
+    struct writer *a = lanes_open(s.lanes, "first"), *b = lanes_open(s.lanes, "a name that is too long for its sixty-three bytes and so is cut somewhere");
+    writer_enter(a, 1);
+    writer_exit(a, 1, 0);
+    lanes_close(s.lanes, a);
+    struct profile p = profile_now();
+    cr_assert_eq(p.threads, 2);
+    cr_assert_str_eq(p.thread[0].name, "first");
+    cr_assert(p.thread[0].exited && !p.thread[1].exited);
+    cr_assert_eq(strlen(p.thread[1].name), 63);
+    cr_assert_eq(p.thread[1].tid, (uint32_t)gettid());
+    profile_free(&p);
+    lanes_close(s.lanes, b);
+}
+
+Test(lanes, memory_does_not_grow_with_the_number_of_threads_that_have_been)
+{
+    enum { LIVES = 3000 };
+    begin();
+    uint32_t pages = 0;
+    for (int i = 0; i < LIVES; i++) {
+        struct writer *w = lanes_open(s.lanes, "mayfly");
+        for (uint32_t site = 1; site <= 4; site++) {
+            writer_enter(w, site);
+            writer_exit(w, site, 0);
+        }
+        lanes_close(s.lanes, w);
+        if (i == LIVES / 10)
+            pages = s.segment.header->pages_used;
+    }
+    cr_assert_eq(s.segment.header->pages_used, pages);
+    struct profile p = profile_now();
+    cr_assert_eq(p.calls, 4 * LIVES);
+    for (uint32_t site = 1; site <= 4; site++)
+        cr_assert_eq(times(&p, site)->calls, LIVES);
+    profile_free(&p);
+}
+
+Test(lanes, threads_that_find_no_lane_are_counted)
+{
+    struct lanes_options o = small_lanes();
+    begin_with(&o, 1);
+    uint32_t opened = 0;
+    while (opened < 1000 && lanes_open(s.lanes, "one of many"))
+        opened++;
+    cr_assert(opened > 0 && opened < 1000);
+    cr_assert_null(lanes_open(s.lanes, "one more"));
+    struct profile p = profile_now();
+    cr_assert_eq(p.lost_lanes, 2);
+    cr_assert_gt(p.refused_growth, 0);
+    cr_assert_eq(p.threads, opened);
+    profile_free(&p);
+}
+
+/* Space is short, but threads have ended: theirs is used. */
+Test(lanes, a_full_segment_gives_lanes_of_ended_threads_to_new_ones)
+{
+    struct lanes_options o = small_lanes();
+    struct writer *open[1000], *w;
+    uint32_t opened = 0, lives = 0;
+    o.keep_exited = 100000;
+    begin_with(&o, 1);
+    for (int i = 0; i < 4; i++) /* makes the lane of the merged ones while there is room */
+        lanes_close(s.lanes, lanes_open(s.lanes, "early"));
+    while ((w = lanes_open(s.lanes, "one of many")))
+        open[opened++] = w;
+    for (uint32_t i = 0; i < opened; i++)
+        lanes_close(s.lanes, open[i]);
+    for (; lives < 3 * opened && (w = lanes_open(s.lanes, "later")); lives++) {
+        writer_enter(w, 1);
+        writer_exit(w, 1, 0);
+        lanes_close(s.lanes, w);
+    }
+    cr_assert_eq(lives, 3 * opened);
+    struct profile p = profile_now();
+    cr_assert_eq(times(&p, 1)->calls + p.lost, 3 * opened);
+    profile_free(&p);
+}
+
+Test(lanes, a_forked_child_forgets_them_without_a_trace)
+{
+    begin();
+    struct writer *w = lanes_open(s.lanes, "parent");
+    writer_enter(w, 1);
+    uint64_t bytes = s.segment.header->pages_used * (uint64_t)SEGMENT_PAGE;
+    void *before = malloc(bytes);
+    memcpy(before, s.segment.base, bytes);
+    pid_t child = fork();
+    if (child == 0) {
+        lanes_abandon(s.lanes);
+        _exit(0);
+    }
+    int status;
+    waitpid(child, &status, 0);
+    cr_assert_eq(status, 0);
+    cr_assert_eq(memcmp(before, s.segment.base, bytes), 0);
+    free(before);
+}
+
+/* ---- CPU time, as it comes out at the other end ---- */
+
+/* Few calls for the time they take, so that recording itself takes next to none of it. */
+static void spin(struct writer *w, uint64_t ns)
+{
+    uint64_t until = clock_ns(CLOCK_THREAD_CPUTIME_ID) + ns;
+    while (clock_ns(CLOCK_THREAD_CPUTIME_ID) < until) {
+        writer_enter(w, 2);
+        for (volatile int i = 0; i < 5000; i++)
+            ;
+        writer_exit(w, 2, 0);
+    }
+}
+
+static void spin_and_sleep(struct writer *w)
+{
+    for (int i = 0; i < 10; i++) {
+        spin(w, 20000000);
+        writer_enter(w, 3);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+        writer_exit(w, 3, 0);
+    }
+}
+
+static atomic_bool competing;
+static void *compete(void *unused)
+{
+    while (competing)
+        ;
+    return unused;
+}
+
+/* All CPU time there is is the open call's. */
+static void expect_cpu_time(enum cputime_mode mode)
+{
+    struct lanes_options o = small_lanes();
+    o.cpu_mode = mode;
+    begin_with(&o, CAPACITY);
+    struct writer *w = lanes_open(s.lanes, "worker");
+    mode = w->cpu.mode;
+    struct clock_anchor first = clock_anchor_take(clock_source_now);
+    writer_enter(w, 1);
+    uint64_t real = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    spin_and_sleep(w);
+    real = clock_ns(CLOCK_THREAD_CPUTIME_ID) - real;
+    writer_exit(w, 1, 0);
+    struct clock_scale scale = clock_scale_now(clock_source_now, &first);
+    struct profile p = profile_now();
+    const struct profile_times *t = times(&p, 1);
+    uint64_t cpu = clock_scale_duration(&scale, t->inclusive - t->off_inclusive);
+    uint64_t error = cpu > real ? cpu - real : real - cpu;
+    cr_assert(error * 100 <= real, "%s: %lu ns of CPU, the CPU clock says %lu", cputime_mode_name(mode), cpu, real);
+    cr_assert_geq(clock_scale_duration(&scale, times(&p, 3)->off_inclusive), 19 * 1000000);
+    profile_free(&p);
+    end();
+}
+
+static const enum cputime_mode modes[] = {CPUTIME_RSEQ, CPUTIME_RSEQ_GAP, CPUTIME_PERF, CPUTIME_SYSCALL};
+
+Test(lanes, cpu_time_agrees_with_the_cpu_clock_in_each_mode)
+{
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        expect_cpu_time(modes[i]);
+}
+
+/* Being switched out between two looks at the clock must not get lost. */
+Test(lanes, cpu_time_agrees_with_the_cpu_clock_while_others_want_the_cpu)
+{
+    enum { OTHERS = 4 };
+    pthread_t other[OTHERS];
+    competing = true;
+    for (int i = 0; i < OTHERS; i++)
+        pthread_create(&other[i], NULL, compete, NULL);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        expect_cpu_time(modes[i]);
+    competing = false;
+    for (int i = 0; i < OTHERS; i++)
+        pthread_join(other[i], NULL);
+}
