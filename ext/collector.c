@@ -17,7 +17,8 @@ struct stay {
     struct collector_scope scope; /* first: the thread's list is of these */
     struct stay *outer;           /* of the same collector */
     struct thread *thread;
-    uint32_t epoch, resets;
+    uint32_t epoch;
+    pid_t pid; /* a forked child inherits the stay, not the recording */
 };
 
 struct collector {
@@ -105,38 +106,57 @@ static void read_tree(struct collector *c, struct writer *w, int sign)
 
 /* ---- entering and leaving ---- */
 
-static int enter(struct collector *c)
+/* Is this a frame that enters something for somebody else? */
+static bool enters_for_its_caller(const PyCodeObject *code)
 {
-    struct stay *s = calloc(1, sizeof *s);
-    if (!s) {
-        PyErr_NoMemory();
-        return -1;
+    static const char *const names[] = {"__enter__", "__aenter__", "enter_context", "enter_async_context"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (PyUnicode_CompareWithASCIIString(code->co_name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static const python_frame *next_with_code(const python_frame *f)
+{
+    while (f && !python_frame_code(f))
+        f = python_caller(f);
+    return f;
+}
+
+/* The frame that the `with` stands in: a context manager that has a collector inside, be it a class, an ExitStack or a
+ * generator that contextlib runs up to its yield, enters it for its caller. */
+static const python_frame *find_host(void)
+{
+    const python_frame *f = next_with_code(python_current_frame(PyThreadState_Get()));
+    const python_frame *caller = f ? next_with_code(python_caller(f)) : NULL;
+    while (caller && (enters_for_its_caller(python_frame_code(f)) || enters_for_its_caller(python_frame_code(caller)))) {
+        f = caller;
+        caller = next_with_code(python_caller(f));
     }
-    if (recorder_want() < 0) {
-        free(s);
-        return -1;
+    return f;
+}
+
+/* Collectors further out whose frames are not on the stack belong to other tasks or generators: what comes now is not
+ * theirs, but comes below them. */
+static void mark_strangers(struct collector_scope *scope)
+{
+    for (struct collector_scope *s = scope->outer; s; s = s->outer) {
+        const python_frame *f = scope->host;
+        while (f && !recorder_is_host(s, f))
+            f = python_caller(f);
+        s->mixed |= !f;
     }
-    struct thread *t = recorder_thread();
-    s->outer = c->stay;
-    s->thread = t;
-    if (!c->stay)
-        c->begin = clock_ticks();
-    c->stay = s;
-    uint32_t site = t ? block_site(c->name, SITE_COLLECTOR) : 0;
-    if (!t || !site) {
-        s->thread = NULL;
-        c->complete = false;
-        return 0;
-    }
-    s->scope = (struct collector_scope){.id = c, .host = python_current_frame(PyThreadState_Get()), .outer = t->scope};
+}
+
+static void put_on(struct thread *t, struct stay *s)
+{
+    const python_frame *host = find_host();
+    PyCodeObject *code = host ? python_frame_code(host) : NULL;
+    Py_XINCREF(code);
+    s->scope = (struct collector_scope){.host = host, .code = code, .outer = t->scope};
     t->scope = &s->scope;
+    mark_strangers(&s->scope);
     recorder_set_usual(t);
-    s->epoch = t->epoch;
-    recorder_block_enter(t, s, site, OPEN_COLLECTOR);
-    writer_flush(t->writer);
-    if (!s->outer)
-        read_tree(c, t->writer, -1);
-    return 0;
 }
 
 static void take_off(struct thread *t, struct stay *s)
@@ -149,42 +169,114 @@ static void take_off(struct thread *t, struct stay *s)
     recorder_set_usual(t);
 }
 
+static int enter(struct collector *c)
+{
+    struct stay *s = calloc(1, sizeof *s);
+    if (!s) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (recorder_want() < 0) {
+        free(s);
+        return -1;
+    }
+    struct thread *t = recorder_thread();
+    s->pid = recorder_segment()->pid;
+    s->outer = c->stay;
+    if (!c->stay)
+        c->begin = clock_ticks();
+    c->stay = s;
+    uint32_t site = t ? block_site(c->name, SITE_COLLECTOR) : 0;
+    if (!site) {
+        c->complete = false;
+        return 0;
+    }
+    s->thread = t;
+    s->epoch = t->epoch;
+    put_on(t, s);
+    recorder_block_enter(t, s, site, OPEN_COLLECTOR);
+    writer_flush(t->writer);
+    if (!s->outer)
+        read_tree(c, t->writer, -1);
+    return 0;
+}
+
+/* On top: its part of the tree is as it was left. False: it is not there, or tasks that took turns have later ones above. */
+static bool is_on_top(struct thread *t, const struct stay *s)
+{
+    for (uint32_t depth = t->writer->depth; depth && t->open[depth].id != s; depth--)
+        if (t->open[depth].flags & OPEN_COLLECTOR && !(t->open[depth].flags & OPEN_ENDED))
+            return false;
+    return recorder_on_top(t, s);
+}
+
+/* True: its numbers are whole. */
+static bool leave_thread(struct collector *c, struct stay *s, bool raised)
+{
+    struct thread *t = s->thread;
+    take_off(t, s);
+    bool whole = t->epoch == s->epoch && !s->scope.mixed && is_on_top(t, s);
+    if (whole) {
+        writer_flush(t->writer);
+        if (!s->outer)
+            read_tree(c, t->writer, 1);
+    }
+    if (t->epoch == s->epoch)
+        recorder_block_exit(t, s, raised);
+    return whole;
+}
+
+/* Left on another thread than entered, or in a forked child: the thread that entered may have it in its list still, or be
+ * gone. It stays where it is, and encloses nothing any more. */
+static void abandon(struct stay *s)
+{
+    s->scope.host = NULL;
+    s->scope.code = NULL;
+}
+
 static void leave(struct collector *c, bool raised)
 {
     struct stay *s = c->stay;
-    struct thread *t = recorder_thread();
+    bool here = recorder_available() && s->pid == recorder_segment()->pid;
+    struct thread *t = here ? recorder_thread() : NULL;
     c->stay = s->outer;
     c->end = clock_ticks();
     if (!c->stay)
         c->total += c->end - c->begin;
+    Py_CLEAR(s->scope.code);
     bool same_thread = t && t == s->thread;
-    if (same_thread)
-        take_off(t, s);
-    if (same_thread && t->epoch == s->epoch && recorder_on_top(t, s)) {
-        writer_flush(t->writer);
-        if (!s->outer)
-            read_tree(c, t->writer, 1);
-        recorder_block_exit(t, s, raised);
-    } else
-        c->complete = false; /* left elsewhere, or everything was reset meanwhile */
-    recorder_unwant();
-    free(s);
+    c->complete &= same_thread && leave_thread(c, s, raised);
+    if (same_thread || !s->thread)
+        free(s);
+    else
+        abandon(s);
+    if (here)
+        recorder_unwant();
 }
 
 /* ---- the type ---- */
 
 static PyObject *collector_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"name", NULL};
-    PyObject *name = NULL;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|U:Timestamp_Collector", names, &name))
-        return NULL;
+    (void)args, (void)kwargs; /* they are __init__'s: a subclass may take others */
     struct collector *c = (struct collector *)type->tp_alloc(type, 0);
     if (!c)
         return NULL;
-    c->name = name ? Py_NewRef(name) : PyUnicode_FromString("default");
+    c->name = PyUnicode_FromString("default");
     c->complete = true;
     return (PyObject *)c;
+}
+
+static int collector_init(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"name", NULL};
+    struct collector *c = (struct collector *)self;
+    PyObject *name = c->name;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|U:Timestamp_Collector", names, &name))
+        return -1;
+    Py_INCREF(name);
+    Py_XSETREF(c->name, name);
+    return 0;
 }
 
 static void collector_dealloc(PyObject *self)
@@ -300,6 +392,7 @@ static PyTypeObject collector_type = {
     .tp_basicsize = sizeof(struct collector),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_new = collector_new,
+    .tp_init = collector_init,
     .tp_dealloc = collector_dealloc,
     .tp_methods = collector_methods,
     .tp_getset = collector_attributes,

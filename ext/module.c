@@ -20,13 +20,7 @@ static PyCodeObject *calling_code(int levels)
     const python_frame *f = python_current_frame(PyThreadState_Get());
     while (f && levels-- > 0)
         f = python_caller(f);
-    if (!f)
-        return NULL;
-#if PY_VERSION_HEX < 0x030c0000
-    return f->f_code;
-#else
-    return PyCode_Check(f->executable) ? (PyCodeObject *)f->executable : NULL;
-#endif
+    return f ? python_frame_code(f) : NULL;
 }
 
 PyDoc_STRVAR(decorate_doc, "decorate(function, name=None, levels=0)\n--\n\n"

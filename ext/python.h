@@ -79,6 +79,16 @@ static inline python_frame *python_caller(const python_frame *f)
 #endif
 }
 
+/* What the frame runs, a code object, borrowed; NULL: one of the interpreter's own frames between C and Python (3.12). */
+static inline PyCodeObject *python_frame_code(const python_frame *f)
+{
+#if PY_VERSION_HEX < 0x030c0000
+    return f->f_code;
+#else
+    return PyCode_Check(f->executable) ? (PyCodeObject *)f->executable : NULL;
+#endif
+}
+
 /* Objects/codeobject.c, _PyCodeObjectExtra: the same in 3.9 to 3.13. What PyUnstable_Code_GetExtra reads, without a call. */
 struct python_code_extra {
     Py_ssize_t size;

@@ -191,15 +191,19 @@ bool recorder_in_scope(const struct thread *t, const python_frame *frame)
 {
     uint32_t depth = t->writer->depth;
     const void *recorded = depth && !(t->open[depth].flags & OPEN_BLOCK) ? t->open[depth].id : NULL;
-    for (const python_frame *f = frame; f; f = python_caller(f)) {
-        if (f == recorded)
+    const struct collector_scope *encloses = NULL;
+    for (const python_frame *f = frame; f && !encloses; f = python_caller(f)) {
+        if (recorded && f == recorded)
             return true;
-        for (const struct collector_scope *s = t->scope; s; s = s->outer)
-            if (f == s->host)
-                return true;
+        for (encloses = t->scope; encloses && !recorder_is_host(encloses, f);)
+            encloses = encloses->outer;
     }
-    return false;
+    for (struct collector_scope *s = t->scope; s != encloses; s = s->outer)
+        s->mixed = true;
+    return encloses;
 }
+
+bool recorder_is_host(const struct collector_scope *s, const python_frame *f) { return f == s->host && python_frame_code(f) == s->code; }
 
 /* ---- the stack of open calls ---- */
 

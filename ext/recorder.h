@@ -27,8 +27,9 @@ enum open_flag {
 };
 
 struct collector_scope {
-    const void *id;
-    const python_frame *host; /* the frame that entered it */
+    const python_frame *host; /* the frame that entered it; NULL: left elsewhere */
+    PyCodeObject *code;       /* what that frame ran: its memory may be another's by now. Owned */
+    bool mixed;               /* calls that are not its own came below it: tasks took turns */
     struct collector_scope *outer;
 };
 
@@ -92,13 +93,15 @@ static inline struct thread *recorder_thread(void)
 
 bool recorder_more_room(struct thread *t); /* false: no memory; counted */
 
-/* Is what `frame` calls enclosed by a collector entered on this thread? */
+/* Is what `frame` calls enclosed by a collector entered on this thread? Those that do not enclose it are marked: it comes
+ * below them all the same. */
 bool recorder_in_scope(const struct thread *t, const python_frame *frame);
+bool recorder_is_host(const struct collector_scope *s, const python_frame *f);
 
 /* `caller`: the frame that calls what begins now. */
 static inline bool recorder_wanted(const struct thread *t, const python_frame *caller)
 {
-    return __builtin_expect(recorder_everyone, 1) || (t->scope && recorder_in_scope(t, caller));
+    return (t->scope && recorder_in_scope(t, caller)) || recorder_everyone;
 }
 
 /* Notes what will be at the next depth. */

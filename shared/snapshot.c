@@ -203,6 +203,14 @@ static void refresh_limit(struct copier *c)
         c->limit = (uint32_t)(bytes / SEGMENT_PAGE);
 }
 
+/* The file may have grown since it was last looked at. */
+static bool pages_exist(struct copier *c, uint32_t first, uint32_t count)
+{
+    if (first >= c->limit || count > c->limit - first)
+        refresh_limit(c);
+    return first < c->limit && count <= c->limit - first;
+}
+
 /* The change mark first: what is copied after it is at least as new. A mark is stored when a batch begins to touch a page,
  * so a copy made during that very batch may lack what comes after the mark: it is trusted only if the batch it names had
  * ended before (`commit`, loaded earlier). tests/model proves the doubt, and `commit` before the words,
@@ -272,7 +280,7 @@ static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy
     if (first == 0)
         return count ? -EAGAIN : 0; /* the thread is about to give its ring back, or has */
     bool sane = slots >= SEGMENT_MIN_RING_SLOTS && slots <= SEGMENT_MAX_RING_SLOTS && (slots & (slots - 1)) == 0;
-    if (!sane || first >= c->limit || slots / (SEGMENT_PAGE / sizeof(struct slot)) > c->limit - first)
+    if (!sane || !pages_exist(c, first, slots / (SEGMENT_PAGE / (uint32_t)sizeof(struct slot))))
         return -EBADMSG;
     if (count > slots)
         return -EAGAIN;
@@ -301,7 +309,7 @@ static int copy_log(struct copier *c, const struct lane *live, struct ring_copy 
 {
     uint64_t count = load64(&live->undo_count);
     uint32_t first = load32(&live->undo_page);
-    if (count > UNDO_WORDS || first == 0 || first >= c->limit || UNDO_PAGES > c->limit - first)
+    if (count > UNDO_WORDS || first == 0 || !pages_exist(c, first, UNDO_PAGES))
         return -EBADMSG;
     if (!ring->log && !(ring->log = malloc(UNDO_WORDS * sizeof *ring->log)))
         return -ENOMEM;
@@ -486,22 +494,28 @@ static bool check_stack(struct checker *k)
     return true;
 }
 
-/* The log may name words of the lane and of its items only. */
-static bool check_log(const struct checker *k, const struct ring_copy *ring)
+/* The log may name words of the lane and of its items only. Those on a page that the batch has added since the chains were
+ * copied are left out: the page is not in the image. */
+static bool check_log(const struct checker *k, struct ring_copy *ring)
 {
-    const struct lane *lane = k->l->lane;
+    struct lane *lane = k->l->lane;
+    uint64_t kept = 0;
     for (uint64_t i = 0; commit_odd(lane->commit) && i < ring->log_count; i++) {
         uint64_t ref = ring->log[i].ref, offset = ref << SEGMENT_REF_SHIFT, page = offset / SEGMENT_PAGE, at = offset % SEGMENT_PAGE;
+        bool known = page < k->c->limit && k->c->owner[page];
         bool in_lane = page == k->l->page && at >= offsetof(struct lane, own) && at < offsetof(struct lane, undo_count);
-        bool in_item = page < k->c->limit && page != k->l->page && k->c->owner[page] == k->l->page && at >= PAGE_ITEMS_OFFSET;
-        if (ref > UINT32_MAX || (!in_lane && !in_item))
+        bool in_item = page != k->l->page && known && k->c->owner[page] == k->l->page && at >= PAGE_ITEMS_OFFSET;
+        if (ref > UINT32_MAX || (known && !in_lane && !in_item))
             return false;
+        if (known)
+            ring->log[kept++] = ring->log[i];
     }
+    lane->undo_count = kept;
     return true;
 }
 
 /* Before anything follows a ref. The log comes first: it restores what the others look at. */
-static bool check_lane(struct checker *k, const struct ring_copy *ring)
+static bool check_lane(struct checker *k, struct ring_copy *ring)
 {
     static check_item *const checks[CHAINS] = {check_node, check_block, check_entry, check_suspended};
     if (!check_log(k, ring))

@@ -91,19 +91,43 @@ def _refusal(target: Any) -> str:
 
 
 def wrap_in_block(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """``@timestamp_block(name)``: a function whose every call is inside the block."""
+    """``@timestamp_block(name)``: a function whose every call is inside the block, of the same kind as the one it wraps."""
+    wrapper: Callable[..., Any]
     if inspect.iscoroutinefunction(function):
 
-        @functools.wraps(function)
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
             with _core.timestamp_block(name):
                 return await function(*args, **kwargs)
 
+    elif inspect.isasyncgenfunction(function):
+
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with _core.timestamp_block(name):
+                generator = function(*args, **kwargs)
+                step = generator.__anext__()
+                while True:  # what `yield from` is to generators
+                    try:
+                        value = await step
+                    except StopAsyncIteration:
+                        return
+                    try:
+                        step = generator.asend((yield value))
+                    except GeneratorExit:
+                        await generator.aclose()
+                        raise
+                    except BaseException as error:
+                        step = generator.athrow(error)
+
+    elif inspect.isgeneratorfunction(function):
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            with _core.timestamp_block(name):
+                return (yield from function(*args, **kwargs))
+
     else:
 
-        @functools.wraps(function)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
             with _core.timestamp_block(name):
                 return function(*args, **kwargs)
 
-    return wrapper
+    return functools.wraps(function)(wrapper)

@@ -144,15 +144,13 @@ GROWS = """
         for f in callees: f(20)
 
     timestamp_capture.start()
-    def work():
-        for _ in range(3): every_path()
-    threads = [threading.Thread(target=work) for _ in range(3)]
+    threads = [threading.Thread(target=every_path) for _ in range(3)]
     for t in threads: t.start()
     for t in threads: t.join()
-    work()
+    every_path()
     checkpoint()
 """
-GROWN_CALLS = 4 * 3 * (1 + 3000 * 21)
+GROWN_CALLS = 4 * (1 + 3000 * 21)
 
 
 def check_full(p):

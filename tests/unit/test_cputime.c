@@ -50,24 +50,32 @@ static void work_begin(struct work *w, enum cputime_mode mode)
 
 static void event(struct work *w)
 {
-    uint64_t now = clock_ticks();
+    uint64_t now = clock_ticks(), off = 0;
     if (cputime_left(&w->c, now - w->last))
-        w->off += cputime_sync(&w->c, UINT64_MAX);
+        off = cputime_off(&w->c, w->last, &now);
+    cr_assert_leq(off, now - w->last, "longer off the CPU than has passed");
+    w->off += off;
     w->last = now;
 }
 
 static void spin(struct work *w, uint64_t ns)
 {
     for (uint64_t begin = clock_ns(CLOCK_THREAD_CPUTIME_ID); clock_ns(CLOCK_THREAD_CPUTIME_ID) - begin < ns;)
-        event(w);
+        for (int i = 0; i < 100; i++)
+            event(w);
+}
+
+static void nap(uint64_t ns)
+{
+    struct timespec t = {.tv_nsec = (long)ns};
+    while (nanosleep(&t, &t) != 0 && errno == EINTR)
+        ;
 }
 
 static void sleep_for(struct work *w, uint64_t ns)
 {
-    struct timespec t = {.tv_nsec = (long)ns};
     event(w);
-    while (nanosleep(&t, &t) != 0 && errno == EINTR)
-        ;
+    nap(ns);
     event(w);
 }
 
@@ -161,6 +169,8 @@ static void check_quiet(enum cputime_mode mode)
 {
     struct work w;
     begin_or_skip(&w, mode);
+    nap(MS);
+    cr_expect(cputime_left(&w.c, w.c.gap));
     cr_expect(stays_quiet(&w.c, 0));
     cr_expect(stays_quiet(&w.c, w.c.gap - 1));
     cr_expect(cputime_left(&w.c, w.c.gap));
@@ -180,13 +190,35 @@ Test(cputime, syscall_asks_at_each_event)
     cputime_close(&w.c);
 }
 
+Test(cputime, a_gap_is_three_microseconds)
+{
+    struct work w;
+    begin_or_skip(&w, CPUTIME_RSEQ_GAP);
+    struct clock_scale scale = clock_scale_now(clock_source_now, &w.anchor);
+    uint64_t ns = clock_scale_duration(&scale, w.c.gap);
+    cr_expect(2700 <= ns && ns <= 3300, "%llu ns", (unsigned long long)ns);
+    cputime_close(&w.c);
+}
+
+/* More than has passed since the event before: as when the thread was off the CPU between two clocks' readings. */
+Test(cputime, more_than_has_passed_comes_next_time)
+{
+    struct work w;
+    uint64_t now = 0;
+    work_begin(&w, CPUTIME_SYSCALL);
+    nap(20 * MS);
+    uint64_t since = clock_ticks(), off = cputime_off(&w.c, since, &now);
+    cr_expect_eq(off, now - since);
+    w.off += off;
+    work_end(&w);
+}
+
 Test(cputime, what_is_above_the_limit_comes_next_time)
 {
     enum { LIMIT = 1000 };
     struct work w;
-    struct timespec t = {.tv_nsec = 20 * MS};
     work_begin(&w, CPUTIME_SYSCALL);
-    nanosleep(&t, NULL);
+    nap(20 * MS);
     for (int i = 0; i < 3; i++) {
         uint64_t part = cputime_sync(&w.c, LIMIT);
         cr_expect_eq(part, LIMIT);
@@ -270,6 +302,31 @@ Test(cputime, without_perf_another_mode_is_used)
     if (!deny_perf())
         cr_skip("system calls cannot be refused here");
     cr_expect_eq(mode_when_forced(CPUTIME_PERF), mode_when_forced(CPUTIME_NONE_YET));
+}
+
+/* Does the kernel clear the word in each of some sleeps that are long for sure? */
+static bool rseq_notices(void)
+{
+    struct cputime c;
+    bool noticed = true;
+    cputime_open(&c, CPUTIME_RSEQ_GAP);
+    for (int i = 0; i < 5; i++) {
+        cputime_sync(&c, UINT64_MAX);
+        nap(5 * MS);
+        noticed = noticed && cputime_left(&c, 0);
+    }
+    noticed = noticed && c.mode == CPUTIME_RSEQ_GAP;
+    cputime_close(&c);
+    return noticed;
+}
+
+Test(cputime, a_mode_that_notices_sleeps_is_used)
+{
+    clock_choose();
+    if (!rseq_notices())
+        cr_skip("this kernel keeps the word through a sleep");
+    cr_expect_eq(mode_when_forced(CPUTIME_RSEQ), CPUTIME_RSEQ);
+    cr_expect_eq(mode_when_forced(CPUTIME_NONE_YET), CPUTIME_RSEQ);
 }
 
 /* A kernel that keeps the word through a sleep looks to us as one where the sleep does not happen. */

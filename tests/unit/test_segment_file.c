@@ -258,6 +258,15 @@ Test(segment_file, a_directory_that_cannot_be)
     cr_expect_null(segment.base);
 }
 
+Test(segment_file, a_name_that_cannot_be_given)
+{
+    if (!refuse_syscall(SYS_linkat, 0, 0, EXDEV))
+        cr_skip("system calls cannot be refused here");
+    cr_expect_eq(create(&segment, MIB), -EXDEV);
+    cr_expect_null(segment.base, "nothing is mapped");
+    cr_expect_eq(entries(own_directory()), 0);
+}
+
 static int create_without_file_size(void *unused)
 {
     (void)unused;

@@ -161,6 +161,20 @@ Test(sites, more_sites_of_known_texts_take_pages_of_records_only)
     cr_expect_leq(b.segment.header->pages_used - before, MANY / PAGE_ITEMS(struct site_record) + 4);
 }
 
+Test(sites, numbers_alone_tell_them_apart)
+{
+    enum { MANY = 2000 };
+    for (int again = 0; again < 2; again++) {
+        struct site line = a_site, track = a_site, kind = a_site;
+        for (uint32_t i = 0; i < MANY; i++) {
+            line.line = track.track = kind.kind = 100 + i;
+            cr_assert_eq(sites_intern(b.sites, &line), 3 * i + 1);
+            cr_assert_eq(sites_intern(b.sites, &track), 3 * i + 2);
+            cr_assert_eq(sites_intern(b.sites, &kind), 3 * i + 3);
+        }
+    }
+}
+
 /* ---- long names ---- */
 
 static const char *long_name(size_t length, const char *end)

@@ -1,0 +1,12 @@
+/* What libFuzzer, or replay.c in its place, calls. */
+#ifndef TSCAP_TESTS_FUZZ_H
+#define TSCAP_TESTS_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define MUST(condition) ((condition) ? (void)0 : __builtin_trap())
+
+#endif

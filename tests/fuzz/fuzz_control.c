@@ -1,0 +1,68 @@
+/* What comes from outside besides segments: requests at the control socket, file names in the run directory, and text that
+ * shall go to a terminal. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "fuzz.h"
+#include "process.h"
+#include "rundir.h"
+
+static void receive(const uint8_t *data, size_t size)
+{
+    int pair[2];
+    struct control_request request;
+    MUST(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
+    ssize_t sent = send(pair[0], data, size < 4096 ? size : 4096, MSG_NOSIGNAL | MSG_DONTWAIT);
+    shutdown(pair[0], SHUT_WR);
+    int r = control_receive(pair[1], &request, 1000);
+    MUST((r == 0) <= (sent >= (ssize_t)sizeof request));
+    if (r == 0) {
+        MUST(request.magic == CONTROL_MAGIC && request.version == CONTROL_VERSION);
+        MUST(control_command_name(request.command)[0] != '\0');
+    }
+    close(pair[0]);
+    close(pair[1]);
+}
+
+/* As long as before, nothing a terminal would obey, and the same when it is done again. */
+static void print(char *text)
+{
+    size_t length = strlen(text);
+    process_printable(text);
+    MUST(strlen(text) == length);
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        MUST(*p >= 0x20 && *p != 0x7f);
+        MUST(*p != 0xc2 || p[1] >= 0xa0);
+    }
+    char *again = strdup(text);
+    MUST(again != NULL);
+    process_printable(again);
+    MUST(strcmp(again, text) == 0);
+    free(again);
+}
+
+static void parse(const char *name)
+{
+    pid_t pid;
+    uint64_t start_time;
+    char same[64];
+    if (!rundir_parse_name(name, &pid, &start_time))
+        return;
+    MUST(pid > 0 && rundir_segment_name(pid, start_time, same, sizeof same) == 0 && strcmp(same, name) == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = malloc(size + 1); /* exactly: one byte too far is seen */
+    MUST(text != NULL);
+    memcpy(text, data, size);
+    text[size] = '\0';
+    receive(data, size);
+    parse(text);
+    print(text);
+    free(text);
+    return 0;
+}
