@@ -27,6 +27,8 @@ struct collector {
     struct stay *stay;
     struct sum *sum;
     size_t sums, room;
+    struct sum *before; /* the same when the outermost stay began, should its part not be known in the end */
+    size_t sums_before;
     uint64_t begin, end; /* ticks, of the outermost stay */
     uint64_t total;      /* ticks of all outermost stays that ended */
     bool complete;
@@ -47,6 +49,23 @@ static struct sum *sum_of(struct collector *c, uint32_t site)
     }
     c->sum[c->sums] = (struct sum){.site = site};
     return &c->sum[c->sums++];
+}
+
+static void keep_sums(struct collector *c)
+{
+    free(c->before);
+    c->before = malloc((c->sums + 1) * sizeof *c->before);
+    c->sums_before = c->before ? c->sums : 0;
+    if (c->sums_before)
+        memcpy(c->before, c->sum, c->sums * sizeof *c->sum);
+}
+
+static void restore_sums(struct collector *c)
+{
+    free(c->sum);
+    c->sum = c->before;
+    c->sums = c->room = c->sums_before;
+    c->before = NULL;
 }
 
 /* ---- reading the own thread's tree ---- */
@@ -196,8 +215,10 @@ static int enter(struct collector *c)
     put_on(t, s);
     recorder_block_enter(t, s, site, OPEN_COLLECTOR);
     writer_flush(t->writer);
-    if (!s->outer)
+    if (!s->outer) {
+        keep_sums(c);
         read_tree(c, t->writer, -1);
+    }
     return 0;
 }
 
@@ -226,14 +247,6 @@ static bool leave_thread(struct collector *c, struct stay *s, bool raised)
     return whole;
 }
 
-/* Left on another thread than entered, or in a forked child: the thread that entered may have it in its list still, or be
- * gone. It stays where it is, and encloses nothing any more. */
-static void abandon(struct stay *s)
-{
-    s->scope.host = NULL;
-    s->scope.code = NULL;
-}
-
 static void leave(struct collector *c, bool raised)
 {
     struct stay *s = c->stay;
@@ -243,13 +256,16 @@ static void leave(struct collector *c, bool raised)
     c->end = clock_ticks();
     if (!c->stay)
         c->total += c->end - c->begin;
-    Py_CLEAR(s->scope.code);
     bool same_thread = t && t == s->thread;
-    c->complete &= same_thread && leave_thread(c, s, raised);
+    bool whole = same_thread && leave_thread(c, s, raised);
+    c->complete &= whole;
+    if (!whole && !s->outer && s->thread)
+        restore_sums(c);
+    Py_CLEAR(s->scope.code);
     if (same_thread || !s->thread)
         free(s);
     else
-        abandon(s);
+        s->scope.host = NULL; /* left elsewhere: the thread that entered may have it in its list still, or be gone */
     if (here)
         recorder_unwant();
 }
@@ -286,6 +302,7 @@ static void collector_dealloc(PyObject *self)
         leave(c, false);
     Py_XDECREF(c->name);
     free(c->sum);
+    free(c->before);
     Py_TYPE(self)->tp_free(self);
 }
 

@@ -25,11 +25,17 @@ typedef PyFrameObject python_frame;
 #undef RESUME /* an opcode */
 typedef _PyInterpreterFrame python_frame;
 #else
-/* Include/internal/pycore_frame.h: 3.12 and 3.13 agree on the first two members. */
+/* Include/internal/pycore_frame.h: 3.12 and 3.13 agree on these. */
 typedef struct python_frame {
     PyObject *executable;
     struct python_frame *previous;
+    PyObject *function, *globals, *builtins, *locals, *object;
+    void *instruction;
+    int stack_top;
+    uint16_t return_offset;
+    char owner;
 } python_frame;
+#define PYTHON_FRAME_OWNED_BY_CSTACK 3
 #endif
 
 static inline PyThreadState *python_this_thread(void)
@@ -85,7 +91,7 @@ static inline PyCodeObject *python_frame_code(const python_frame *f)
 #if PY_VERSION_HEX < 0x030c0000
     return f->f_code;
 #else
-    return PyCode_Check(f->executable) ? (PyCodeObject *)f->executable : NULL;
+    return f->owner != PYTHON_FRAME_OWNED_BY_CSTACK ? (PyCodeObject *)f->executable : NULL;
 #endif
 }
 

@@ -198,8 +198,9 @@ bool recorder_in_scope(const struct thread *t, const python_frame *frame)
         for (encloses = t->scope; encloses && !recorder_is_host(encloses, f);)
             encloses = encloses->outer;
     }
-    for (struct collector_scope *s = t->scope; s != encloses; s = s->outer)
-        s->mixed = true;
+    if (encloses || recorder_everyone)
+        for (struct collector_scope *s = t->scope; s != encloses; s = s->outer)
+            s->mixed = true;
     return encloses;
 }
 

@@ -93,8 +93,8 @@ static inline struct thread *recorder_thread(void)
 
 bool recorder_more_room(struct thread *t); /* false: no memory; counted */
 
-/* Is what `frame` calls enclosed by a collector entered on this thread? Those that do not enclose it are marked: it comes
- * below them all the same. */
+/* Is what `frame` calls enclosed by a collector entered on this thread? If it is recorded, those that do not enclose it are
+ * marked: it comes below them all the same. */
 bool recorder_in_scope(const struct thread *t, const python_frame *frame);
 bool recorder_is_host(const struct collector_scope *s, const python_frame *f);
 

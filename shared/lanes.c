@@ -18,6 +18,7 @@ struct lanes {
     uint32_t *free_rings; /* page numbers */
     uint32_t free_ring_count, free_ring_room;
     struct merge *graveyard;
+    bool threaded; /* a second lane has been wanted */
 };
 
 static void put32(_Atomic uint32_t *p, uint32_t v) { atomic_store_explicit(p, v, memory_order_release); }
@@ -96,12 +97,19 @@ static struct writer *new_writer(struct lanes *l)
     return w;
 }
 
+/* Where exited threads are merged must be there before memory is short: without it no lane could be used again. So it is
+ * made with the second thread; a program with one never needs it. */
+static void make_graveyard(struct lanes *l)
+{
+    if (l->threaded && !l->graveyard)
+        l->graveyard = merge_new(l->segment, &l->options.limits);
+    l->threaded = true;
+}
+
 /* The lane of the thread that exited first, its rows moved to the merged ones. */
 static struct writer *recycle(struct lanes *l)
 {
     struct writer *w = l->oldest;
-    if (!l->graveyard)
-        l->graveyard = merge_new(l->segment, &l->options.limits);
     if (!w || !l->graveyard)
         return NULL;
     merge_lane(l->graveyard, w->lane);
@@ -164,6 +172,7 @@ static void start_lane(struct writer *w, uint32_t ring, const char *name)
 struct writer *lanes_open(struct lanes *l, const char *name)
 {
     pthread_mutex_lock(&l->lock);
+    make_graveyard(l);
     uint32_t ring = take_ring(l);
     struct writer *w = NULL;
     if (ring && l->exited >= l->options.keep_exited)

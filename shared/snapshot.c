@@ -746,6 +746,8 @@ static int add_lane(struct copier *c, uint32_t page, uint32_t *merges)
     bool in_use = l->state == LANE_LIVE || l->state == LANE_EXITED;
     l->empty = !in_use || l->lane->resets != s->session.resets;
     if (r < 0) {
+        ring->count = 0; /* may have been meant, and not be there */
+        ring->first = ring->tail;
         l->complete = l->empty;
         s->complete = s->complete && l->empty;
     }
@@ -763,7 +765,12 @@ static int add_merged(struct copier *c, uint32_t merges_before)
     if (grave >= c->limit || c->owner[grave] || ((const struct lane *)live_page(c, grave))->page.kind != PAGE_LANE)
         return -EBADMSG;
     int r = add_lane(c, grave, &merges);
-    return r == 0 && !account_for_merges(c, &c->s->lane[c->s->lanes - 1], merges_before, merges) ? -EAGAIN : r;
+    if (r < 0)
+        return r;
+    struct lane_copy *l = &c->s->lane[c->s->lanes - 1];
+    if (merges == 0 && l->lane->merging == 0)
+        l->empty = true; /* made, and not needed yet */
+    return account_for_merges(c, l, merges_before, merges) ? 0 : -EAGAIN;
 }
 
 /* All lanes once. -EAGAIN: merges, or a reset, have come between them. */

@@ -23,10 +23,8 @@ static void walk_tree(const struct profile *p, uint32_t first)
             continue;
         }
         while (i && !p->node[i].next_sibling)
-            i = i == first ? 0 : p->node[i].parent;
+            i = p->node[i].parent;
         i = i ? p->node[i].next_sibling : 0;
-        if (i && p->node[i].parent == p->node[first].parent)
-            first = i;
     }
 }
 

@@ -1,10 +1,12 @@
-/* Stands in for libFuzzer's main(): gives a fuzzer the files named, and those in directories named, one after the other. */
+/* Stands in for libFuzzer's main(): gives a fuzzer the files named, and those in directories named, each in a process of
+ * its own, so that one that crashes, leaks or hangs does not keep the others from their turn. */
 #include <dirent.h>
-#include <stdbool.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -12,17 +14,6 @@
 #define SECONDS_EACH 20u
 
 static unsigned passed, failed;
-static const char *current = "";
-
-/* Only here when a sanitizer is. */
-void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
-
-static void say_current(void)
-{
-    static const char text[] = "replay: this was ";
-    bool all = write(STDERR_FILENO, text, sizeof text - 1) > 0 && write(STDERR_FILENO, current, strlen(current)) > 0;
-    (void)(all && write(STDERR_FILENO, "\n", 1) > 0);
-}
 
 static void *read_all(FILE *f, size_t size)
 {
@@ -33,23 +24,39 @@ static void *read_all(FILE *f, size_t size)
     return NULL;
 }
 
+/* Leaks are looked for at exit(). */
+static int run(const void *data, size_t size)
+{
+    int status = -1;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(SECONDS_EACH);
+        LLVMFuzzerTestOneInput(data, size);
+        exit(0);
+    }
+    return child > 0 && waitpid(child, &status, 0) == child ? status : -1;
+}
+
 static void replay_file(const char *path, size_t size)
 {
     FILE *f = fopen(path, "rb");
     void *data = f ? read_all(f, size) : NULL;
+    int status = data ? run(data, size) : -1;
     if (f)
         fclose(f);
-    if (!data) {
-        fprintf(stderr, "replay: cannot read %s\n", path);
-        failed++;
+    free(data);
+    if (status == 0) {
+        passed++;
         return;
     }
-    current = path;
-    alarm(SECONDS_EACH); /* ends us: who tests sees that it hung */
-    LLVMFuzzerTestOneInput(data, size);
-    alarm(0);
-    free(data);
-    passed++;
+    failed++;
+    if (status == -1)
+        fprintf(stderr, "replay: cannot read or run %s\n", path);
+    else if (WIFSIGNALED(status))
+        fprintf(stderr, "replay: %s: %s\n", path, WTERMSIG(status) == SIGALRM ? "hangs" : strsignal(WTERMSIG(status)));
+    else
+        fprintf(stderr, "replay: %s: exit code %d\n", path, WEXITSTATUS(status));
 }
 
 static void replay(const char *path);
@@ -84,8 +91,6 @@ static void replay(const char *path)
 
 int main(int argc, char **argv)
 {
-    if (__sanitizer_set_death_callback)
-        __sanitizer_set_death_callback(say_current);
     for (int i = 1; i < argc; i++)
         replay(argv[i]);
     printf("%u passed, %u failed\n", passed, failed);

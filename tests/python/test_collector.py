@@ -247,23 +247,86 @@ def test_callees_of_others_are_not_recorded():
     assert calls(c) == {"leaf": 2}
 
 
-def test_tasks():
+async def gather_requests(name):
+    """Five tasks take turns, each inside a collector of its own."""
+
     async def request(n):
-        with Timestamp_Collector(f"request {n}") as c:
+        with Timestamp_Collector(name.format(n)) as c:
+            for _ in range(n):
+                twice()
+                await asyncio.sleep(0)
+        return c
+
+    return await asyncio.gather(*[request(n) for n in range(1, 6)])
+
+
+@pytest.mark.parametrize("name", ["request {}", "request"])
+@pytest.mark.parametrize("session", [False, True])
+def test_tasks_that_take_turns(name, session):
+    """What cannot be told apart is not told: never another task's calls under a name of `complete`."""
+    if session:
+        start()
+    for n, c in enumerate(asyncio.run(gather_requests(name)), 1):
+        if c.complete:
+            assert calls(c) == {"twice": n, "leaf": 2 * n}
+        else:
+            assert calls(c) == {} and "Incomplete" in c.format_report()
+    stop()
+    profile = dump(os.getpid())
+    profile.check_sums()
+    counts = profile.counts()
+    assert (counts["twice"], counts["leaf"]) == (15, 30)
+    assert profile["losses"]["mismatched"] == profile["losses"]["clamped"] == 0
+
+
+def test_tasks_one_after_the_other():
+    async def request(n):
+        with Timestamp_Collector("request") as c:
             for _ in range(n):
                 twice()
                 await asyncio.sleep(0)
         return c
 
     async def main():
-        return await asyncio.gather(*[request(n) for n in range(1, 6)])
+        return [await request(n) for n in range(1, 6)]
 
     for n, c in enumerate(asyncio.run(main()), 1):
-        counts = {name: n for name, n in calls(c).items() if not name.startswith("request")}
-        if c.complete:
-            assert counts == {"twice": n, "leaf": 2 * n}
-        else:
-            assert counts.get("twice", 0) <= n
+        assert c.complete and calls(c) == {"twice": n, "leaf": 2 * n}
+
+
+def test_session_and_calls_of_another_task():
+    """The session has them, the collector does not, or says that it cannot tell."""
+    start()
+
+    async def other():
+        for _ in range(5):
+            leaf()
+            await asyncio.sleep(0)
+
+    async def main():
+        task = asyncio.ensure_future(other())
+        with Timestamp_Collector("request") as c:
+            twice()
+            await asyncio.sleep(0)
+            twice()
+        await task
+        return c
+
+    c = asyncio.run(main())
+    stop()
+    assert not c.complete or calls(c) == {"twice": 2, "leaf": 4}
+    assert dump(os.getpid()).counts() == {"twice": 2, "leaf": 9, "request": 1}
+
+
+def test_an_incomplete_stay_leaves_earlier_ones_alone():
+    c = Timestamp_Collector()
+    for _ in range(3):
+        with c:
+            twice()
+    with c:
+        leaf()
+        timestamp_capture.reset()
+    assert not c.complete and calls(c) == {"twice": 3, "leaf": 6}
 
 
 def test_with_a_session_both_are_exact():
@@ -345,13 +408,91 @@ def test_left_without_being_entered():
 
 
 def test_entered_with_an_exit_stack():
-    """The frame that enters is contextlib's: what its caller calls is recorded all the same, or it says so."""
+    """The frame that enters is contextlib's, the one that counts is its caller's."""
     import contextlib
 
     with contextlib.ExitStack() as stack:
         c = stack.enter_context(Timestamp_Collector())
         twice()
     assert calls(c) == {"twice": 1, "leaf": 2}
+
+
+def test_inside_other_context_managers():
+    import contextlib
+
+    @contextlib.contextmanager
+    def by_generator():
+        with Timestamp_Collector() as c:
+            leaf()
+            yield c
+
+    class ByClass:
+        def __enter__(self):
+            self.c = Timestamp_Collector()
+            self.c.__enter__()
+            return self.c
+
+        def __exit__(self, *exception):
+            return self.c.__exit__(*exception)
+
+    @contextlib.asynccontextmanager
+    async def by_async_generator():
+        with Timestamp_Collector() as c:
+            leaf()
+            await asyncio.sleep(0)
+            yield c
+
+    async def main():
+        async with by_async_generator() as c:
+            twice()
+            await asyncio.sleep(0)
+            twice()
+        return c
+
+    with by_generator() as one:
+        twice()
+    with ByClass() as two:
+        twice()
+    assert calls(one) == {"leaf": 3, "twice": 1}
+    assert calls(two) == {"leaf": 2, "twice": 1}
+    assert calls(asyncio.run(main())) == {"leaf": 5, "twice": 2}
+
+
+def test_the_frame_that_entered_is_gone():
+    """Nobody is called by it any more, whoever uses its memory next."""
+    c = Timestamp_Collector()
+
+    def begins():
+        c.__enter__()
+        leaf()
+
+    def calls_leaf():
+        leaf()
+
+    begins()
+    for _ in range(100):
+        calls_leaf()
+    c.__exit__(None, None, None)
+    assert calls(c) == {"leaf": 1}
+
+
+def test_fork_inside():
+    with Timestamp_Collector() as c:
+        leaf()
+        pid = os.fork()
+        if pid == 0:
+            status_ = 1
+            try:
+                c.__exit__(None, None, None)
+                ok = status()["consumers"] == 0 and not c.complete
+                with Timestamp_Collector() as own:
+                    twice()
+                status_ = 0 if ok and calls(own) == {"twice": 1, "leaf": 2} and status()["consumers"] == 0 else 2
+            finally:
+                os._exit(status_)
+        leaf()
+    assert os.waitpid(pid, 0)[1] == 0
+    assert calls(c) == {"leaf": 2} and c.complete
 
 
 def test_left_on_another_thread():
@@ -367,6 +508,26 @@ def test_left_on_another_thread():
     with Timestamp_Collector() as later:
         leaf()
     assert calls(later) == {"leaf": 1}
+
+
+def test_left_after_its_thread_has_gone():
+    collectors = []
+
+    def enters():
+        c = Timestamp_Collector()
+        c.__enter__()
+        leaf()
+        collectors.append(c)
+
+    for _ in range(5):
+        thread = threading.Thread(target=enters)
+        thread.start()
+        thread.join()
+    while collectors:
+        c = collectors.pop()
+        c.__exit__(None, None, None)
+        assert not c.complete
+    assert status()["consumers"] == 0
 
 
 def test_in_deep_recursion():

@@ -46,9 +46,13 @@ static void begin_listening(void)
     cr_assert_geq(listener, 0, "%s", strerror(-listener));
 }
 
-static const struct control_request status = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = CONTROL_STATUS, .argument = 9};
+static const struct control_request status = {
+    .magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = CONTROL_STATUS, .argument = 9};
 
-static int ask(struct control_reply *reply, int timeout_ms) { return control_ask(dirfd, PID, START, &status, reply, timeout_ms); }
+static int ask(struct control_reply *reply, int timeout_ms)
+{
+    return control_ask(dirfd, PID, START, &status, reply, timeout_ms);
+}
 
 /* ---- the other side, in a thread ---- */
 

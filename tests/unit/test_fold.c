@@ -20,7 +20,7 @@ static void plot_open(struct plot *l, uint64_t capacity, uint32_t sites)
     struct lanes_options o = small_lanes();
     cr_assert_eq(segment_begin(&l->s, capacity, &o), 0);
     intern_numbered(&l->s, sites);
-    l->w = lanes_open(l->s.lanes, "forest");
+    l->w = open_lane(&l->s, "forest");
     cr_assert(l->w);
     oracle_init(&l->o, sites);
     forest_plant(&l->f, l->w, &l->o, 1);

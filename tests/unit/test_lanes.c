@@ -48,7 +48,7 @@ enum { THREADS = 4, CALLS = 300000 };
 
 static void *calls(void *unused)
 {
-    struct writer *w = lanes_open(s.lanes, "worker");
+    struct writer *w = open_lane(&s, "worker");
     for (int i = 0; i < CALLS; i++) {
         writer_enter(w, 1);
         writer_enter(w, 2);
@@ -82,7 +82,7 @@ Test(lanes, generators_suspend_and_come_back)
 {
     enum { ROUNDS = 50000, KEYS = 8 };
     begin();
-    struct writer *w = lanes_open(s.lanes, "generators");
+    struct writer *w = open_lane(&s, "generators");
     for (uint64_t i = 0; i < ROUNDS; i++) {
         uint64_t key = 64 * (1 + i % KEYS);
         if (i < KEYS)
@@ -106,7 +106,7 @@ Test(lanes, blocks_of_two_tasks_interleave)
 {
     enum { ROUNDS = 20000 };
     begin();
-    struct writer *w = lanes_open(s.lanes, "tasks");
+    struct writer *w = open_lane(&s, "tasks");
     for (int i = 0; i < ROUNDS; i++) {
         writer_enter(w, 1);
         writer_enter(w, 2);
@@ -128,7 +128,7 @@ Test(lanes, blocks_of_two_tasks_interleave)
 Test(lanes, a_stop_leaves_calls_open_and_begins_anew)
 {
     begin();
-    struct writer *w = lanes_open(s.lanes, "stopped");
+    struct writer *w = open_lane(&s, "stopped");
     for (int round = 0; round < 3; round++) {
         writer_enter(w, 1);
         writer_enter(w, 2);
@@ -146,7 +146,7 @@ Test(lanes, a_stop_leaves_calls_open_and_begins_anew)
 Test(lanes, a_reset_empties_what_it_is_told_to)
 {
     begin();
-    struct writer *w = lanes_open(s.lanes, "reset"), *idle = lanes_open(s.lanes, "idle");
+    struct writer *w = open_lane(&s, "reset"), *idle = open_lane(&s, "idle");
     writer_enter(idle, 3);
     for (int round = 1; round <= 5; round++) {
         for (int i = 0; i < 5000; i++) {
@@ -175,7 +175,7 @@ Test(lanes, a_reset_empties_what_it_is_told_to)
 Test(lanes, an_open_call_has_lasted_even_if_the_ring_is_empty)
 {
     begin();
-    struct writer *w = lanes_open(s.lanes, "flushed");
+    struct writer *w = open_lane(&s, "flushed");
     for (int i = 0; i < 100; i++) {
         writer_enter(w, 2);
         writer_exit(w, 2, 0);
@@ -197,7 +197,7 @@ Test(lanes, an_open_call_has_lasted_even_if_the_ring_is_empty)
 Test(lanes, rows_tell_whose_they_are)
 {
     begin();
-    struct writer *a = lanes_open(s.lanes, "first"), *b = lanes_open(s.lanes, "a name that is too long for its sixty-three bytes and so is cut somewhere");
+    struct writer *a = open_lane(&s, "first"), *b = open_lane(&s, "a name that is too long for its sixty-three bytes and so is cut somewhere");
     writer_enter(a, 1);
     writer_exit(a, 1, 0);
     lanes_close(s.lanes, a);
@@ -217,7 +217,7 @@ Test(lanes, memory_does_not_grow_with_the_number_of_threads_that_have_been)
     begin();
     uint32_t pages = 0;
     for (int i = 0; i < LIVES; i++) {
-        struct writer *w = lanes_open(s.lanes, "mayfly");
+        struct writer *w = open_lane(&s, "mayfly");
         for (uint32_t site = 1; site <= 4; site++) {
             writer_enter(w, site);
             writer_exit(w, site, 0);
@@ -239,10 +239,10 @@ Test(lanes, threads_that_find_no_lane_are_counted)
     struct lanes_options o = small_lanes();
     begin_with(&o, 1);
     uint32_t opened = 0;
-    while (opened < 1000 && lanes_open(s.lanes, "one of many"))
+    while (opened < 1000 && open_lane(&s, "one of many"))
         opened++;
     cr_assert(opened > 0 && opened < 1000);
-    cr_assert_null(lanes_open(s.lanes, "one more"));
+    cr_assert_null(open_lane(&s, "one more"));
     struct profile p = profile_now();
     cr_assert_eq(p.lost_lanes, 2);
     cr_assert_gt(p.refused_growth, 0);
@@ -259,12 +259,12 @@ Test(lanes, a_full_segment_gives_lanes_of_ended_threads_to_new_ones)
     o.keep_exited = 100000;
     begin_with(&o, 1);
     for (int i = 0; i < 4; i++) /* makes the lane of the merged ones while there is room */
-        lanes_close(s.lanes, lanes_open(s.lanes, "early"));
-    while ((w = lanes_open(s.lanes, "one of many")))
+        lanes_close(s.lanes, open_lane(&s, "early"));
+    while ((w = open_lane(&s, "one of many")))
         open[opened++] = w;
     for (uint32_t i = 0; i < opened; i++)
         lanes_close(s.lanes, open[i]);
-    for (; lives < 3 * opened && (w = lanes_open(s.lanes, "later")); lives++) {
+    for (; lives < 3 * opened && (w = open_lane(&s, "later")); lives++) {
         writer_enter(w, 1);
         writer_exit(w, 1, 0);
         lanes_close(s.lanes, w);
@@ -278,7 +278,7 @@ Test(lanes, a_full_segment_gives_lanes_of_ended_threads_to_new_ones)
 Test(lanes, a_forked_child_forgets_them_without_a_trace)
 {
     begin();
-    struct writer *w = lanes_open(s.lanes, "parent");
+    struct writer *w = open_lane(&s, "parent");
     writer_enter(w, 1);
     uint64_t bytes = s.segment.header->pages_used * (uint64_t)SEGMENT_PAGE;
     void *before = malloc(bytes);
@@ -333,7 +333,7 @@ static void expect_cpu_time(enum cputime_mode mode)
     struct lanes_options o = small_lanes();
     o.cpu_mode = mode;
     begin_with(&o, CAPACITY);
-    struct writer *w = lanes_open(s.lanes, "worker");
+    struct writer *w = open_lane(&s, "worker");
     mode = w->cpu.mode;
     struct clock_anchor first = clock_anchor_take(clock_source_now);
     writer_enter(w, 1);

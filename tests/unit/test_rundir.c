@@ -171,7 +171,8 @@ Test(rundir, a_name_needs_room)
 }
 
 static const char *const other_names[] = {
-    "", ".", "..", "tscap", ".tscap", "-", "-.tscap", "1", "1-", "1-2", "1-2.", "1-.tscap", "-1-2.tscap", "1--2.tscap", "0-2.tscap",
+    "", ".", "..", "tscap", ".tscap", "-", "-.tscap", "1", "1-", "1-2", "1-2.", "1-.tscap",
+    "-1-2.tscap", "1--2.tscap", "0-2.tscap",
     "01-2.tscap", "1-02.tscap", "1-00.tscap", "+1-2.tscap", "1-+2.tscap", " 1-2.tscap", "1- 2.tscap", "1-2 .tscap", "1-2.tscap ",
     "1-2.tscap\n", "\t1-2.tscap", "1-2.tscap~", "1-2.tscap.1", ".1-2.tscap", "1-2.TSCAP", "1-2.sock", "1-2.tsca", "1-2tscap",
     "1.2.tscap", "1_2.tscap", "0x1-2.tscap", "1-0x2.tscap", "1e1-2.tscap", "x1-2.tscap", "1-2-3.tscap", "2147483648-2.tscap",

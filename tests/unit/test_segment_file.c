@@ -22,7 +22,8 @@ TestSuite(segment_file, .init = own_directory_make, .fini = own_directory_remove
 
 static int create(struct segment *s, uint64_t capacity)
 {
-    struct segment_options o = {.capacity = capacity, .ring_slots = RINGS, .parent_pid = 77, .python = "3.11.7", .version = "1.2"};
+    struct segment_options o = {
+        .capacity = capacity, .ring_slots = RINGS, .parent_pid = 77, .python = "3.11.7", .version = "1.2"};
     clock_choose();
     return segment_create(s, &o);
 }

@@ -29,8 +29,8 @@ static void end(void)
 TestSuite(sites, .init = begin, .fini = end);
 TestSuite(sites_without_room, .init = begin_little, .fini = end);
 
-static const struct site a_site = {
-    .name = "query", .qualname = "Database.execute", .module = "db", .file = "/app/db.py", .line = 12, .track = 3, .kind = SITE_BLOCK};
+static const struct site a_site = {.name = "query", .qualname = "Database.execute", .module = "db", .file = "/app/db.py",
+                                   .line = 12, .track = 3, .kind = SITE_BLOCK};
 
 static uint32_t intern_named(const char *name)
 {

@@ -1,0 +1,352 @@
+/* Makes the committed corpus: segments as the library writes them, each small, and copies with one thing wrong.
+ *
+ *   cc -std=c11 -D_GNU_SOURCE -pthread -iquote shared tests/fuzz/make_corpus.c build/release/libtscap-shared.a -o make_corpus
+ *   ./make_corpus tests/fuzz/corpus */
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "../support/segments.h"
+#include "control.h"
+#include "sparse.h"
+
+struct image {
+    char *base;
+    size_t bytes;
+    struct segment_header *header;
+    struct lane *lane; /* the newest */
+};
+
+static const char *corpus;
+
+static void write_file(const char *folder, const char *name, const void *data, size_t size)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", corpus, folder);
+    mkdir(corpus, 0777);
+    mkdir(path, 0777);
+    snprintf(path, sizeof path, "%s/%s/%s", corpus, folder, name);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(data, 1, size, f) != size || fclose(f) != 0) {
+        perror(path);
+        exit(1);
+    }
+}
+
+/* ---- segments ---- */
+
+static struct writer *open_writer(struct test_segment *t, const char *name)
+{
+    struct writer *w = lanes_open(t->lanes, name);
+    if (!w)
+        abort();
+    return w;
+}
+
+static void calls(struct writer *w, uint32_t times)
+{
+    for (uint32_t i = 0; i < times; i++) {
+        writer_enter(w, 1);
+        writer_enter(w, 2 + i % 3);
+        writer_exit(w, 2 + i % 3, i % 4 ? 0 : RECORD_RAISED);
+        writer_exit(w, 1, 0);
+    }
+}
+
+/* One of everything, some of it still open. */
+static void variety(struct writer *w)
+{
+    writer_enter_keyed(w, 3, 0x1000);
+    writer_suspend(w, 3);
+    writer_enter(w, 1);
+    writer_enter_keyed(w, 4, 0x2000);
+    writer_suspend(w, 4);
+    writer_resume(w, 3, 0x1000);
+    writer_enter(w, 1);
+    writer_exit(w, 1, 0);
+    writer_exit(w, 3, 0);
+    writer_enter(w, 2);
+    writer_enter(w, 5);
+    writer_exit_below(w, 2, 2, 0);
+}
+
+static void bare(struct test_segment *t) { (void)t; }
+
+static void waiting(struct test_segment *t)
+{
+    struct writer *w = open_writer(t, "records wait");
+    calls(w, 5);
+    variety(w);
+}
+
+static void folded(struct test_segment *t)
+{
+    struct writer *w = open_writer(t, "folded");
+    calls(w, 20);
+    variety(w);
+    writer_flush(w);
+    calls(w, 2);
+}
+
+static void threads(struct test_segment *t)
+{
+    for (int i = 0; i < 2; i++) {
+        struct writer *w = open_writer(t, "ended");
+        calls(w, 4);
+        variety(w);
+        lanes_close(t->lanes, w);
+    }
+    calls(open_writer(t, "live"), 3);
+}
+
+static void merged(struct test_segment *t)
+{
+    for (int i = 0; i < 7; i++) {
+        struct writer *w = open_writer(t, "merged");
+        calls(w, 3);
+        variety(w);
+        lanes_close(t->lanes, w);
+    }
+}
+
+static void dive(struct test_segment *t)
+{
+    struct writer *w = open_writer(t, "deep");
+    for (int i = 0; i < 150; i++)
+        writer_enter(w, 1 + (uint32_t)i % 2);
+    writer_flush(w);
+    for (int i = 0; i < 20; i++)
+        writer_exit(w, 2 - (uint32_t)i % 2, 0);
+}
+
+static void stopped(struct test_segment *t)
+{
+    struct writer *w = open_writer(t, "stopped");
+    variety(w);
+    uint64_t when = clock_ticks();
+    writer_cut(w, when);
+    t->segment.header->session_started = when - 1000;
+    t->segment.header->session_stopped = when;
+}
+
+static struct image image_of(const struct test_segment *t)
+{
+    struct image m = {.bytes = (size_t)t->segment.header->pages_used * SEGMENT_PAGE};
+    m.base = malloc(m.bytes);
+    memcpy(m.base, t->segment.base, m.bytes);
+    m.header = (struct segment_header *)m.base;
+    m.lane = m.header->lane_first ? segment_page_at(m.base, m.header->lane_first) : NULL;
+    /* whatever machine made it */
+    snprintf(m.header->boot_id, sizeof m.header->boot_id, "00000000-0000-0000-0000-000000000000");
+    m.header->pid = 4242;
+    m.header->parent_pid = 0;
+    m.header->start_time = 1234567;
+    for (uint32_t n = m.header->lane_first; n; n = ((struct lane *)segment_page_at(m.base, n))->lane_next)
+        ((struct lane *)segment_page_at(m.base, n))->tid = 4242;
+    return m;
+}
+
+/* ---- what is wrong with them ---- */
+
+static struct page_header *first_page(const struct image *m, enum page_kind kind) { return segment_page_at(m->base, m->lane->chain[kind]); }
+static struct node *nodes(const struct image *m) { return (struct node *)((char *)first_page(m, PAGE_NODE) + PAGE_ITEMS_OFFSET); }
+static struct entry *entries(const struct image *m) { return (struct entry *)((char *)first_page(m, PAGE_STACK) + PAGE_ITEMS_OFFSET); }
+static struct slot *ring(const struct image *m) { return segment_page_at(m->base, m->lane->ring); }
+static struct undo_word *undo_log(const struct image *m) { return segment_page_at(m->base, m->lane->undo_page); }
+
+static void as_it_is(struct image *m) { (void)m; }
+static void other_abi(struct image *m) { m->header->abi++; }
+static void huge_capacity(struct image *m) { m->header->capacity = UINT64_MAX & ~4095ull; }
+static void bad_clock(struct image *m) { m->header->clock_source = 99; }
+static void many_sites(struct image *m) { m->header->site_count = 0xffffff; }
+static void cyclic_sites(struct image *m)
+{
+    ((struct page_header *)segment_page_at(m->base, m->header->site_first))->next = m->header->site_first;
+    m->header->site_count = 300;
+}
+static void wild_strings(struct image *m)
+{
+    struct site_record *r = (struct site_record *)((char *)segment_page_at(m->base, m->header->site_first) + PAGE_ITEMS_OFFSET);
+    r[0].name = UINT32_MAX;
+    r[0].qualname = 1;
+    r[0].file = r[1].file + 511;
+    r[1].module = m->header->lane_first * 512 + 9;
+}
+static void cyclic_lanes(struct image *m) { m->lane->lane_next = m->header->lane_first; }
+static void lane_is_graveyard(struct image *m) { m->header->graveyard = m->header->lane_first; }
+static void cyclic_nodes(struct image *m) { first_page(m, PAGE_NODE)->next = m->lane->chain[PAGE_NODE]; }
+static void shared_chain(struct image *m) { m->lane->chain[PAGE_HISTOGRAM] = m->lane->chain[PAGE_NODE]; }
+static void chain_in_lane(struct image *m) { m->lane->chain[PAGE_NODE] = m->header->lane_first; }
+static void many_items(struct image *m) { first_page(m, PAGE_NODE)->used = UINT32_MAX; }
+static void own_parent(struct image *m) { nodes(m)[1].parent = segment_ref_of(m->base, &nodes(m)[1]); }
+static void wild_parent(struct image *m) { nodes(m)[2].parent = UINT32_MAX; }
+static void wild_site(struct image *m) { nodes(m)[1].site = 0x1000000; }
+static void wild_root(struct image *m) { m->lane->root = 3; }
+static void wild_entry(struct image *m) { entries(m)[1].node = UINT32_MAX; }
+static void same_keys(struct image *m)
+{
+    for (uint32_t i = 1; i < first_page(m, PAGE_NODE)->used; i++)
+        nodes(m)[i].item.key = nodes(m)[1].item.key;
+}
+static void huge_depth(struct image *m) { m->lane->commit = commit_pack(commit_tail(m->lane->commit), 0x7fffffff, 0); }
+static void huge_head(struct image *m) { m->lane->head = UINT64_MAX; }
+static void no_ring(struct image *m) { m->lane->ring = 0; }
+static void odd_ring(struct image *m) { m->lane->ring_slots = 1000; }
+static void ring_outside(struct image *m) { m->lane->ring = m->header->pages_used - 1; }
+static void wild_records(struct image *m)
+{
+    for (uint64_t i = 0; i < 1024; i++) {
+        ring(m)[i].what = i * 0x9e3779b97f4a7c15ull;
+        ring(m)[i].when = i % 3 ? i << 40 : UINT64_MAX - i;
+    }
+    m->lane->head = 600;
+}
+static void open_batch(struct image *m)
+{
+    undo_log(m)[0].ref = segment_ref_of(m->base, &nodes(m)[1].calls);
+    undo_log(m)[0].old = 1;
+    undo_log(m)[1].ref = segment_ref_of(m->base, &m->lane->lost);
+    undo_log(m)[1].old = 0;
+    m->lane->undo_count = 2;
+    m->lane->commit |= 1;
+}
+static void wild_log(struct image *m)
+{
+    open_batch(m);
+    undo_log(m)[1].ref = UINT64_MAX >> 3;
+}
+static void log_of_headers(struct image *m)
+{
+    open_batch(m);
+    undo_log(m)[0].ref = m->lane->chain[PAGE_NODE] * 512 + 1;
+}
+static void log_of_new_page(struct image *m)
+{
+    open_batch(m);
+    undo_log(m)[0].ref = (m->header->pages_used - 1) * 512 + 9;
+}
+static void long_log(struct image *m)
+{
+    open_batch(m);
+    m->lane->undo_count = UINT64_MAX;
+}
+static void merging_wild(struct image *m)
+{
+    struct lane *grave = segment_page_at(m->base, m->header->graveyard);
+    grave->merging = (uint64_t)m->header->pages_used << 32 | 1;
+}
+static void merging_half(struct image *m)
+{
+    struct lane *grave = segment_page_at(m->base, m->header->graveyard);
+    grave->merging = (uint64_t)m->header->lane_first << 32 | (commit_tail(grave->commit) - 3);
+}
+static void many_merges(struct image *m) { m->header->merges = UINT32_MAX; }
+static void other_reset(struct image *m) { m->lane->resets = 7; }
+static void session_busy(struct image *m) { m->header->session_seq = 1; }
+static void truncated(struct image *m) { m->bytes = SEGMENT_PAGE * 9; }
+static void header_only(struct image *m) { m->bytes = SEGMENT_PAGE; }
+
+static const struct {
+    const char *name;
+    void (*make)(struct test_segment *t);
+    const char *wrong;
+    void (*spoil)(struct image *m);
+} inputs[] = {
+    {"bare", bare, "", as_it_is},
+    {"waiting", waiting, "", as_it_is},
+    {"folded", folded, "", as_it_is},
+    {"threads", threads, "", as_it_is},
+    {"merged", merged, "", as_it_is},
+    {"dive", dive, "", as_it_is},
+    {"stopped", stopped, "", as_it_is},
+    {"bare", bare, "-other-abi", other_abi},
+    {"bare", bare, "-huge-capacity", huge_capacity},
+    {"bare", bare, "-bad-clock", bad_clock},
+    {"bare", bare, "-many-sites", many_sites},
+    {"bare", bare, "-cyclic-sites", cyclic_sites},
+    {"bare", bare, "-session-busy", session_busy},
+    {"folded", folded, "-wild-strings", wild_strings},
+    {"folded", folded, "-cyclic-lanes", cyclic_lanes},
+    {"folded", folded, "-lane-is-graveyard", lane_is_graveyard},
+    {"folded", folded, "-cyclic-nodes", cyclic_nodes},
+    {"folded", folded, "-shared-chain", shared_chain},
+    {"folded", folded, "-chain-in-lane", chain_in_lane},
+    {"folded", folded, "-many-items", many_items},
+    {"folded", folded, "-own-parent", own_parent},
+    {"folded", folded, "-wild-parent", wild_parent},
+    {"folded", folded, "-wild-site", wild_site},
+    {"folded", folded, "-wild-root", wild_root},
+    {"folded", folded, "-wild-entry", wild_entry},
+    {"folded", folded, "-same-keys", same_keys},
+    {"folded", folded, "-huge-depth", huge_depth},
+    {"folded", folded, "-huge-head", huge_head},
+    {"folded", folded, "-no-ring", no_ring},
+    {"folded", folded, "-odd-ring", odd_ring},
+    {"folded", folded, "-ring-outside", ring_outside},
+    {"folded", folded, "-wild-records", wild_records},
+    {"folded", folded, "-open-batch", open_batch},
+    {"folded", folded, "-wild-log", wild_log},
+    {"folded", folded, "-log-of-headers", log_of_headers},
+    {"folded", folded, "-log-of-new-page", log_of_new_page},
+    {"folded", folded, "-long-log", long_log},
+    {"folded", folded, "-other-reset", other_reset},
+    {"folded", folded, "-truncated", truncated},
+    {"folded", folded, "-header-only", header_only},
+    {"dive", dive, "-huge-depth", huge_depth},
+    {"merged", merged, "-merging-wild", merging_wild},
+    {"merged", merged, "-merging-half", merging_half},
+    {"merged", merged, "-many-merges", many_merges},
+};
+
+static void write_segment(size_t i)
+{
+    struct test_segment t;
+    char name[64];
+    struct lanes_options o = small_lanes();
+    o.keep_exited = 2;
+    if (segment_begin(&t, 4 << 20, &o) < 0)
+        abort();
+    intern_numbered(&t, 5);
+    inputs[i].make(&t);
+    struct image m = image_of(&t);
+    inputs[i].spoil(&m);
+    uint8_t *out = malloc(2 * m.bytes);
+    snprintf(name, sizeof name, "%s%s", inputs[i].name, inputs[i].wrong);
+    write_file("fuzz_segment", name, out, sparse_encode(m.base, m.bytes, out));
+    free(out);
+    free(m.base);
+    segment_end(&t);
+}
+
+/* ---- the control socket, names and text ---- */
+
+static void write_text(const char *name, const char *text) { write_file("fuzz_control", name, text, strlen(text)); }
+
+static void write_control(void)
+{
+    for (uint32_t command = 0; command <= CONTROL_COMMANDS; command++) {
+        struct control_request r = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command};
+        char name[32];
+        snprintf(name, sizeof name, "request-%u", command);
+        write_file("fuzz_control", name, &r, sizeof r);
+    }
+    struct control_request old = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION + 1, .command = CONTROL_STOP};
+    write_file("fuzz_control", "request-of-another-version", &old, sizeof old);
+    write_file("fuzz_control", "half-a-request", &old, sizeof old / 2);
+    write_text("name", "4242-1234567.tscap");
+    write_text("name-socket", "4242-1234567.sock");
+    write_text("name-negative", "-4242-1234567.tscap");
+    write_text("name-zeros", "04242-01234567.tscap");
+    write_text("name-huge", "99999999999-99999999999999999999999999.tscap");
+    write_text("text-escape", "\033]0;title\007\033[31mred\x7f\r\n");
+    write_text("text-c1", "\xc2\x9b" "31m \xc2\xa0 \xc2");
+    write_text("text-broken", "\xff\xfe \xe2\x82 \xe2\x82\xac \xf0\x9f\x98\x80 \xf0\x9f \x80 \xc0\x80 \xf5\x80\x80\x80");
+}
+
+int main(int argc, char **argv)
+{
+    corpus = argc > 1 ? argv[1] : "tests/fuzz/corpus";
+    for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+        write_segment(i);
+    write_control();
+    return 0;
+}

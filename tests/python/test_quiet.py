@@ -1,0 +1,159 @@
+"""What the kernel hears of us, by strace: nothing from the target while it is read, and nothing from recording but reads of
+the thread's CPU clock after it left the CPU."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from reading import tscap
+
+STEADY = """
+    import signal, sys, timestamp_capture
+    from timestamp_capture import timestamp, timestamp_block
+
+    @timestamp
+    def leaf(): pass
+
+    @timestamp
+    def parent():
+        for _ in range(50): leaf()
+
+    @timestamp
+    def numbers():
+        for i in range(5):
+            leaf()
+            yield i
+
+    over = False
+    def end(*_):
+        global over
+        over = True
+    signal.signal(signal.SIGUSR1, end)
+
+    def steady():
+        while not over:
+            parent()
+            for _ in numbers(): pass
+            with timestamp_block("block"): leaf()
+
+    def turn_after(rounds):
+        for _ in range(rounds):
+            parent()
+            for _ in numbers(): pass
+            with timestamp_block("block"): leaf()
+
+    if sys.argv[1] == "armed": timestamp_capture.start()
+    turn_after(3000)  # memory and rings have been had
+    checkpoint()
+    steady()
+    checkpoint()
+"""
+
+
+class Strace:
+    """Of a process and all its threads, from now on."""
+
+    def __init__(self, pid, path):
+        if not shutil.which("strace"):
+            pytest.skip("strace is not installed")
+        self.path = path
+        self.process = subprocess.Popen(["strace", "-f", "-o", str(path), "-p", str(pid)], stderr=subprocess.PIPE, text=True)
+        said = []
+        while sum("attached" in line for line in said) < 1:
+            line = self.process.stderr.readline()
+            said.append(line)
+            if not line or "not permitted" in line:
+                self.end()
+                pytest.skip(f"strace may not attach here: {''.join(said).strip()}")
+        time.sleep(0.1)
+
+    def lines(self):
+        return self.path.read_text().splitlines()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+        self.process.stderr.close()
+        return self.lines() if self.path.exists() else []
+
+
+def calls_of(lines):
+    """Names of the system calls, without what strace itself causes: calls that were under way when it came."""
+    seen = []
+    for line in lines:
+        call = re.match(r"\d+\s+(?:<\.\.\. )?(\w+)(?:\(| resumed)(.*)", line)
+        if call:
+            seen.append((call.group(1), call.group(2)))
+    return seen
+
+
+def is_cpu_clock(name, arguments):
+    return name == "clock_gettime" and ("CLOCK_THREAD_CPUTIME_ID" in arguments or re.match(r"-?\d|0x|make", arguments))
+
+
+@pytest.mark.parametrize("state", ["dormant", "armed"])
+def test_steady_state(program, tmp_path, state):
+    p = program(STEADY, arguments=[state])
+    p.wait()
+    p.go()
+    time.sleep(0.2)  # it has read the order and runs
+    strace = Strace(p.pid, tmp_path / "trace")
+    begun = len(strace.lines())
+    for _ in range(5):
+        p.dump()
+    p.tscap("dump", "--tree")
+    tscap("ps")
+    p.tscap("top", "-b", "3", "-d", "0.05")
+    quiet = strace.lines()[begun:]
+    p.child.send_signal(signal.SIGUSR1)
+    p.wait()
+    strace.end()
+    unexpected = [call for call in calls_of(quiet) if not is_cpu_clock(*call) and call[0] != "restart_syscall"]
+    assert unexpected == []
+    if state == "dormant":
+        assert calls_of(quiet) == []
+    else:
+        assert p.dump()["lost"] == 0
+    p.finish()
+
+
+def test_orders_reach_only_the_listener(program, tmp_path):
+    """start and stop are carried out on a thread of ours."""
+    p = program(STEADY, arguments=["dormant"])
+    p.wait()
+    strace = Strace(p.pid, tmp_path / "trace")  # the program waits at its checkpoint
+    p.tscap("start")
+    p.tscap("stop")
+    time.sleep(0.1)
+    lines = strace.end()
+    mine = [line for line in lines if re.match(rf"{p.pid}\s", line)]
+    others = [line for line in lines if not re.match(rf"{p.pid}\s", line)]
+    assert calls_of(mine) in ([], [("read", calls_of(mine)[0][1])] if mine else []), "its own read, which was under way"
+    assert any(name.startswith("accept") for name, _ in calls_of(others))
+    p.child.send_signal(signal.SIGUSR1)
+    p.go()
+    p.wait()
+    p.finish()
+
+
+def test_idle_listener_uses_no_cpu(program):
+    p = program("import timestamp_capture\ncheckpoint()\n")
+    p.wait()
+
+    def ticks():
+        total = 0
+        for tid in os.listdir(f"/proc/{p.pid}/task"):
+            with open(f"/proc/{p.pid}/task/{tid}/schedstat") as file:
+                total += int(file.read().split()[0])
+        return total
+
+    time.sleep(0.2)  # it goes to sleep
+    before = ticks()
+    time.sleep(0.3)
+    assert ticks() == before
+    p.finish()
