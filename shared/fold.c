@@ -318,6 +318,7 @@ static inline struct bucket_block *block_of(struct folder *f, struct node *n, un
 static void set_top(struct folder *f)
 {
     if (f->depth >= entries(f)) { /* deeper than there was memory for */
+        f->top = entry_at(f, entries(f) - 1); /* a pointer to count from; a folder just attached has none yet */
         f->top_node = 0;
         f->top_page_end = NULL;
         return;

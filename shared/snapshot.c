@@ -788,6 +788,7 @@ static int try_lanes(struct copier *c)
             break;
         }
         uint32_t state = load32(&live->state), next = load32(&live->lane_next);
+        c->owner[number] = number; /* whatever its state: the walk comes by once */
         if (state == LANE_LIVE || state == LANE_EXITED)
             r = add_lane(c, number, &ignored);
         number = next;

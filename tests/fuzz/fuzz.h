@@ -4,9 +4,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define MUST(condition) ((condition) ? (void)0 : __builtin_trap())
+#define MUST(condition) ((condition) ? (void)0 : (fprintf(stderr, "%s:%d: must be: %s\n", __FILE__, __LINE__, #condition), abort()))
 
 #endif

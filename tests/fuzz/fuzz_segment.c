@@ -33,7 +33,7 @@ static void walk(const struct profile *p)
     for (uint32_t i = 0; i < p->sites; i++) {
         const struct profile_site *s = &p->site[i];
         lengths += strlen(s->name) + strlen(s->qualname) + strlen(s->module) + strlen(s->file);
-        MUST(profile_site(p, s->id) == s && (s->ended == 0 || (s->p50 <= s->p95 && s->p95 <= s->p99)));
+        MUST(profile_site(p, s->id) == s);
     }
     for (uint32_t i = 0; i < p->pairs; i++)
         MUST(i == 0 || p->pair[i - 1].caller < p->pair[i].caller ||

@@ -172,6 +172,11 @@ static void wild_strings(struct image *m)
     r[1].module = m->header->lane_first * 512 + 9;
 }
 static void cyclic_lanes(struct image *m) { m->lane->lane_next = m->header->lane_first; }
+static void cyclic_unused_lanes(struct image *m)
+{
+    cyclic_lanes(m);
+    m->lane->state = LANE_NEW;
+}
 static void lane_is_graveyard(struct image *m) { m->header->graveyard = m->header->lane_first; }
 static void cyclic_nodes(struct image *m) { first_page(m, PAGE_NODE)->next = m->lane->chain[PAGE_NODE]; }
 static void shared_chain(struct image *m) { m->lane->chain[PAGE_HISTOGRAM] = m->lane->chain[PAGE_NODE]; }
@@ -188,6 +193,10 @@ static void same_keys(struct image *m)
         nodes(m)[i].item.key = nodes(m)[1].item.key;
 }
 static void huge_depth(struct image *m) { m->lane->commit = commit_pack(commit_tail(m->lane->commit), 0x7fffffff, 0); }
+static void deep_and_short_of_stack(struct image *m)
+{
+    m->lane->commit = commit_pack(commit_tail(m->lane->commit), PAGE_ITEMS(struct entry), 0);
+}
 static void huge_head(struct image *m) { m->lane->head = UINT64_MAX; }
 static void no_ring(struct image *m) { m->lane->ring = 0; }
 static void odd_ring(struct image *m) { m->lane->ring_slots = 1000; }
@@ -266,6 +275,7 @@ static const struct {
     {"bare", bare, "-session-busy", session_busy},
     {"folded", folded, "-wild-strings", wild_strings},
     {"folded", folded, "-cyclic-lanes", cyclic_lanes},
+    {"folded", folded, "-cyclic-unused-lanes", cyclic_unused_lanes},
     {"folded", folded, "-lane-is-graveyard", lane_is_graveyard},
     {"folded", folded, "-cyclic-nodes", cyclic_nodes},
     {"folded", folded, "-shared-chain", shared_chain},
@@ -278,6 +288,7 @@ static const struct {
     {"folded", folded, "-wild-entry", wild_entry},
     {"folded", folded, "-same-keys", same_keys},
     {"folded", folded, "-huge-depth", huge_depth},
+    {"folded", folded, "-deeper-than-stack", deep_and_short_of_stack},
     {"folded", folded, "-huge-head", huge_head},
     {"folded", folded, "-no-ring", no_ring},
     {"folded", folded, "-odd-ring", odd_ring},
