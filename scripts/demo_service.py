@@ -16,6 +16,7 @@ from timestamp_capture import timestamp, timestamp_block
 
 own_counts: Counter = Counter()
 lock = threading.Lock()
+gate = threading.Lock()  # held while an order is put
 
 
 def called(name):
@@ -73,26 +74,31 @@ def make_order(number, chance):
 def work(orders, go_on):
     while go_on.is_set():
         try:
-            handle(orders.get(timeout=0.05))
+            order = orders.get(timeout=0.05)
         except queue.Empty:
             continue
+        handle(order)
+        orders.task_done()
 
 
 def produce(orders, go_on, busy):
     chance = random.Random(1)
     number = 0
     while go_on.is_set():
-        if busy.is_set() and orders.qsize() < 8:
-            orders.put(make_order(number, chance))
-            number += 1
-        else:
+        with gate:
+            wanted = busy.is_set() and orders.qsize() < 8
+            if wanted:
+                orders.put(make_order(number, chance))
+                number += 1
+        if not wanted:
             time.sleep(0.0005)
 
 
-def wait_until_idle(orders):
-    while not orders.empty():
-        time.sleep(0.01)
-    time.sleep(0.2)  # the last orders are being handled
+def become_idle(orders, busy):
+    """Returns when the last order has been handled."""
+    with gate:
+        busy.clear()
+    orders.join()
 
 
 def main():
@@ -108,8 +114,7 @@ def main():
             own_counts.clear()
             busy.set()
         elif line == "idle\n":
-            busy.clear()
-            wait_until_idle(orders)
+            become_idle(orders, busy)
         elif line == "counts\n":
             print(json.dumps(own_counts), flush=True)
             continue

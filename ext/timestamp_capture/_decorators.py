@@ -58,6 +58,7 @@ def _mark_class(cls: type) -> None:
 
 def _functions_inside(target: Any) -> list[types.FunctionType]:
     """The Python functions that ``target`` runs when it is used."""
+    candidates: list[Any]
     if isinstance(target, (classmethod, staticmethod, types.MethodType)):
         candidates = [target.__func__]
     elif isinstance(target, property):
