@@ -680,9 +680,22 @@ static void drop_lane(struct snapshot *s, uint32_t page, uint32_t generation)
         }
 }
 
+/* Has all of the lane that `merging` names been merged, only that not having been taken back yet? The merge logged last
+ * was seen to be in the copy; it is this one if the lane has had no later use. */
+static bool all_merged(const struct copier *c, uint64_t merging, uint32_t merges)
+{
+    const struct segment_header *h = c->view->base;
+    uint32_t page = (uint32_t)(merging >> 32);
+    if (page >= c->limit || merges == 0)
+        return false;
+    const struct lane *live = live_page(c, page);
+    uint64_t last = (uint64_t)page << 32 | load32(&live->generation);
+    return load32(&live->state) == LANE_MERGED && load64(&h->merge_log[(merges - 1) % SEGMENT_MERGE_LOG]) == last;
+}
+
 /* The lane that was being merged when the merged ones were copied: what of it is there counts once. False: it was copied
  * while its thread still ran, or is a later one's, and the half of it that is merged cannot be told from what is not. */
-static bool part_merging(struct copier *c, const struct lane_copy *grave)
+static bool part_merging(struct copier *c, const struct lane_copy *grave, uint32_t merges)
 {
     uint64_t merging = grave->lane->merging;
     uint32_t count = commit_tail(grave->lane->commit) - (uint32_t)merging;
@@ -696,7 +709,7 @@ static bool part_merging(struct copier *c, const struct lane_copy *grave)
             forget_merged(c->s, l->lane, count);
         return true;
     }
-    return false;
+    return all_merged(c, merging, merges);
 }
 
 /* `merges` before the first lane and with the merged lane's copy: what was merged in between is in it. */
@@ -709,7 +722,7 @@ static bool account_for_merges(struct copier *c, const struct lane_copy *grave, 
         uint64_t entry = load64(&h->merge_log[i % SEGMENT_MERGE_LOG]);
         drop_lane(c->s, (uint32_t)(entry >> 32), (uint32_t)entry);
     }
-    return load32(&h->merges) - before <= SEGMENT_MERGE_LOG && part_merging(c, grave);
+    return load32(&h->merges) - before <= SEGMENT_MERGE_LOG && part_merging(c, grave, after);
 }
 
 /* ---- the whole ---- */

@@ -9,9 +9,18 @@
 
 enum { FOREST_SITES = 7, FOREST_KEYS = 5 };
 
+/* Records to be written later. */
+struct forest_script {
+    struct {
+        uint64_t when, what;
+    } record[8192];
+    uint32_t records;
+};
+
 /* One thread's. Several may share an oracle: it sums over threads. */
 struct forest {
-    struct writer *w;
+    struct writer *w;             /* or NULL: */
+    struct forest_script *script; /* (borrowed) */
     struct oracle *o;       /* (borrowed) */
     struct oracle_thread t; /* also tells what can come next */
     struct random random;
@@ -22,7 +31,7 @@ struct forest {
 
 static inline void forest_plant(struct forest *f, struct writer *w, struct oracle *o, uint64_t seed)
 {
-    *f = (struct forest){.w = w, .o = o, .now = w->last + 1000};
+    *f = (struct forest){.w = w, .o = o, .now = w ? w->last + 1000 : 0};
     f->random = random_seeded(seed);
     f->blocks = random_chance(&f->random, 50);
     f->odd_records = random_chance(&f->random, 30);
@@ -34,8 +43,20 @@ static inline uint64_t forest_unfolded(const struct forest *f) { return f->w->he
 
 static inline void forest_fold(struct forest *f, uint64_t count) { folder_run(&f->w->folder, f->w->ring, f->w->mask, count); }
 
+static inline void forest_write_down(struct forest *f, uint64_t when, uint64_t what)
+{
+    struct forest_script *s = f->script;
+    s->record[s->records].when = when;
+    s->record[s->records++].what = what;
+    oracle_record(f->o, &f->t, when, what);
+}
+
 static inline void forest_record(struct forest *f, uint64_t when, uint64_t what)
 {
+    if (!f->w) {
+        forest_write_down(f, when, what);
+        return;
+    }
     if (forest_unfolded(f) >= f->w->mask - 8)
         forest_fold(f, 1 + random_below(&f->random, (uint32_t)forest_unfolded(f)));
     writer_store(f->w, when, what);
@@ -136,15 +157,25 @@ static inline void forest_take_recording_time(struct forest *f)
     forest_record(f, f->now, record_pack_duration(own, RECORD_OWN));
 }
 
-static inline void forest_stop(struct forest *f)
+/* All that is open is cut. In a script: a record of no kind for each. */
+static inline void forest_cut(struct forest *f)
 {
-    if (!random_chance(&f->random, 10))
+    if (!f->w) {
+        while (f->t.depth)
+            forest_write_down(f, f->now, record_pack(0, 0, RECORD_NONE, 0));
         return;
+    }
     uint64_t first = f->w->head;
     f->w->last = f->now;
     writer_cut(f->w, f->now);
     for (; first < f->w->head; first++)
         oracle_record(f->o, &f->t, f->now, record_pack(0, 0, RECORD_NONE, 0));
+}
+
+static inline void forest_stop(struct forest *f)
+{
+    if (random_chance(&f->random, 10))
+        forest_cut(f);
 }
 
 /* Ends of what did not begin. */

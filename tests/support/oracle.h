@@ -20,6 +20,8 @@
 #include "profile.h"
 #include "segment.h"
 
+#define ORACLE_UNKNOWN UINT64_MAX /* as `suspended`: not asked */
+
 struct oracle_sums {
     uint64_t calls, primitive, open, raised, inclusive, exclusive, off_inclusive, off_exclusive, waited, suspended;
 };
@@ -398,6 +400,26 @@ static inline void oracle_close(struct oracle *o, struct oracle_thread *t, uint6
     t->waits = 0;
 }
 
+/* A thread that has ended and is merged: what waits is open, but nobody's to go on any more. */
+static inline void oracle_bury(struct oracle *o, struct oracle_thread *t)
+{
+    for (uint32_t i = 0; i < t->waits; i++) {
+        const struct oracle_call *w = &t->waiting[i];
+        o->site[w->site].open += !w->foreign;
+        oracle_pair(o, w->caller, w->site)->open += !w->foreign;
+    }
+    t->waits = 0;
+}
+
+/* While threads are merged. */
+static inline void oracle_ask_no_suspended(struct oracle *o)
+{
+    for (uint32_t i = 0; i <= o->sites; i++)
+        o->site[i].suspended = ORACLE_UNKNOWN;
+    for (size_t i = 0; i < oracle_pairs(o); i++)
+        o->pair[i].suspended = ORACLE_UNKNOWN;
+}
+
 /* ---- copies, so that a look at the profile does not end anything; durations are shared, they do not change ---- */
 
 static inline struct oracle oracle_copy(const struct oracle *o)
@@ -452,7 +474,7 @@ static inline bool oracle_same_sums(struct oracle_why *why, const char *what, ui
            oracle_same(why, what, a, b, "off inclusive", t->off_inclusive, e->off_inclusive) &&
            oracle_same(why, what, a, b, "off exclusive", t->off_exclusive, e->off_exclusive) &&
            oracle_same(why, what, a, b, "waited", t->waited, e->waited) &&
-           oracle_same(why, what, a, b, "suspended", t->suspended, e->suspended);
+           (e->suspended == ORACLE_UNKNOWN || oracle_same(why, what, a, b, "suspended", t->suspended, e->suspended));
 }
 
 /* Nearest rank. */

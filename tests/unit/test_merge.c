@@ -46,26 +46,8 @@ static void begin_life(struct lives *l, uint64_t seed)
 static void end_life(struct lives *l)
 {
     struct forest *f = &l->life[l->ended++];
-    uint64_t first = f->w->head;
-    f->w->last = f->now;
-    writer_cut(f->w, f->now);
-    for (; first < f->w->head; first++)
-        oracle_record(f->o, &f->t, f->now, record_pack(0, 0, RECORD_NONE, 0));
+    forest_cut(f);
     lanes_close(l->s.lanes, f->w);
-}
-
-/* Generators that wait in merged threads are open, but nobody's to go on any more. */
-static void bury(struct oracle *o, struct oracle_thread *t)
-{
-    uint32_t waits = t->waits;
-    for (uint32_t i = 0; i < waits; i++) {
-        const struct oracle_call *w = &t->waiting[i];
-        if (!w->foreign) {
-            o->site[w->site].open++;
-            oracle_pair(o, w->caller, w->site)->open++;
-        }
-    }
-    t->waits = 0;
 }
 
 /* When a thread with a row of its own was last heard of: ended ones have no ring to tell. */
@@ -89,7 +71,7 @@ static void check(struct lives *l)
     for (uint32_t i = 0; i < l->begun; i++) {
         struct oracle_thread t = oracle_thread_copy(&l->life[i].t);
         if (i < merged)
-            bury(&o, &t);
+            oracle_bury(&o, &t);
         oracle_close(&o, &t, asof);
         oracle_thread_free(&t);
     }
