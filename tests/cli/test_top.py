@@ -112,6 +112,7 @@ def test_two_terminals(tscap, app):
     assert tscap("start", "app.py").code == 0
     assert len(tables(tscap("top", "-b", 2, "-d", "0.1", "app.py"))) == 2
     running = tscap("dump", "app.py", "--json").json
+    time.sleep(0.5)
     assert tscap("stop", "app.py").code == 0
     stopped = tscap("dump", "app.py", "--json").json
     time.sleep(0.05)

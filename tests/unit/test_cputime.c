@@ -2,6 +2,7 @@
  * skipped; that it then says so is tested by taking away what it needs. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -28,6 +29,7 @@ struct work {
     struct clock_anchor anchor;
     uint64_t last, off; /* ticks */
     struct reading outer, inner; /* when it began, read before and after */
+    char told[160];
 };
 
 static struct reading read_clocks(void)
@@ -35,7 +37,11 @@ static struct reading read_clocks(void)
     return (struct reading){clock_ns(CLOCK_MONOTONIC), clock_ns(CLOCK_THREAD_CPUTIME_ID)};
 }
 
-static uint64_t off_since(struct reading then, struct reading now) { return now.wall - then.wall - (now.cpu - then.cpu); }
+/* May be a little below 0: the two clocks are not read at one instant, nor steered alike. */
+static int64_t off_since(struct reading then, struct reading now)
+{
+    return (int64_t)(now.wall - then.wall) - (int64_t)(now.cpu - then.cpu);
+}
 
 static void work_begin(struct work *w, enum cputime_mode mode)
 {
@@ -80,18 +86,33 @@ static void sleep_for(struct work *w, uint64_t ns)
 }
 
 /* A thread may lose the CPU between any two readings: what was found must lie between the narrowest and the widest. */
-static void work_end(struct work *w)
+static bool work_agrees(struct work *w)
 {
     struct reading inner = read_clocks();
     event(w);
     struct reading outer = read_clocks();
     struct clock_scale scale = clock_scale_now(clock_source_now, &w->anchor);
-    uint64_t off = clock_scale_duration(&scale, w->off), bound = (outer.wall - w->outer.wall) / 100;
-    uint64_t least = off_since(w->inner, inner), most = off_since(w->outer, outer);
-    cr_expect(off + bound >= least && off <= most + bound, "%s: %llu ns off the CPU, expected %llu to %llu, +- %llu",
-              cputime_mode_name(w->c.mode), (unsigned long long)off, (unsigned long long)least, (unsigned long long)most,
-              (unsigned long long)bound);
+    int64_t off = (int64_t)clock_scale_duration(&scale, w->off), bound = (int64_t)(outer.wall - w->outer.wall) / 100;
+    int64_t least = off_since(w->inner, inner), most = off_since(w->outer, outer);
+    snprintf(w->told, sizeof w->told, "%s: %lld ns off the CPU, expected %lld to %lld, +- %lld", cputime_mode_name(w->c.mode),
+             (long long)off, (long long)least, (long long)most, (long long)bound);
     cputime_close(&w->c);
+    return off + bound >= least && off <= most + bound;
+}
+
+static void work_end(struct work *w) { cr_expect(work_agrees(w), "%s", w->told); }
+
+/* What a hypervisor takes is in no thread's CPU time, and no switch tells of it: a round it falls into is played again. */
+static void check_agrees(enum cputime_mode mode, void (*doing)(struct work *))
+{
+    struct work w;
+    for (int round = 0; round < 5; round++) {
+        work_begin(&w, mode);
+        doing(&w);
+        if (work_agrees(&w))
+            return;
+    }
+    cr_expect_fail("%s", w.told);
 }
 
 static void mix(struct work *w)
@@ -101,6 +122,15 @@ static void mix(struct work *w)
         spin(w, random_below(&random, 4 * MS));
         sleep_for(w, random_below(&random, 4 * MS));
     }
+}
+
+static void only_spin(struct work *w) { spin(w, 50 * MS); }
+
+static void only_sleep(struct work *w)
+{
+    sleep_for(w, 50 * MS);
+    struct clock_scale scale = clock_scale_now(clock_source_now, &w->anchor);
+    cr_expect_geq(clock_scale_duration(&scale, w->off), 49 * MS, "a sleep is not CPU time");
 }
 
 static void begin_or_skip(struct work *w, enum cputime_mode mode)
@@ -114,16 +144,10 @@ static void check_mode(enum cputime_mode mode)
 {
     struct work w;
     begin_or_skip(&w, mode);
-    mix(&w);
-    work_end(&w);
-    work_begin(&w, mode);
-    spin(&w, 50 * MS);
-    work_end(&w);
-    work_begin(&w, mode);
-    sleep_for(&w, 50 * MS);
-    struct clock_scale scale = clock_scale_now(clock_source_now, &w.anchor);
-    cr_expect_geq(clock_scale_duration(&scale, w.off), 49 * MS, "a sleep is not CPU time");
-    work_end(&w);
+    cputime_close(&w.c);
+    check_agrees(mode, mix);
+    check_agrees(mode, only_spin);
+    check_agrees(mode, only_sleep);
 }
 
 Test(cputime, rseq_agrees_with_the_cpu_clock) { check_mode(CPUTIME_RSEQ); }
@@ -136,8 +160,8 @@ Test(cputime, the_best_mode_agrees_with_the_cpu_clock)
     struct work w;
     work_begin(&w, CPUTIME_NONE_YET);
     cr_expect(w.c.mode != CPUTIME_NONE_YET && w.c.mode != CPUTIME_WALL, "%s", cputime_mode_name(w.c.mode));
-    mix(&w);
-    work_end(&w);
+    cputime_close(&w.c);
+    check_agrees(CPUTIME_NONE_YET, mix);
 }
 
 Test(cputime, wall_takes_a_sleep_for_cpu_time)
