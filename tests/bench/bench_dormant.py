@@ -95,7 +95,8 @@ def report_time(name, base, other, pairs, chance):
     found, cost = ratios(base, other, pairs, chance)
     middle, low, high = support.median_interval(found)
     inside = BAND[0] <= low and high <= BAND[1]
-    print(f"  time          {name:<34}{cost:7.1f} ns a call, ratio {middle:.4f} [{low:.4f} {high:.4f}]  {'inside' if inside else 'OUTSIDE'}")
+    print(f"  time          {name:<34}{cost:7.1f} ns a call {(middle - 1) * cost:+6.2f}, ratio {middle:.4f} [{low:.4f} {high:.4f}]"
+          f"  {'inside' if inside else 'OUTSIDE'}")
     return inside
 
 
