@@ -189,9 +189,10 @@ static void *slot_main(void *argument)
     struct slot_of_threads *s = argument;
     for (uint32_t life = 1; life < LIVES && !atomic_load(&stop) && !atomic_load(&failures); life++) {
         pthread_t thread;
+        struct life this_life = {.slot = s, .number = life};
         void *result = NULL;
         atomic_store_explicit(&s->opened, life, memory_order_release);
-        if (pthread_create(&thread, NULL, thread_main, &(struct life){.slot = s, .number = life}) != 0)
+        if (pthread_create(&thread, NULL, thread_main, &this_life) != 0)
             abort();
         pthread_join(thread, &result);
         if (!result)
