@@ -226,11 +226,11 @@ static int account(struct builder *b, const struct node *n, bool site_open, bool
     struct profile *p = b->p;
     const struct profile_node *pn = &p->node[n->recent_child];
     struct profile_site *site = site_of(p, n->site);
+    if (!site) /* the recorder's own */
+        return 0;
     struct profile_pair *pair = pair_of(b, node_caller(n), n->site);
     if (!pair)
         return -ENOMEM;
-    if (!site)
-        return 0;
     add_times(&site->t, &pn->t, site_open, !site_open);
     add_times(&pair->t, &pn->t, site_open, !pair_open);
     p->calls += pn->t.calls;
