@@ -173,9 +173,11 @@ static inline void script_resume(struct script *s, uint32_t which)
 /* The innermost plain call under the top one, if there is one just below. */
 static inline void script_exit_below(struct script *s)
 {
+    if (s->depth < 2)
+        return;
     uint32_t depth = s->depth - 1;
     struct script_call *call = &s->stack[depth];
-    if (s->depth < 2 || call->key || call->ended)
+    if (call->key || call->ended)
         return;
     struct script_operation *o = script_append(s, SCRIPT_EXIT_BELOW);
     o->site = call->site;
