@@ -76,6 +76,7 @@ FUZZ        := $(call programs,tests/fuzz/fuzz_*.c)
 PROGRAMS    := $(UNIT) $(MODEL) $(STRESS) $(BENCH) $(FUZZ)
 PACKAGE     := $(shell find ext/timestamp_capture -name '*.py' -o -name '*.pyi' -o -name py.typed 2>/dev/null | sort)
 MAN         := $(sort $(wildcard man/*.[1-9]))
+SCHEMAS     := $(sort $(wildcard man/*.schema.json))
 
 TSCAP       := $(B)/tscap
 LIB_SHARED  := $(B)/libtscap-shared.a
@@ -250,27 +251,35 @@ export FUZZ_SECONDS STRESS_SECONDS PYTHONS
 
 # --- installing: uninstall removes exactly what install wrote ---
 
-BINDIR = $(DESTDIR)$(PREFIX)/bin
-MANDIR = $(DESTDIR)$(PREFIX)/share/man
-PKGDIR = $(DESTDIR)$(PYTHONDIR)/timestamp_capture
-# A staging directory shall be empty again; on a live system empty directories may belong to somebody else.
-prune  = $(if $(DESTDIR),cd '$(DESTDIR)' 2>/dev/null && find . -depth -mindepth 1 -type d -empty -delete || :,:)
+BINDIR  = $(DESTDIR)$(PREFIX)/bin
+MANDIR  = $(DESTDIR)$(PREFIX)/share/man
+DATADIR = $(DESTDIR)$(PREFIX)/share/tscap
+PKGDIR  = $(DESTDIR)$(PYTHONDIR)/timestamp_capture
+# A staging folder shall be empty again. On a live system empty folders may belong to somebody else: those that install
+# made are listed there.
+MADE    = $(DATADIR)/made-folders
+install_file = scripts/install-file $(1) $(2) $(3) >>'$(B)/made-folders'
 
 .PHONY: install uninstall clean help
-install: all ## command and manual to PREFIX, package to PYTHONDIR (default: PYTHON's site-packages)
+install: all ## command, manual and JSON schemas to PREFIX, package to PYTHONDIR (default: PYTHON's site-packages)
+	$(Q)rm -f '$(B)/made-folders'
 	$(call say,INSTALL,$(BINDIR)/tscap)
-	$(Q)install -d '$(BINDIR)' && install -m 755 $(TSCAP) '$(BINDIR)/tscap'
-	$(Q)set -e; for page in $(notdir $(MAN)); do dir='$(MANDIR)'/man$${page##*.}; \
-	    install -d "$$dir"; install -m 644 "man/$$page" "$$dir/$$page"; done
+	$(Q)$(call install_file,755,'$(TSCAP)','$(BINDIR)/tscap')
+	$(Q)set -e; for page in $(notdir $(MAN)); do \
+	    $(call install_file,644,"man/$$page",'$(MANDIR)'/man$${page##*.}/"$$page"); done
+	$(Q)set -e; for schema in $(notdir $(SCHEMAS)); do $(call install_file,644,"man/$$schema",'$(DATADIR)'/"$$schema"); done
 	$(call say,INSTALL,$(PKGDIR))
 	$(Q)set -e; for file in $(PY_FILES:$(PY_ROOT)/%=%); do case $$file in *.so) mode=755 ;; *) mode=644 ;; esac; \
-	    install -D -m $$mode "$(PY_ROOT)/$$file" '$(DESTDIR)$(PYTHONDIR)'/"$$file"; done
+	    $(call install_file,$$mode,"$(PY_ROOT)/$$file",'$(DESTDIR)$(PYTHONDIR)'/"$$file"); done
+	$(Q)$(if $(DESTDIR),:,if [ -s '$(B)/made-folders' ]; then cat '$(B)/made-folders' >>'$(MADE)'; fi)
 
 uninstall: ## what install wrote, and nothing else
 	$(Q)rm -f '$(BINDIR)/tscap'
 	$(Q)for page in $(notdir $(MAN)); do rm -f '$(MANDIR)'/man$${page##*.}/"$$page"; done
 	$(Q)rm -rf '$(PKGDIR)'
-	$(Q)$(prune)
+	$(Q)made=$$(cat '$(MADE)' 2>/dev/null); rm -rf '$(DATADIR)'; \
+	    printf '%s\n' "$$made" | LC_ALL=C sort -r | while read -r folder; do rmdir "$$folder" 2>/dev/null; done; :
+	$(Q)$(if $(DESTDIR),cd '$(DESTDIR)' 2>/dev/null && find . -depth -mindepth 1 -type d -empty -delete || :,:)
 
 clean: ## what was built; build/pythons stays, for it takes long to make
 	$(Q)rm -rf $(addprefix $(O)/,$(FLAVOURS) bootstrap python venv wheel)

@@ -92,7 +92,8 @@ class Backend(build_meta._BuildMetaBackend):
                 for section in "123456789"
                 for pages in [sorted(glob.glob("man/*." + section))]
                 if pages
-            ],
+            ]
+            + [("share/tscap", sorted(glob.glob("man/*.schema.json")))],
             cmdclass={"build_ext": BuildExtension, "build_scripts": BuildExecutable},
             options={"build": {"build_base": BUILD}, "egg_info": {"egg_base": BUILD}},
         )
