@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t bytes;
     void *pages = sparse_decode(data, size, &bytes);
     if (pages && view_of_memory(&v, pages, bytes) == 0)
-        read_view(&v, size % 2);
+        read_view(&v, v.identity.pid % 2);
     free(pages);
     return 0;
 }

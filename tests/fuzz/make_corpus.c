@@ -34,12 +34,13 @@ static void write_file(const char *folder, const char *name, const void *data, s
 
 /* ---- segments ---- */
 
+static struct writer *newest;
 static struct writer *open_writer(struct test_segment *t, const char *name)
 {
-    struct writer *w = lanes_open(t->lanes, name);
-    if (!w)
+    newest = lanes_open(t->lanes, name);
+    if (!newest)
         abort();
-    return w;
+    return newest;
 }
 
 static void calls(struct writer *w, uint32_t times)
@@ -116,6 +117,69 @@ static void dive(struct test_segment *t)
     writer_flush(w);
     for (int i = 0; i < 20; i++)
         writer_exit(w, 2 - (uint32_t)i % 2, 0);
+}
+
+/* The reader has to grow the stack. */
+static void dive_waiting(struct test_segment *t)
+{
+    struct writer *w = open_writer(t, "deep");
+    for (int i = 0; i < 150; i++)
+        writer_enter(w, 1 + (uint32_t)i % 2);
+    for (int i = 0; i < 100; i++)
+        writer_exit(w, 2 - (uint32_t)i % 2, 0);
+}
+
+/* Calls on paths that were given up are open when the reader goes on; they recur, wait and end below others. */
+static void flat(struct test_segment *t)
+{
+    struct writer *w = open_writer(t, "flat");
+    w->folder.node_limit = 3;
+    calls(w, 4);
+    for (uint32_t i = 0; i < 6; i++)
+        writer_enter(w, 1 + i % 3);
+    writer_flush(w);
+    calls(w, 2);
+    writer_exit(w, 3, 0);
+    variety(w);
+}
+
+static void flat_merged(struct test_segment *t)
+{
+    for (int i = 0; i < 4; i++) {
+        flat(t);
+        lanes_close(t->lanes, newest);
+    }
+}
+
+/* Generators whose memory others took. */
+static void silent_ends(struct test_segment *t)
+{
+    struct writer *w = open_writer(t, "silent");
+    for (uint32_t i = 0; i < 3; i++) {
+        writer_enter_keyed(w, 1 + i, 0x1000);
+        writer_suspend(w, 1 + i);
+    }
+    writer_resume(w, 5, 0x1000);
+    writer_suspend(w, 5);
+    writer_resume(w, 5, 0x3000);
+}
+
+static void running(struct test_segment *t)
+{
+    waiting(t);
+    t->segment.header->session_flags = SESSION_RUNNING;
+    t->segment.header->session_started = 1;
+    t->segment.header->consumers = 1;
+}
+
+static void two_pages_of_sites(struct test_segment *t)
+{
+    char name[8];
+    struct site site = {.name = name, .qualname = name, .module = "m", .file = "m.py"};
+    for (uint32_t i = 0; i < 150; i++) {
+        snprintf(name, sizeof name, "g%u", i);
+        sites_intern(t->sites, &site);
+    }
 }
 
 static void stopped(struct test_segment *t)
@@ -248,7 +312,45 @@ static void merging_half(struct image *m)
     struct lane *grave = segment_page_at(m->base, m->header->graveyard);
     grave->merging = (uint64_t)m->header->lane_first << 32 | (commit_tail(grave->commit) - 3);
 }
+static void merging_all_but_its_end(struct image *m)
+{
+    struct lane *grave = segment_page_at(m->base, m->header->graveyard);
+    grave->merging = (uint64_t)m->header->lane_first << 32 | (commit_tail(grave->commit) - 1000);
+}
+/* Its lane is no longer there: it is the one logged last, or another. */
+static void merging_gone(struct image *m)
+{
+    merging_all_but_its_end(m);
+    m->lane->state = LANE_MERGED;
+    m->header->merge_log[(m->header->merges - 1) % SEGMENT_MERGE_LOG] = (uint64_t)m->header->lane_first << 32 | m->lane->generation;
+}
+static void merging_of_another(struct image *m)
+{
+    merging_gone(m);
+    m->lane->generation++;
+}
 static void many_merges(struct image *m) { m->header->merges = UINT32_MAX; }
+static void other_unlinked(struct image *m) { m->lane->other = 0; }
+static void short_stack_page(struct image *m) { first_page(m, PAGE_STACK)->used = 2; }
+static void empty_stack_page(struct image *m) { first_page(m, PAGE_STACK)->used = 0; }
+static void clock_that_steps_back(struct image *m)
+{
+    for (uint64_t i = 0; i < m->lane->head; i++)
+        ring(m)[i].when = 1000 - i;
+}
+static void stopped_later(struct image *m) { m->header->session_stopped = UINT64_MAX >> 1; }
+static void sites_elsewhere(struct image *m)
+{
+    struct page_header *page = segment_page_at(m->base, m->header->site_first);
+    const struct site_record *r = (struct site_record *)((char *)page + PAGE_ITEMS_OFFSET);
+    page->next = r[0].name / (SEGMENT_PAGE >> SEGMENT_REF_SHIFT);
+}
+static void alive(struct image *m) { m->header->pid |= 1; } /* as fuzz_segment.c decides it */
+static void long_string(struct image *m)
+{
+    struct site_record *r = (struct site_record *)((char *)segment_page_at(m->base, m->header->site_first) + PAGE_ITEMS_OFFSET);
+    *(uint16_t *)segment_at(m->base, r[0].name) = UINT16_MAX;
+}
 static void other_reset(struct image *m) { m->lane->resets = 7; }
 static void session_busy(struct image *m) { m->header->session_seq = 1; }
 static void truncated(struct image *m) { m->bytes = SEGMENT_PAGE * 9; }
@@ -267,6 +369,15 @@ static const struct {
     {"merged", merged, "", as_it_is},
     {"dive", dive, "", as_it_is},
     {"stopped", stopped, "", as_it_is},
+    {"dive-waiting", dive_waiting, "", as_it_is},
+    {"flat", flat, "", as_it_is},
+    {"flat-merged", flat_merged, "", as_it_is},
+    {"silent-ends", silent_ends, "", as_it_is},
+    {"running", running, "", as_it_is},
+    {"running", running, "-alive", alive},
+    {"sites", two_pages_of_sites, "", as_it_is},
+    {"sites", two_pages_of_sites, "-elsewhere", sites_elsewhere},
+    {"bare", bare, "-long-string", long_string},
     {"bare", bare, "-other-abi", other_abi},
     {"bare", bare, "-huge-capacity", huge_capacity},
     {"bare", bare, "-bad-clock", bad_clock},
@@ -306,6 +417,14 @@ static const struct {
     {"merged", merged, "-merging-wild", merging_wild},
     {"merged", merged, "-merging-half", merging_half},
     {"merged", merged, "-many-merges", many_merges},
+    {"threads", threads, "-stopped-later", stopped_later},
+    {"waiting", waiting, "-clock-that-steps-back", clock_that_steps_back},
+    {"dive", dive, "-short-stack-page", short_stack_page},
+    {"dive", dive, "-empty-stack-page", empty_stack_page},
+    {"flat", flat, "-other-unlinked", other_unlinked},
+    {"merged", merged, "-merging-all-but-its-end", merging_all_but_its_end},
+    {"merged", merged, "-merging-gone", merging_gone},
+    {"merged", merged, "-merging-of-another", merging_of_another},
 };
 
 static void write_segment(size_t i)
