@@ -14,7 +14,11 @@ int rundir_path(uid_t uid, char *buffer, size_t size)
 {
     const char *forced = getenv("TSCAP_DIR");
     int n = forced && *forced ? snprintf(buffer, size, "%s", forced) : snprintf(buffer, size, "/dev/shm/tscap-%lu", (unsigned long)uid);
-    return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+    if (n < 0 || (size_t)n >= size)
+        return -ENAMETOOLONG;
+    while (n > 1 && buffer[n - 1] == '/') /* open(2) follows a link with a slash after it, O_NOFOLLOW or not */
+        buffer[--n] = '\0';
+    return 0;
 }
 
 static int check_private(int fd, uid_t uid)

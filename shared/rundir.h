@@ -15,7 +15,7 @@
 
 #define RUNDIR_PATH_MAX 512
 
-/* Path of the run directory of `uid`. -ENAMETOOLONG: $TSCAP_DIR does not fit. */
+/* Path of the run directory of `uid`, without slashes at its end. -ENAMETOOLONG: $TSCAP_DIR does not fit. */
 int rundir_path(uid_t uid, char *buffer, size_t size);
 
 /* Opens it (O_PATH-like directory fd), checked to be a directory of `uid`'s own with no rights for others; with

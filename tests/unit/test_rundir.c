@@ -46,6 +46,17 @@ Test(rundir, path)
     check_path(UINT32_MAX - 1, "/dev/shm/tscap-4294967294");
 }
 
+Test(rundir, slashes_at_the_end_do_not_matter)
+{
+    char slashed[PATH_MAX + 2];
+    snprintf(slashed, sizeof slashed, "%s//", own_directory());
+    setenv("TSCAP_DIR", slashed, 1);
+    check_path(1, own_directory());
+    cr_expect_eq(try_open(geteuid(), false), 0);
+    setenv("TSCAP_DIR", "//", 1);
+    check_path(1, "/");
+}
+
 Test(rundir, a_path_that_does_not_fit)
 {
     char path[RUNDIR_PATH_MAX], longer[RUNDIR_PATH_MAX + 1] = "";
@@ -108,6 +119,8 @@ Test(rundir, links_are_refused_even_to_a_private_directory)
     close(dirfd);
     check_link("link", "private");
     check_link("dangling", "nowhere");
+    in_own_directory("link/"); /* open(2) would follow it */
+    cr_expect_eq(try_open(geteuid(), true), -EPERM);
 }
 
 Test(rundir, files_are_refused)
