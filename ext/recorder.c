@@ -303,7 +303,7 @@ static void remove_consumer(void)
     }
 }
 
-/* Readers see the session's words together: pairs with view_session in snapshot.c. */
+/* Readers see the session's words together: pairs with read_session in snapshot.c. */
 static void publish_session(bool running, uint64_t started, uint64_t stopped)
 {
     struct segment_header *h = header();

@@ -141,20 +141,6 @@ void view_close(struct view *v)
     v->fd = -1;
 }
 
-void view_session(const struct view *v, struct session_state *s)
-{
-    const struct segment_header *h = v->base;
-    for (int i = 0; i < 1000; i++) {
-        uint32_t before = load32(&h->session_seq);
-        s->running = load32(&h->session_flags) & SESSION_RUNNING;
-        s->started = load64(&h->session_started);
-        s->stopped = load64(&h->session_stopped);
-        s->resets = load32(&h->resets);
-        if (!(before & 1) && atomic_load_explicit(&h->session_seq, memory_order_relaxed) == before)
-            return;
-    }
-}
-
 /* ---- copying lanes ---- */
 
 struct ring_copy {
@@ -811,6 +797,21 @@ static int try_lanes(struct copier *c)
     return r == 0 && load32(&h->resets) != c->s->session.resets ? -EAGAIN : r;
 }
 
+/* Together; or, if the writer died while it changed them, as they are. */
+static void read_session(const struct view *v, struct session_state *s)
+{
+    const struct segment_header *h = v->base;
+    for (int i = 0; i < 1000; i++) {
+        uint32_t before = load32(&h->session_seq);
+        s->running = load32(&h->session_flags) & SESSION_RUNNING;
+        s->started = load64(&h->session_started);
+        s->stopped = load64(&h->session_stopped);
+        s->resets = load32(&h->resets);
+        if (!(before & 1) && atomic_load_explicit(&h->session_seq, memory_order_relaxed) == before)
+            return;
+    }
+}
+
 static void forget_rings(struct copier *c)
 {
     for (uint32_t i = 0; c->ring && i < c->s->lanes; i++) {
@@ -831,7 +832,7 @@ static void forget_lanes(struct copier *c)
 static int copy_lanes(struct copier *c)
 {
     for (;;) {
-        view_session(c->view, &c->s->session);
+        read_session(c->view, &c->s->session);
         int r = try_lanes(c);
         if (r != -EAGAIN)
             return r;

@@ -35,8 +35,6 @@ struct session_state {
     uint64_t started, stopped; /* ticks; 0: never */
     uint32_t resets;
 };
-/* Reads only the header: who is it, what does it do. */
-void view_session(const struct view *v, struct session_state *s);
 
 struct lane_copy {
     uint32_t page;

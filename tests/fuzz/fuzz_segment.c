@@ -48,8 +48,6 @@ static void read_view(const struct view *v, bool alive)
 {
     struct snapshot s;
     struct profile p;
-    struct session_state session;
-    view_session(v, &session);
     if (snapshot_take(&s, v, &(struct snapshot_options){.alive = alive, .patience = PATIENCE_NS}) < 0)
         return;
     if (profile_make(&p, &s) == 0) {

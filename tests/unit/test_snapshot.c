@@ -410,21 +410,28 @@ Test(snapshot, what_follows_the_last_record_is_not_cpu_time)
 
 /* ---- the session ---- */
 
+static struct session_state session_now(void)
+{
+    struct view v = view_of_file();
+    struct snapshot shot;
+    cr_assert_eq(look(&shot, &v, PATIENT), 0);
+    struct session_state state = shot.session;
+    snapshot_free(&shot);
+    view_close(&v);
+    return state;
+}
+
 Test(snapshot, the_session_is_read_together)
 {
     struct segment_header *h = s.segment.header;
-    struct view v = view_of_file();
-    struct session_state state;
     h->session_flags = SESSION_RUNNING;
     h->session_started = 5;
     h->session_stopped = 0;
     h->resets = 3;
-    view_session(&v, &state);
+    struct session_state state = session_now();
     cr_expect(state.running && state.started == 5 && state.stopped == 0 && state.resets == 3);
     h->session_seq = 1; /* died while it changed: what there is, and no waiting for ever */
-    view_session(&v, &state);
-    cr_expect_eq(state.started, 5);
-    view_close(&v);
+    cr_expect_eq(session_now().started, 5);
 }
 
 /* ---- strings ---- */
