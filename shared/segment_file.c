@@ -246,17 +246,37 @@ static uint32_t refuse(struct segment *s)
     return 0;
 }
 
+/* The next numbers, within the capacity; 0: there are no more. */
+static uint32_t take_numbers(struct segment *s, uint32_t count)
+{
+    _Atomic uint32_t *used = &s->header->pages_used;
+    uint32_t first = atomic_load_explicit(used, memory_order_relaxed);
+    do
+        if (first + (uint64_t)count > s->capacity / SEGMENT_PAGE)
+            return 0;
+    while (!atomic_compare_exchange_weak_explicit(used, &first, first + count, memory_order_relaxed, memory_order_relaxed));
+    return first;
+}
+
+/* Gives them back if nobody took later ones. */
+static void return_numbers(struct segment *s, uint32_t first, uint32_t count)
+{
+    uint32_t after = first + count;
+    atomic_compare_exchange_strong_explicit(&s->header->pages_used, &after, first, memory_order_relaxed, memory_order_relaxed);
+}
+
 uint32_t segment_pages(struct segment *s, uint32_t count)
 {
-    uint32_t first = atomic_fetch_add_explicit(&s->header->pages_used, count, memory_order_relaxed);
+    uint32_t first = take_numbers(s, count);
+    if (!first)
+        return refuse(s);
     uint64_t offset = (uint64_t)first * SEGMENT_PAGE, bytes = (uint64_t)count * SEGMENT_PAGE;
-    uint32_t after = first + count;
-    int fd = offset + bytes <= s->capacity ? reopen(s) : -ENOSPC;
+    int fd = reopen(s);
     int r = fd < 0 ? fd : reserve(fd, offset, bytes);
     if (fd >= 0)
         close(fd);
-    if (r < 0) { /* give the numbers back if nobody took later ones */
-        atomic_compare_exchange_strong(&s->header->pages_used, &after, first);
+    if (r < 0) {
+        return_numbers(s, first, count);
         return refuse(s);
     }
     madvise((char *)s->base + offset, bytes, MADV_POPULATE_WRITE); /* one call instead of a fault per page; may fail */

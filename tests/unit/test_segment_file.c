@@ -388,6 +388,34 @@ Test(segment_file, threads_get_pages_of_their_own)
     cr_expect_eq(refused(), 100 * THREADS);
 }
 
+static void *ask_for_too_many(void *unused)
+{
+    for (int i = 0; i < 2000; i++)
+        cr_assert_eq(segment_pages(&segment, 2), 0);
+    return unused;
+}
+
+/* However many ask at once, what is refused leaves no trace: pages_used is what there is. */
+Test(segment_file, what_is_refused_is_not_counted_as_used)
+{
+    enum { THREADS = 4 };
+    pthread_t thread[THREADS];
+    uint32_t most = 0;
+    begin(MIB);
+    cr_assert_neq(segment_pages(&segment, PAGES_OF_LEAST - 2), 0);
+    for (int i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&thread[i], NULL, ask_for_too_many, NULL), 0);
+    while (refused() < 2000 * THREADS) {
+        uint32_t used = segment.header->pages_used;
+        most = used > most ? used : most;
+    }
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(thread[i], NULL);
+    cr_expect_eq(most, PAGES_OF_LEAST - 1);
+    cr_expect_eq(segment.header->pages_used, PAGES_OF_LEAST - 1);
+    cr_expect_eq(segment_pages(&segment, 1), PAGES_OF_LEAST - 1, "the last one is still to be had");
+}
+
 static int grow_to_the_file_size(void *pages)
 {
     rlim_t limit = *(uint32_t *)pages * SEGMENT_PAGE + 100;
