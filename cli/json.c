@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "utf8.h"
+
 #define LINES_DEPTH 2 /* what lies deeper than this stays on one line: a line per site, thread, pair */
 #define FILLED 0x80   /* in a level: something has been written inside */
 
@@ -14,20 +16,6 @@ void json_begin(struct json *j, FILE *out)
 }
 
 /* ---- strings ---- */
-
-/* Bytes of the well-formed sequence (RFC 3629: no overlong forms, no surrogates) at p; 0: not one. */
-static size_t utf8_sequence(const unsigned char *p)
-{
-    if (*p < 0x80)
-        return 1;
-    size_t n = *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (*p == 0xe0 && p[1] < 0xa0) || (*p == 0xf0 && p[1] < 0x90);
-    bool outside = (*p == 0xed && p[1] > 0x9f) || (*p == 0xf4 && p[1] > 0x8f);
-    return overlong || outside ? 0 : n;
-}
 
 static void write_control(FILE *out, unsigned char c)
 {
@@ -43,7 +31,7 @@ static void write_string(FILE *out, const char *text)
 {
     putc('"', out);
     for (const unsigned char *p = (const unsigned char *)text; *p;) {
-        size_t n = utf8_sequence(p);
+        size_t n = utf8_sequence((const char *)p);
         if (n == 0)
             fputs("\\ufffd", out);
         else if (*p < 0x20 || *p == 0x7f)

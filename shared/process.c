@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "utf8.h"
+
 /* Reads up to size - 1 bytes and ends them with 0. Length or -errno. */
 static ssize_t read_file(const char *path, char *buffer, size_t size)
 {
@@ -91,22 +93,10 @@ void process_boot_id(char *buffer, size_t size)
     buffer[n] = '\0';
 }
 
-/* Bytes of the UTF-8 sequence at p, 0 when it is not one (RFC 3629: no overlong forms, no surrogates). */
-static size_t utf8_length(const unsigned char *p)
-{
-    size_t n = *p < 0x80 ? 1 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool overlong = (*p == 0xe0 && p[1] < 0xa0) || (*p == 0xf0 && p[1] < 0x90);
-    bool outside = (*p == 0xed && p[1] > 0x9f) || (*p == 0xf4 && p[1] > 0x8f);
-    return overlong || outside ? 0 : n;
-}
-
 void process_printable(char *text)
 {
     for (unsigned char *p = (unsigned char *)text; *p;) {
-        size_t n = utf8_length(p);
+        size_t n = utf8_sequence((const char *)p);
         bool control = *p < 0x20 || *p == 0x7f || (n == 2 && *p == 0xc2 && p[1] < 0xa0); /* C0, DEL, C1 */
         if (n == 0 || control) {
             *p++ = '?';
