@@ -10,6 +10,7 @@
 #include "option.h"
 #include "order.h"
 #include "process.h"
+#include "rundir.h"
 #include "subject.h"
 
 #define KNOCK_TIMEOUT 200000000u
@@ -23,12 +24,20 @@ static bool answers(const struct subject *s)
     return r != -ENOENT && r != -ECONNREFUSED;
 }
 
-/* By its name alone, whatever the file says: in doubt it lives. */
-static bool may_live(const struct subject *s)
+/* Is the process whose name it has another program now? */
+static bool is_replaced(struct subject *s)
+{
+    rundir_segment_name(s->pid, s->start_time, s->file, sizeof s->file);
+    subject_refresh(s);
+    return s->replaced;
+}
+
+/* In doubt it lives, whatever the file says. */
+static bool may_live(struct subject *s)
 {
     uint64_t now;
     bool runs = process_start_time(s->pid, &now) == 0 && now == s->start_time;
-    return runs || answers(s);
+    return runs ? !is_replaced(s) : answers(s);
 }
 
 static bool remove_file(const struct place *place, const char *name)
@@ -42,11 +51,16 @@ static bool remove_file(const struct place *place, const char *name)
     return errno == ENOENT;
 }
 
-/* `name`: of a segment or of its socket. */
+/* `name`: of a segment or of its socket. The socket goes with the segment, which tells why it may go. */
 static bool collect(const struct place *place, const char *name, struct subject *s)
 {
+    char socket[64];
     s->dirfd = place->fd;
-    return may_live(s) || remove_file(place, name);
+    s->uid = place->uid;
+    if (may_live(s))
+        return true;
+    rundir_socket_name(s->pid, s->start_time, socket, sizeof socket);
+    return remove_file(place, name) & remove_file(place, socket);
 }
 
 /* Whose file is this? Sockets are named as segments are. */

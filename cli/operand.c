@@ -57,9 +57,9 @@ static int check_living(const struct subject *s, const char *command)
         return EXIT_OK;
     return fail(EXIT_NO_PROCESS,
                 "cannot %s %d\n"
-                "the process has ended; what it recorded is still there\n"
+                "the process %s; what it recorded is still there\n"
                 "tscap dump %d",
-                command, (int)s->pid, (int)s->pid);
+                command, (int)s->pid, s->replaced ? "has become another program" : "has ended", (int)s->pid);
 }
 
 static int find_by_pid(struct operand *o, const struct settings *s, pid_t pid, enum operand_kind kind)

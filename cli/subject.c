@@ -17,6 +17,14 @@ static bool is_alive(pid_t pid, uint64_t start_time)
     return process_start_time(pid, &now) == 0 && now == start_time;
 }
 
+/* Its number and start time stay when a process becomes another program; what the one before had mapped does not. */
+static bool is_replaced(const struct subject *s)
+{
+    const struct segment_header *h = &s->header;
+    bool own = s->error == 0 && h->pid == (uint32_t)s->pid && h->start_time == s->start_time;
+    return own && h->address && process_lacks_mapping(s->pid, h->address, h->capacity);
+}
+
 static struct session_state session_of(const struct segment_header *h)
 {
     return (struct session_state){
@@ -43,7 +51,9 @@ static void read_header(struct subject *s, long owner)
 static void look_up_process(struct subject *s)
 {
     bool this_boot = s->error < 0 || scale_same_boot(&s->header);
-    s->alive = this_boot && is_alive(s->pid, s->start_time);
+    bool there = this_boot && is_alive(s->pid, s->start_time);
+    s->replaced = there && is_replaced(s);
+    s->alive = there && !s->replaced;
     if (!s->alive || process_command(s->pid, s->command, sizeof s->command) < 0)
         snprintf(s->command, sizeof s->command, "%s", s->error < 0 ? "" : s->header.command); /* as it was in its life */
 }

@@ -18,6 +18,7 @@ struct subject {
     uint64_t start_time;
     uid_t uid;
     bool alive;
+    bool replaced; /* the process is there, but by exec(2) it has become another program: not alive */
     int error; /* 0, or why its segment cannot be read: -errno as of view_open() */
     int dirfd; /* (borrowed) */
     char file[PATH_MAX];  /* of the segment, in dirfd */

@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "utf8.h"
@@ -155,6 +157,17 @@ int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size)
     buffer[strcspn(buffer, "\n")] = '\0';
     process_printable(buffer);
     return 0;
+}
+
+bool process_lacks_mapping(pid_t pid, uint64_t address, uint64_t bytes)
+{
+    char path[96];
+    struct stat s;
+    snprintf(path, sizeof path, "/proc/%ld/map_files", (long)pid);
+    if (stat(path, &s) != 0)
+        return false;
+    snprintf(path, sizeof path, "/proc/%ld/map_files/%" PRIx64 "-%" PRIx64, (long)pid, address, address + bytes);
+    return lstat(path, &s) != 0 && errno == ENOENT;
 }
 
 bool process_thread_alive(pid_t pid, pid_t tid)

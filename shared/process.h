@@ -23,6 +23,10 @@ int process_parent(pid_t pid, pid_t *parent);                /* 0 or -errno */
 int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size); /* 0 or -errno */
 bool process_thread_alive(pid_t pid, pid_t tid);
 
+/* Surely no mapping of exactly this range: one that was there is gone with exec(2). False: it is there, or nobody knows (a
+ * kernel without map_files, another user's process). One look-up in the kernel, whatever else the process has mapped. */
+bool process_lacks_mapping(pid_t pid, uint64_t address, uint64_t bytes);
+
 /* Control characters and broken UTF-8 to '?': for a terminal. In place. */
 void process_printable(char *text);
 

@@ -153,6 +153,7 @@ static void fill_header(struct segment *s, const struct segment_options *o)
     h->anchor_realtime = anchor.realtime;
     h->anchor_boottime = anchor.boottime;
     h->anchor_width = anchor.width;
+    h->address = (uint64_t)(uintptr_t)s->base;
     atomic_store_explicit(&h->pages_used, 1, memory_order_relaxed);
     h->magic = SEGMENT_MAGIC;
 }

@@ -1,10 +1,12 @@
 """ps lists, gc removes."""
 import os
 import socket
+import time
 
 import jsonschema
+import pytest
 
-from conftest import schema
+from conftest import LIMIT, schema
 
 
 def listed(result):
@@ -43,6 +45,33 @@ def test_the_dead_are_listed_when_asked_for(tscap, recorded):
     assert listed(result) == {}
     assert "tscap ps --all" in result.err
     assert listed(tscap("ps", "-a")) == {recorded.pid: "dead"}
+
+
+def becomes_another_program(program):
+    """The same process, by its pid and start time."""
+    program.tell("import os; os.execvp('sleep', ['sleep', '60'])")
+    deadline = time.monotonic() + LIMIT
+    while open("/proc/%d/comm" % program.pid).read() != "sleep\n":
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/map_files"), reason="this kernel does not tell")
+def test_a_process_that_became_another_program(tscap, recorded, start_app, run_directory):
+    app = start_app()
+    left = sorted(path.name for path in run_directory.glob("%d-*" % recorded.pid))
+    assert len(left) == 2
+    becomes_another_program(recorded)
+    assert listed(tscap("ps")) == {app.pid: "dormant"}
+    assert listed(tscap("ps", "-a")) == {app.pid: "dormant", recorded.pid: "dead"}
+    result = tscap("start", recorded.pid).is_error(3)
+    assert "has become another program" in result.err
+    result = tscap("dump", recorded.pid)
+    assert result.code == 0 and "dead; recorded for" in result.out and "app.py" in result.out
+    assert tscap("dump", "auto").out.startswith("process %d:" % app.pid)
+    assert sorted(tscap("gc").out.splitlines()) == [str(run_directory / name) for name in left]
+    assert len(names(run_directory)) == 2
+    assert tscap("start", app.pid).code == 0
 
 
 def test_json(tscap, app, recorded, start_app):

@@ -1,4 +1,6 @@
 #include <criterion/criterion.h>
+
+#include <sys/mman.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
@@ -284,6 +286,28 @@ Test(process, threads_of_others_are_not_ours)
     cr_expect_not(process_thread_alive(getpid(), h.pid));
     helper_end(&h);
 }
+
+/* ---- mappings ---- */
+
+Test(process, a_mapping_is_there_until_it_is_gone)
+{
+    enum { BYTES = 3 * 4096 };
+    if (access("/proc/self/map_files", F_OK) != 0)
+        cr_skip("this kernel does not tell");
+    FILE *file = tmpfile();
+    cr_assert(file && ftruncate(fileno(file), 4096) == 0);
+    void *p = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fileno(file), 0);
+    cr_assert_neq(p, MAP_FAILED);
+    uint64_t address = (uintptr_t)p;
+    cr_expect_not(process_lacks_mapping(getpid(), address, BYTES), "though longer than the file");
+    cr_expect(process_lacks_mapping(getpid(), address, BYTES + 4096));
+    cr_expect(process_lacks_mapping(getpid(), address + 4096, BYTES - 4096));
+    munmap(p, BYTES);
+    cr_expect(process_lacks_mapping(getpid(), address, BYTES));
+    fclose(file);
+}
+
+Test(process, of_one_that_is_not_there_no_mapping_is_denied) { cr_expect_not(process_lacks_mapping(INT32_MAX, 4096, 4096)); }
 
 /* ---- what a terminal may see ---- */
 
