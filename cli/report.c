@@ -16,6 +16,18 @@ static uint32_t living_threads(const struct profile *p)
     return count;
 }
 
+/* Those that have ended, too; on the way: how many. */
+static uint64_t all_threads(const struct profile *p, uint64_t *ended)
+{
+    uint64_t all = *ended = 0;
+    for (uint32_t i = 0; i < p->threads; i++) {
+        const struct profile_thread *t = &p->thread[i];
+        all += t->count;
+        *ended += t->exited || t->merged ? t->count : 0;
+    }
+    return all;
+}
+
 uint64_t report_span(const struct capture *c)
 {
     const struct session_state *s = &c->snapshot.session;
@@ -43,11 +55,14 @@ static void print_session(const struct capture *c)
 void report_heading(const struct capture *c)
 {
     const struct segment_header *h = &c->snapshot.header;
-    uint32_t threads = living_threads(&c->profile);
+    uint64_t ended, threads = all_threads(&c->profile, &ended);
     printf("process %d: %s\n", (int)c->subject->pid, subject_name(c->subject));
     printf("Python %s", h->python);
     print_session(c);
-    printf(", %" PRIu32 " thread%s recorded\n", threads, plural(threads));
+    printf(", %" PRIu64 " thread%s recorded", threads, plural(threads));
+    if (ended && c->subject->alive)
+        printf(" (%" PRIu64 " ended)", ended);
+    putchar('\n');
 }
 
 /* ---- summary ---- */

@@ -988,6 +988,8 @@ void folder_merge_counters(struct folder *f, const struct lane *from)
     add(f, &l->clamped, get(&from->clamped));
     add(f, &l->mismatched, get(&from->mismatched));
     add(f, &l->silent_ends, get(&from->silent_ends));
+    add(f, &l->threads, lane_recorded(f->base, from, get(&from->head)));
+    add(f, &l->records, get(&from->head) - get(&from->first));
     f->tail++;
     finish(f);
 }
@@ -1122,7 +1124,8 @@ void folder_reset(struct folder *f, uint64_t tail)
             number = get32(&page->next);
         }
     }
-    _Atomic uint64_t *zero[] = {&l->own, &l->off, &l->lost, &l->clamped, &l->mismatched, &l->silent_ends};
+    _Atomic uint64_t *zero[] = {&l->own, &l->off, &l->lost, &l->clamped, &l->mismatched, &l->silent_ends,
+                                &l->threads, &l->records};
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
         put(zero[i], 0);
     put32(&l->root, 0);

@@ -351,6 +351,7 @@ static void add_counters(struct profile *p, const struct lane_copy *l)
     p->mismatched += lane->mismatched;
     p->silent_ends += lane->silent_ends;
     p->own += lane->own;
+    p->records += lane->records;
 }
 
 static int add_thread(struct builder *b, const struct lane_copy *l)
@@ -359,8 +360,10 @@ static int add_thread(struct builder *b, const struct lane_copy *l)
     struct profile_thread *t = &p->thread[p->threads++];
     *t = (struct profile_thread){.tid = l->tid, .exited = l->state == LANE_EXITED, .merged = l->tid == 0, .complete = l->complete};
     memcpy(t->name, l->name, sizeof t->name);
+    t->count = !l->complete;
     if (l->empty || !l->complete)
         return 0;
+    t->count = t->merged ? l->lane->threads : lane_recorded(b->s->image, l->lane, l->head);
     add_counters(p, l);
     return add_tree(b, l, t);
 }

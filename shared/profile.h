@@ -53,6 +53,7 @@ struct profile_thread {
     bool exited;   /* in the process' lifetime */
     bool merged;   /* many exited threads in one */
     bool complete;
+    uint64_t count; /* threads with calls that this row is of: 0 or 1, merged: any number */
     uint32_t first_root; /* index into profile.node; 0: none recorded */
     uint64_t roots; /* ticks: sum of the roots' inclusive times */
 };

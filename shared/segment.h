@@ -29,6 +29,7 @@
 #define TSCAP_SEGMENT_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -216,7 +217,9 @@ struct lane {
     _Atomic uint64_t clamped;     /* times that would have been negative, set to 0 */
     _Atomic uint64_t mismatched;  /* ends without a beginning */
     _Atomic uint64_t silent_ends; /* suspended calls that ended without an event */
-    uint64_t folded_pad[8];
+    _Atomic uint64_t threads;     /* in the lane of merged ones: how many of them had recorded calls */
+    _Atomic uint64_t records;     /* the same: pushed by them */
+    uint64_t folded_pad[6];
     /* 320 */
     _Atomic uint64_t undo_count;
     _Atomic uint32_t undo_page; /* first of UNDO_PAGES in a row */
@@ -312,6 +315,13 @@ static inline void *segment_page_at(void *base, uint32_t page) { return (char *)
 static inline struct page_header *segment_page_of(const void *item)
 {
     return (struct page_header *)((uintptr_t)item & ~(uintptr_t)(SEGMENT_PAGE - 1));
+}
+
+/* Have calls been recorded there? `head`: records pushed. A lane of which a part has been merged may have none left. */
+static inline bool lane_recorded(void *base, const struct lane *l, uint64_t head)
+{
+    const struct page_header *nodes = segment_page_at(base, l->chain[PAGE_NODE]);
+    return nodes->used > 1 && head != l->first; /* the first node is the root */
 }
 
 struct site_record {

@@ -647,12 +647,14 @@ static uint32_t forget_items(struct snapshot *s, uint32_t number, uint32_t count
 }
 
 /* The first `count` items of the lane are in the merged ones already; in the order of merge_lane(). */
-static void forget_merged(struct snapshot *s, struct lane *lane, uint32_t count)
+static void forget_merged(struct snapshot *s, const struct lane_copy *l, uint32_t count)
 {
+    struct lane *lane = l->lane;
     count = forget_items(s, lane->chain[PAGE_NODE], count, forget_nodes);
     count = forget_items(s, lane->chain[PAGE_HISTOGRAM], count, forget_blocks);
     if (count) {
         lane->own = lane->off = lane->lost = lane->clamped = lane->mismatched = lane->silent_ends = 0;
+        lane->first = l->head;
         forget_items(s, lane->chain[PAGE_SUSPENDED], count - 1, forget_suspended);
     }
 }
@@ -692,7 +694,7 @@ static bool part_merging(struct copier *c, const struct lane_copy *grave, uint32
         if (l->page != merging >> 32 || l->state != LANE_EXITED)
             continue;
         if (!l->empty && l->complete)
-            forget_merged(c->s, l->lane, count);
+            forget_merged(c->s, l, count);
         return true;
     }
     return all_merged(c, merging, merges);

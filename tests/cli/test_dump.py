@@ -24,7 +24,7 @@ def test_the_table(tscap, recorded):
     assert rows(result) == {("chosen name" if name == "renamed" else name): calls for name, calls in CALLS.items()}
     shape = mask(result.out).split("\n")
     assert re.fullmatch(r"process %d: .*app\.py" % recorded.pid, shape[0])
-    assert re.fullmatch(r"Python %d\.%d\.\S+, recording for T, [12] threads? recorded" % sys.version_info[:2], shape[1])
+    assert re.fullmatch(r"Python %d\.%d\.\S+, recording for T, 2 threads recorded \(1 ended\)" % sys.version_info[:2], shape[1])
     assert shape[2] == ""
     assert shape[3].split() == "calls inclusive exclusive % mean min max p50 p95 p99 CPU name".split()
     table, footer = shape[4:11], shape[11:]
@@ -438,3 +438,24 @@ def test_numbers_are_the_same_in_every_locale(tscap, recorded):
     plain = json.loads(tscap("dump", recorded.pid, "--json", LC_ALL="C").out)
     other = json.loads(tscap("dump", recorded.pid, "--json", LC_ALL="de_DE.UTF-8").out)
     assert plain["sites"][0]["calls"] == other["sites"][0]["calls"]
+
+
+def heading(tscap, app):
+    return tscap("dump", app.pid).out.splitlines()[1].rsplit(", ", 1)[1]
+
+
+def test_threads_that_have_ended_are_counted(tscap, app):
+    """Each of the last 256 has a row, the others have one together; a reset forgets them."""
+    tscap("start", app.pid)
+    app.do("[in_thread('quick', leaf) for _ in range(300)]")
+    assert heading(tscap, app) == "300 threads recorded (300 ended)"
+    app.do("leaf()")
+    assert heading(tscap, app) == "301 threads recorded (300 ended)"
+    profile = tscap("dump", app.pid, "--json").json
+    assert len(profile["threads"]) < 300
+    assert profile["overhead"]["events"] >= 602, "a record for each beginning and each end"
+    tscap("reset", app.pid)
+    app.do("in_thread('quick', leaf)")
+    assert heading(tscap, app) == "1 thread recorded (1 ended)"
+    app.kill()
+    assert heading(tscap, app) == "1 thread recorded"

@@ -651,6 +651,10 @@ Test(profile, exited_threads_are_merged_into_the_last_row)
     cr_expect(p.thread[3].merged);
     cr_expect_eq(p.thread[3].tid, 0);
     cr_expect_str_eq(tree(&p, 3), "A3:33-33");
+    cr_expect_eq(p.thread[0].count, 0, "without calls");
+    cr_expect_eq(p.thread[1].count, 1);
+    cr_expect_eq(p.thread[3].count, 3);
+    cr_expect_eq(p.records, 10);
     cr_expect_str_eq(site_sums(&p, A), "4/4 46-46");
     cr_expect_eq(site_in(&p, A)->min, 10);
     cr_expect_eq(site_in(&p, A)->max, 13);
@@ -666,6 +670,7 @@ Test(profile, after_a_reset_exited_threads_are_gone_and_the_living_empty)
     s.segment.header->resets++;
     struct profile p = profile_now();
     cr_expect_eq(p.threads, 1);
+    cr_expect_eq(p.thread[0].count, 0);
     cr_expect_str_eq(p.thread[0].name, "main");
     cr_expect_eq(p.calls, 0);
     cr_expect_eq(p.records, 0);
