@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from timestamp_capture import status, timestamp
+from timestamp_capture import timestamp
 
 
 @timestamp("leaf")
@@ -142,27 +142,36 @@ def test_restarted_events(recording):
 # ---- until 3.11: other frame-evaluation hooks ----
 
 
-def set_frame_evaluation(function):
+DISPLACED = """
+    import ctypes, timestamp_capture
+
+    @timestamp_capture.timestamp
+    def f(): pass
+
     api = ctypes.pythonapi
     api.PyInterpreterState_Get.restype = ctypes.c_void_p
     setter = api._PyInterpreterState_SetEvalFrameFunc
     setter.argtypes, setter.restype = (ctypes.c_void_p, ctypes.c_void_p), None
-    setter(api.PyInterpreterState_Get(), ctypes.cast(function, ctypes.c_void_p))
+    timestamp_capture.start()
+    f()
+    setter(api.PyInterpreterState_Get(), ctypes.cast(api._PyEval_EvalFrameDefault, ctypes.c_void_p))
+    f()
+    assert timestamp_capture.status()["displaced"] == 1
+    f()
+    checkpoint()
+"""
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="no such hook is used from 3.12 on")
-def test_displaced_by_another_hook(recording):
-    """One that does not call on hides all code from us: status() says so and puts ours back on top."""
-    with recording:
-        work()
-        set_frame_evaluation(ctypes.pythonapi._PyEval_EvalFrameDefault)
-        work()
-        displaced = status()["displaced"]
-        work()
-    profile = recording.profile
-    assert displaced == status()["displaced"] >= 1
-    assert profile["losses"]["displaced"] == displaced
-    assert profile.counts() == {name: 2 * calls for name, calls in WORK.items()}
+def test_displaced_by_another_hook(program):
+    """One that does not call on hides all code from us: status() says so and puts ours back on top. In a process of its
+    own: that it happened is never forgotten."""
+    p = program(DISPLACED)
+    p.wait()
+    profile = p.dump()
+    assert profile["losses"]["displaced"] == 1
+    assert profile.counts() == {"f": 2}
+    p.finish()
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="no such hook is used from 3.12 on")
