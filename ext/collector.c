@@ -226,7 +226,7 @@ static int enter(struct collector *c)
 static bool is_on_top(struct thread *t, const struct stay *s)
 {
     for (uint32_t depth = t->writer->depth; depth && t->open[depth].id != s; depth--)
-        if (t->open[depth].flags & OPEN_COLLECTOR && !(t->open[depth].flags & OPEN_ENDED))
+        if (t->open[depth].what & OPEN_COLLECTOR && !(t->open[depth].what & OPEN_ENDED))
             return false;
     return recorder_on_top(t, s);
 }

@@ -117,8 +117,8 @@ static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_fram
         return record_slow(ts, f, throwing, site);
     struct writer *w = t->writer;
     uint32_t epoch = t->epoch, depth = w->depth + 1;
-    t->open[depth] = (struct open_call){.id = f, .site = site, .flags = 0};
-    writer_enter(w, site);
+    t->open[depth] = (struct open_call){.id = f, .what = site};
+    writer_enter_then(w, site, NULL);
     PyObject *result = inner(ts, f, throwing);
     if (__builtin_expect(epoch != atomic_load_explicit(recorder_epoch, memory_order_relaxed), 0))
         return result;

@@ -52,7 +52,7 @@ static inline PyObject *begins(const PyCodeObject *code)
     bool usual = recorder_is_usual(t) && !is_generator(code) && t->writer->depth + 1 < t->room;
     if (__builtin_expect(!usual, 0))
         return begins_slow(code, false);
-    t->open[t->writer->depth + 1] = (struct open_call){.id = NULL, .site = site, .flags = 0};
+    t->open[t->writer->depth + 1] = (struct open_call){.id = NULL, .what = site};
     return writer_enter_then(t->writer, site, NOTHING);
 }
 
@@ -62,9 +62,9 @@ static inline PyObject *begins(const PyCodeObject *code)
 static bool uncover_site(struct thread *t, uint32_t site)
 {
     uint32_t depth = t->writer->depth;
-    while (depth && t->open[depth].flags & OPEN_BLOCK)
+    while (depth && t->open[depth].what & OPEN_BLOCK)
         depth--;
-    return depth && t->open[depth].site == site && recorder_uncover_depth(t, depth);
+    return depth && (uint32_t)t->open[depth].what == site && recorder_uncover_depth(t, depth);
 }
 
 static __attribute__((noinline)) PyObject *ends_slow(const PyCodeObject *code, bool waits, unsigned flags)
@@ -85,10 +85,7 @@ static inline PyObject *ends(const PyCodeObject *code)
 {
     uint32_t site = HOOK_SITE(python_code_own_extra(code, hook_extra));
     struct thread *t = recorder_thread_here;
-    if (__builtin_expect(!recorder_is_usual(t), 0))
-        return ends_slow(code, false, 0);
-    const struct open_call *top = &t->open[t->writer->depth];
-    bool usual = top->site == site && !(top->flags | t->ended);
+    bool usual = recorder_is_usual(t) && t->open[t->writer->depth].what == site;
     if (__builtin_expect(!usual, 0))
         return ends_slow(code, false, 0);
     return writer_exit_then(t->writer, site, 0, NOTHING);

@@ -102,7 +102,7 @@ static void thread_name(char *buffer, size_t size)
     PyErr_Restore(type, value, traceback);
 }
 
-void recorder_set_usual(struct thread *t) { t->usual = t->scope ? UINT32_MAX : t->epoch; }
+void recorder_set_usual(struct thread *t) { t->usual = t->scope || t->ended ? UINT32_MAX : t->epoch; }
 
 static struct thread *thread_new(void)
 {
@@ -190,7 +190,7 @@ bool recorder_more_room(struct thread *t)
 bool recorder_in_scope(const struct thread *t, const python_frame *frame)
 {
     uint32_t depth = t->writer->depth;
-    const void *recorded = depth && !(t->open[depth].flags & OPEN_BLOCK) ? t->open[depth].id : NULL;
+    const void *recorded = depth && !(t->open[depth].what & OPEN_BLOCK) ? t->open[depth].id : NULL;
     const struct collector_scope *encloses = NULL;
     for (const python_frame *f = frame; f && !encloses; f = python_caller(f)) {
         if (recorded && f == recorded)
@@ -208,10 +208,13 @@ bool recorder_is_host(const struct collector_scope *s, const python_frame *f) { 
 
 /* ---- the stack of open calls ---- */
 
+static uint32_t open_site(const struct thread *t, uint32_t depth) { return (uint32_t)t->open[depth].what; }
+
 void recorder_drop_ended_slow(struct thread *t)
 {
-    for (; t->writer->depth && t->open[t->writer->depth].flags & OPEN_ENDED; t->ended--)
+    for (; t->writer->depth && t->open[t->writer->depth].what & OPEN_ENDED; t->ended--)
         writer_drop(t->writer);
+    recorder_set_usual(t);
 }
 
 bool recorder_uncover_depth(struct thread *t, uint32_t depth)
@@ -219,7 +222,7 @@ bool recorder_uncover_depth(struct thread *t, uint32_t depth)
     while (t->writer->depth > depth) {
         recorder_drop_ended(t);
         if (t->writer->depth > depth)
-            writer_exit(t->writer, t->open[t->writer->depth].site, RECORD_ABANDONED);
+            writer_exit(t->writer, open_site(t, t->writer->depth), RECORD_ABANDONED);
     }
     return true;
 }
@@ -227,12 +230,12 @@ bool recorder_uncover_depth(struct thread *t, uint32_t depth)
 bool recorder_uncover(struct thread *t, const void *id)
 {
     uint32_t depth = t->writer->depth;
-    while (depth && t->open[depth].id != id && t->open[depth].flags & OPEN_BLOCK)
+    while (depth && t->open[depth].id != id && t->open[depth].what & OPEN_BLOCK)
         depth--;
     return depth && t->open[depth].id == id && recorder_uncover_depth(t, depth);
 }
 
-void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint32_t flags)
+void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint64_t flags)
 {
     if (recorder_open(t, id, site, OPEN_BLOCK | flags))
         writer_enter(t->writer, site);
@@ -244,15 +247,16 @@ void recorder_block_exit(struct thread *t, const void *id, bool raised)
     unsigned flags = raised ? RECORD_RAISED : 0;
     while (depth && t->open[depth].id != id)
         depth--;
-    if (!depth || t->open[depth].flags & OPEN_ENDED)
+    if (!depth || t->open[depth].what & OPEN_ENDED)
         return; /* entered before recording began */
     if (depth == top) {
-        writer_exit(t->writer, t->open[depth].site, flags);
+        writer_exit(t->writer, open_site(t, depth), flags);
         recorder_drop_ended(t);
     } else {
-        writer_exit_below(t->writer, t->open[depth].site, depth, flags);
-        t->open[depth].flags |= OPEN_ENDED;
+        writer_exit_below(t->writer, open_site(t, depth), depth, flags);
+        t->open[depth].what |= OPEN_ENDED;
         t->ended++;
+        recorder_set_usual(t);
     }
 }
 

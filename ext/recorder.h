@@ -17,14 +17,11 @@
 /* One open call or block of this thread; index = its depth. */
 struct open_call {
     const void *id; /* frame, block or collector; NULL: a function's frame that nobody needs to know */
-    uint32_t site;
-    uint32_t flags; /* enum open_flag */
+    uint64_t what;  /* its site, and: */
 };
-enum open_flag {
-    OPEN_BLOCK = 1 << 0,     /* no frame of its own: ended by its object, or with the frame around it */
-    OPEN_ENDED = 1 << 1,     /* ended while later ones were open */
-    OPEN_COLLECTOR = 1 << 2,
-};
+#define OPEN_BLOCK (1ull << 32)     /* no frame of its own: ended by its object, or with the frame around it */
+#define OPEN_ENDED (1ull << 33)     /* ended while later ones were open */
+#define OPEN_COLLECTOR (1ull << 34)
 
 struct collector_scope {
     const python_frame *host; /* the frame that entered it; NULL: left elsewhere */
@@ -39,7 +36,7 @@ struct thread {
     uint32_t room;
     struct open_call *open; /* [1 .. writer->depth] */
     uint32_t ended;         /* of them: those with OPEN_ENDED */
-    uint32_t usual;         /* epoch, or UINT32_MAX while a collector is entered on this thread */
+    uint32_t usual;         /* epoch, or UINT32_MAX while a collector is entered here or `ended` is not 0 */
     struct collector_scope *scope; /* innermost collector entered on this thread */
 };
 
@@ -76,7 +73,8 @@ int recorder_after_fork_child(void);   /* a segment of the child's own */
 
 /* The calling thread, in step with the recorder; NULL: it cannot record, which has been counted. */
 struct thread *recorder_thread_slow(void);
-/* The hot path's only question: in step, recording everything, no collector that asks for frames, a cheap clock. */
+/* The hot path's only question: in step, recording everything, no collector that asks for frames, nothing ended out of
+ * order, a clock that is a counter. */
 static inline bool recorder_is_usual(const struct thread *t)
 {
     return t && t->usual == atomic_load_explicit(recorder_usual, memory_order_relaxed);
@@ -105,12 +103,12 @@ static inline bool recorder_wanted(const struct thread *t, const python_frame *c
 }
 
 /* Notes what will be at the next depth. */
-static inline bool recorder_open(struct thread *t, const void *id, uint32_t site, uint32_t flags)
+static inline bool recorder_open(struct thread *t, const void *id, uint32_t site, uint64_t flags)
 {
     uint32_t depth = t->writer->depth + 1;
     if (__builtin_expect(depth >= t->room, 0) && !recorder_more_room(t))
         return false;
-    t->open[depth] = (struct open_call){.id = id, .site = site, .flags = flags};
+    t->open[depth] = (struct open_call){.id = id, .what = site | flags};
     return true;
 }
 
@@ -124,7 +122,7 @@ static inline bool recorder_on_top(struct thread *t, const void *id)
     return __builtin_expect(depth && t->open[depth].id == id, 1) || recorder_uncover(t, id);
 }
 
-/* After `scope` or `epoch` changed. */
+/* After `scope`, `epoch` or `ended` changed. */
 void recorder_set_usual(struct thread *t);
 
 /* Takes entries that ended out of order off the top. */
@@ -135,7 +133,7 @@ static inline void recorder_drop_ended(struct thread *t)
         recorder_drop_ended_slow(t);
 }
 
-void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint32_t flags);
+void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint64_t flags);
 void recorder_block_exit(struct thread *t, const void *id, bool raised);
 
 #endif

@@ -60,17 +60,21 @@ static inline void begin(struct folder *f)
 
 static inline void finish(struct folder *f) { put(&f->lane->commit, commit_pack(f->tail, f->depth, 0)); }
 
-/* The before-image is complete before it is counted, and counted before the word changes. */
-static inline void log_word(struct folder *f, const _Atomic uint64_t *word)
+/* Words in a row. Their before-images are complete before they are counted, and counted before a word changes. */
+static inline __attribute__((always_inline)) void log_words(struct folder *f, const _Atomic uint64_t *word, unsigned words)
 {
-    uint64_t ref = ref_of(f, word), count = f->logged + 1;
+    uint64_t ref = ref_of(f, word), count = f->logged + words;
     struct undo_word *u = &f->log[f->logged];
     _Atomic uint64_t *published = &f->lane->undo_count;
     f->logged = count;
-    put(&u->ref, ref);
-    put(&u->old, get(word));
+    for (unsigned i = 0; i < words; i++) {
+        put(&u[i].ref, ref + i);
+        put(&u[i].old, get(&word[i]));
+    }
     put(published, count);
 }
+
+static inline void log_word(struct folder *f, const _Atomic uint64_t *word) { log_words(f, word, 1); }
 
 /* Before the first store to a page in a batch: readers see by it which pages to copy again. */
 static inline void mark_page(struct folder *f, const void *item)
@@ -139,6 +143,25 @@ static void *new_item(struct folder *f, enum page_kind kind, const void *image, 
 
 /* ---- nodes ---- */
 
+/* Where to look for a child before asking the hash table: it takes one line instead of three. Sites that are neighbours
+ * are neighbours here, which keeps many callees in few lines. */
+static inline segment_ref *remembered(const struct folder *f, segment_ref parent, uint32_t site)
+{
+    return &f->cache[(parent * 0x9e3779b1u + site) & f->cache_mask];
+}
+
+/* Twice as large as there are nodes, up to a limit. What was remembered is found again; without memory it stays small. */
+static void grow_cache(struct folder *f)
+{
+    uint32_t slots = f->cache ? 2 * (f->cache_mask + 1) : FOLDER_CACHE_MIN;
+    segment_ref *more = f->cache && slots > FOLDER_CACHE_MAX ? NULL : calloc(slots, sizeof *more);
+    if (!more)
+        return;
+    free(f->cache);
+    f->cache = more;
+    f->cache_mask = slots - 1;
+}
+
 static struct node *new_node(struct folder *f, uint64_t key, uint32_t site, uint32_t caller, segment_ref parent, uint32_t flags)
 {
     struct node image = {
@@ -153,7 +176,8 @@ static struct node *new_node(struct folder *f, uint64_t key, uint32_t site, uint
     struct node *n = new_item(f, PAGE_NODE, &image, sizeof image);
     if (!n)
         return NULL;
-    f->nodes++;
+    if (++f->nodes > f->cache_mask / 2)
+        grow_cache(f);
     if (key)
         items_insert(f->items, &n->item);
     return n;
@@ -232,12 +256,6 @@ static struct node *pair_node(struct folder *f, uint32_t caller, uint32_t site)
     return n;
 }
 
-/* Where to look for a child of the innermost open call before asking the hash table: it takes one line instead of three. */
-static inline segment_ref *remembered(struct folder *f, segment_ref parent, uint32_t site)
-{
-    return &f->cache[(parent * 0x9e3779b1u ^ site * 0x85ebca6bu) >> (32 - FOLDER_CACHE_BITS)];
-}
-
 /* The innermost open call that has a node; the root has one. */
 static segment_ref accounted_caller(const struct folder *f)
 {
@@ -269,20 +287,15 @@ static __attribute__((noinline)) segment_ref child_slow(struct folder *f, uint32
     return n ? ref_of(f, n) : 0;
 }
 
+static inline bool is_child(const struct folder *f, segment_ref ref, segment_ref parent, uint32_t site)
+{
+    return ref && node_at(f, ref)->site == site && node_at(f, ref)->parent == parent;
+}
+
 static inline segment_ref child(struct folder *f, uint32_t site)
 {
-    segment_ref parent = f->top_node;
-    if (unlikely(!parent))
-        return child_slow(f, site);
-    segment_ref hint = get32(&node_at(f, parent)->recent_child);
-    if (likely(hint && node_at(f, hint)->site == site))
-        return hint;
-    hint = *remembered(f, parent, site);
-    if (unlikely(!hint || node_at(f, hint)->site != site || node_at(f, hint)->parent != parent || f->open.room))
-        hint = child_slow(f, site);
-    if (likely(hint && node_at(f, hint)->parent == parent))
-        hint_set(&node_at(f, parent)->recent_child, hint);
-    return hint;
+    segment_ref hint = *remembered(f, f->top_node, site);
+    return likely(is_child(f, hint, f->top_node, site)) ? hint : child_slow(f, site);
 }
 
 /* ---- histogram ---- */
@@ -403,25 +416,17 @@ static inline void touch_node(struct folder *f, struct node *n)
 {
     if (!first_touch(f, &n->stamp))
         return;
-    log_word(f, &n->inclusive);
-    log_word(f, &n->children);
-    log_word(f, &n->calls);
+    log_words(f, &n->inclusive, 3); /* children, calls */
 }
 
 static __attribute__((noinline)) void save_entry(struct folder *f, const struct entry *e, uint32_t below)
 {
     f->saved_entries |= 1ull << below;
     mark_page(f, e);
-    log_word(f, &e->begin);
-    log_word(f, &e->off_begin);
-    log_word(f, &e->children);
-    log_word(f, &e->off_children);
-    log_word(f, &e->node);
+    log_words(f, &e->begin, 5); /* off_begin, children, off_children, node */
     if (!(get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED))) /* else the rest of the line says something */
         return;
-    log_word(f, &e->key);
-    log_word(f, &e->carried);
-    log_word(f, &e->off_carried);
+    log_words(f, &e->key, 3); /* carried, off_carried */
 }
 
 /* Entries above the depth at which the batch began are nobody's if it is undone. A batch is shorter than 64 records, so
@@ -651,31 +656,40 @@ static inline void exit_plain(struct folder *f, uint64_t t, unsigned flags)
     ended(f, x.node);
 }
 
-/* Calls of one site without callees, one after the other (a loop does that), with one look-up and one sum for all of them:
- * both records of each are folded at once, no entry is made. Returns how many records that were; 0: none is of the kind. */
+/* Is `end` the record that ends the call that `begin` begins, on top of this many open ones? */
+static inline bool is_leaf(uint64_t begin, uint64_t end, uint32_t depth)
+{
+    return end == begin + ((uint64_t)(RECORD_EXIT - RECORD_ENTER) << 48) && begin >> 32 == record_pack(0, depth + 1, RECORD_ENTER, 0) >> 32;
+}
+
+/* Calls without callees, one after the other: both records of each are folded at once, no entry is made. Returns how many
+ * records that were; 0: none is of the kind. */
 static inline uint64_t leaves(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t tail, uint64_t stop)
 {
-    const uint64_t enters = get(&ring[tail & mask].what), exits = record_pack(record_site(enters), f->depth + 1, RECORD_EXIT, 0);
-    if (tail + 1 >= stop || get(&ring[(tail + 1) & mask].what) != exits || !f->top_page_end)
-        return 0;
-    segment_ref ref = child(f, record_site(enters));
-    if (unlikely(!ref))
-        return 0;
-    struct node *n = node_at(f, ref);
-    uint64_t sum = 0, i = tail;
-    touch_entry(f, f->top, f->depth);
-    touch_node(f, n);
-    do {
-        uint64_t since = get(&ring[i & mask].when), until = get(&ring[(i + 1) & mask].when);
-        if (unlikely(until < since))
-            break; /* the long way counts it */
-        sum += until - since;
+    uint64_t sum = 0, last = 0, i = tail;
+    struct node *n = NULL;
+    for (; i + 1 < stop; i += 2) {
+        const struct slot *begin = &ring[i & mask], *end = &ring[(i + 1) & mask];
+        uint64_t what = get(&begin->what), since = get(&begin->when), until = get(&end->when);
+        if (!is_leaf(what, get(&end->what), f->depth) || unlikely(until < since || !f->top_page_end))
+            break; /* the long way counts what is odd */
+        if (what != last) {
+            segment_ref ref = child(f, record_site(what));
+            if (unlikely(!ref))
+                break;
+            n = node_at(f, ref);
+            touch_node(f, n);
+            last = what;
+        }
+        bump(&n->inclusive, until - since);
+        bump(&n->calls, 1);
         add_duration(f, n, until - since);
-        i += 2;
-    } while (i + 1 < stop && get(&ring[i & mask].what) == enters && get(&ring[(i + 1) & mask].what) == exits);
-    bump(&f->top->children, sum);
-    bump(&n->inclusive, sum);
-    bump(&n->calls, (i - tail) / 2);
+        sum += until - since;
+    }
+    if (sum) {
+        touch_entry(f, f->top, f->depth);
+        bump(&f->top->children, sum);
+    }
     return i - tail;
 }
 
@@ -1039,7 +1053,8 @@ int folder_init(struct folder *f, void *base, struct lane *lane, const struct fo
     *f = (struct folder){.base = base, .lane = lane, .new_page = new_page, .context = context, .mark = commit_pack(0, 0, 1)};
     set_limits(f, limits);
     f->items = items_new(base);
-    if (!f->items || !make_log(f) || !make_root(f)) {
+    grow_cache(f);
+    if (!f->items || !f->cache || !make_log(f) || !make_root(f)) {
         folder_free(f);
         return -ENOMEM;
     }
@@ -1087,7 +1102,8 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
     set_limits(f, &folder_default_limits);
     f->items = items_new(base);
     put32(&lane->undo_page, 0); /* a log of our own: the lane is a copy */
-    int r = f->items && make_log(f) ? attach_stack(f) : -ENOMEM;
+    grow_cache(f);
+    int r = f->items && f->cache && make_log(f) ? attach_stack(f) : -ENOMEM;
     if (r < 0) {
         folder_free(f);
         return r;
@@ -1113,7 +1129,7 @@ void folder_reset(struct folder *f, uint64_t tail)
     static const enum page_kind kinds[] = {PAGE_NODE, PAGE_HISTOGRAM, PAGE_SUSPENDED, PAGE_STACK};
     struct lane *l = f->lane;
     items_clear(f->items);
-    memset(f->cache, 0, sizeof f->cache);
+    memset(f->cache, 0, (f->cache_mask + 1) * sizeof *f->cache);
     counts_free(&f->open);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         f->last[kinds[i]] = NULL;
@@ -1144,7 +1160,9 @@ void folder_free(struct folder *f)
     items_delete(f->items);
     counts_free(&f->open);
     free(f->stack);
+    free(f->cache);
     f->items = NULL;
+    f->cache = NULL;
     f->stack = NULL;
 }
 

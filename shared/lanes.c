@@ -280,10 +280,7 @@ void *writer_push_after_switch(struct writer *w, uint64_t now, uint64_t what, vo
     return result;
 }
 
-void *writer_push_by_call(struct writer *w, uint64_t what, void *result)
-{
-    return writer_push_after_switch(w, clock_ticks(), what, result);
-}
+void writer_push_by_call(struct writer *w, uint64_t what) { push_at(w, note_switch(w, clock_ticks()), what); }
 
 /* Two slots that must not be parted by what a push may put in between. */
 static void push_keyed(struct writer *w, uint64_t key, uint64_t what)

@@ -61,32 +61,32 @@ void writer_cut(struct writer *w, uint64_t when);
 /* Folds everything pushed. */
 void writer_flush(struct writer *w);
 
-/* Slow paths of writer_push_then: the clock is not a counter; the thread may have left the CPU; it is time to fold. */
-void *writer_push_by_call(struct writer *w, uint64_t what, void *result);
+/* Slow paths of a push: the clock is not a counter; the thread may have left the CPU; it is time to fold. */
+void writer_push_by_call(struct writer *w, uint64_t what);
 void *writer_push_after_switch(struct writer *w, uint64_t now, uint64_t what, void *result);
 void *writer_fold(struct writer *w, void *result);
 
-static inline void writer_store(struct writer *w, uint64_t when, uint64_t what)
+static inline uint64_t writer_store(struct writer *w, uint64_t when, uint64_t what)
 {
-    struct slot *slot = &w->ring[w->head & w->mask];
+    uint64_t head = w->head;
+    struct slot *slot = &w->ring[head & w->mask];
     /* All three pair with the acquire loads of snapshot.c: whoever sees a word of record h also sees head >= h. */
     atomic_store_explicit(&slot->when, when, memory_order_release);
     atomic_store_explicit(&slot->what, what, memory_order_release);
-    atomic_store_explicit(&w->lane->head, ++w->head, memory_order_release);
+    w->head = ++head;
+    atomic_store_explicit(&w->lane->head, head, memory_order_release);
+    return head;
 }
 
-/* `what` as record_pack() makes it. `result` is handed through, so that a callback that ends in a push ends in a jump and
- * saves no registers: a fifth of what a push costs. */
+/* `what` as record_pack() makes it; the clock is a counter. `result` is handed through, so that a callback that ends in a
+ * push ends in a jump and saves no registers: a fifth of what a push costs. */
 static inline void *writer_push_then(struct writer *w, uint64_t what, void *result)
 {
-    if (__builtin_expect(clock_source_now == CLOCK_SOURCE_MONOTONIC, 0))
-        return writer_push_by_call(w, what, result);
     uint64_t now = clock_counter();
     if (__builtin_expect(cputime_left(&w->cpu, now - w->last), 0))
         return writer_push_after_switch(w, now, what, result);
     w->last = now;
-    writer_store(w, now, what);
-    return __builtin_expect(w->head >= w->fold_at, 0) ? writer_fold(w, result) : result;
+    return __builtin_expect(writer_store(w, now, what) >= w->fold_at, 0) ? writer_fold(w, result) : result;
 }
 static inline void *writer_enter_then(struct writer *w, uint32_t site, void *result)
 {
@@ -97,9 +97,15 @@ static inline void *writer_exit_then(struct writer *w, uint32_t site, unsigned f
     return writer_push_then(w, record_pack(site, w->depth--, RECORD_EXIT, flags), result);
 }
 
-static inline void writer_push(struct writer *w, uint64_t what) { writer_push_then(w, what, NULL); }
-static inline void writer_enter(struct writer *w, uint32_t site) { writer_enter_then(w, site, NULL); }
-static inline void writer_exit(struct writer *w, uint32_t site, unsigned flags) { writer_exit_then(w, site, flags, NULL); }
+static inline void writer_push(struct writer *w, uint64_t what)
+{
+    if (__builtin_expect(clock_source_now == CLOCK_SOURCE_MONOTONIC, 0))
+        writer_push_by_call(w, what);
+    else
+        writer_push_then(w, what, NULL);
+}
+static inline void writer_enter(struct writer *w, uint32_t site) { writer_push(w, record_pack(site, ++w->depth, RECORD_ENTER, 0)); }
+static inline void writer_exit(struct writer *w, uint32_t site, unsigned flags) { writer_push(w, record_pack(site, w->depth--, RECORD_EXIT, flags)); }
 
 /* Keyed calls: generators, coroutines. */
 void writer_enter_keyed(struct writer *w, uint32_t site, uint64_t key);

@@ -80,9 +80,9 @@ static void merge_one(struct merge *m, const struct lane *from, struct node *n)
     } else {
         const struct node *parent = segment_at(m->segment->base, n->parent);
         uint32_t flat = n->flags & NODE_PAIR ? n->flags : flat_flags(m, n);
-        target = folder_merge_node(&m->folder, get32(&parent->recent_child), n, flat);
+        target = folder_merge_node(&m->folder, get32(&parent->scratch), n, flat);
     }
-    atomic_store_explicit(&n->recent_child, target, memory_order_relaxed);
+    atomic_store_explicit(&n->scratch, target, memory_order_relaxed);
 }
 
 static void merge_nodes(struct merge *m, const struct lane *from)
@@ -117,7 +117,7 @@ static void merge_suspended(struct merge *m, const struct lane *from)
             uint64_t word = atomic_load_explicit(&s[i].node, memory_order_relaxed);
             const struct node *n = segment_at(m->segment->base, (segment_ref)word);
             bool counts = (segment_ref)word && !(word >> 32 & ENTRY_FOREIGN);
-            folder_merge_suspended(&m->folder, counts ? get32(&n->recent_child) : 0);
+            folder_merge_suspended(&m->folder, counts ? get32(&n->scratch) : 0);
         }
         number = get32(&page->next);
     }

@@ -90,7 +90,7 @@ static int each_item(struct builder *b, const struct lane_copy *l, enum page_kin
 /* Where a node went is kept in its hint: the image is ours and has been folded. */
 static uint32_t index_of(const struct builder *b, segment_ref ref)
 {
-    return ref ? ((const struct node *)segment_at(b->s->image, ref))->recent_child : 0;
+    return ref ? ((const struct node *)segment_at(b->s->image, ref))->scratch : 0;
 }
 
 static int add_node(struct builder *b, const struct lane_copy *l, void *item)
@@ -100,7 +100,7 @@ static int add_node(struct builder *b, const struct lane_copy *l, void *item)
     uint32_t i = p->nodes + 1;
     if (!reserve((void **)&p->node, &b->nodes_room, i + 1, sizeof *p->node))
         return -ENOMEM;
-    n->recent_child = i;
+    n->scratch = i;
     p->node[i] = (struct profile_node){.site = n->site, .other = n->flags & NODE_OTHER, .t = times_of(p, n)};
     p->node[i].parent = segment_ref_of(b->s->image, n) == l->lane->root ? 0 : index_of(b, n->parent);
     p->nodes = i;
@@ -224,7 +224,7 @@ static struct profile_pair *pair_of(struct builder *b, uint32_t caller, uint32_t
 static int account(struct builder *b, const struct node *n, bool site_open, bool pair_open)
 {
     struct profile *p = b->p;
-    const struct profile_node *pn = &p->node[n->recent_child];
+    const struct profile_node *pn = &p->node[n->scratch];
     struct profile_site *site = site_of(p, n->site);
     if (!site) /* the recorder's own */
         return 0;
@@ -300,7 +300,7 @@ static void collect_source(struct builder *b, const struct lane_copy *l, struct 
         struct page_header *page = segment_page_at(b->s->image, number);
         struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
         for (uint32_t i = 0; i < page->used; i++)
-            source[n[i].recent_child] = &n[i];
+            source[n[i].scratch] = &n[i];
         number = page->next;
     }
 }

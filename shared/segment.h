@@ -120,7 +120,7 @@ struct node {
     _Atomic uint64_t children; /* part of `inclusive` spent in recorded callees */
     _Atomic uint64_t calls;    /* ended; keyed calls: begun */
     _Atomic uint64_t min, max; /* of ended calls */
-    _Atomic segment_ref recent_child;    /* private hint */
+    _Atomic uint32_t scratch; /* whoever walks the tree; nobody in the target but a merge */
     _Atomic segment_ref recent_block[2]; /* private hint: histogram blocks used last, by parity of the exponent */
     uint32_t site;
     segment_ref parent;     /* 0: the lane's root */

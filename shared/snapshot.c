@@ -421,7 +421,7 @@ static bool each_item(struct checker *k, size_t chain, check_item *check)
 static bool check_node(struct checker *k, void *item, segment_ref ref)
 {
     struct node *n = item;
-    n->recent_child = n->recent_block[0] = n->recent_block[1] = 0;
+    n->scratch = n->recent_block[0] = n->recent_block[1] = 0;
     bool is_root = ref == k->l->lane->root, is_other = ref == k->l->lane->other;
     if (n->site > k->c->s->sites || node_caller(n) > k->c->s->sites)
         return false;
