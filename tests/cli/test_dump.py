@@ -269,7 +269,7 @@ def test_calls_that_have_not_ended(tscap, app):
     second = by_name(tscap("dump", app.pid, "--json").json)
     assert first["parent"]["calls"] == first["parent"]["open"] == 1
     assert first["parent"]["ended"] == 0
-    assert second["parent"]["inclusive_ns"] > first["parent"]["inclusive_ns"] > 100_000_000
+    assert second["parent"]["inclusive_ns"] > first["parent"]["inclusive_ns"] > 0
     assert re.search(r"^ +1 .* -  +-  +-  +-  +-  .*  parent ", tscap("dump", app.pid).out, re.M), "no minimum yet"
 
 

@@ -96,6 +96,18 @@ def is_cpu_clock(name, arguments):
     return name == "clock_gettime" and ("CLOCK_THREAD_CPUTIME_ID" in arguments or re.match(r"-?\d|0x|make", arguments))
 
 
+def without_growth(calls):
+    """The segment may grow once: while strace stops it, calls take times that none took before, and each order of
+    magnitude has counters of its own."""
+    begins = [i for i, (name, arguments) in enumerate(calls) if name == "openat" and ".tscap" in arguments]
+    assert len(begins) <= 1
+    for begin in begins:
+        end = next(i for i in range(begin, len(calls)) if calls[i][0] == "madvise")
+        assert end - begin < 6
+        calls = calls[:begin] + calls[end + 1 :]
+    return calls
+
+
 @pytest.mark.parametrize("state", ["dormant", "armed"])
 def test_steady_state(program, tmp_path, state):
     p = program(STEADY, arguments=[state])
@@ -114,7 +126,7 @@ def test_steady_state(program, tmp_path, state):
     p.wait()
     strace.end()
     unexpected = [call for call in calls_of(quiet) if not is_cpu_clock(*call) and call[0] != "restart_syscall"]
-    assert unexpected == []
+    assert without_growth(unexpected) == []
     if state == "dormant":
         assert calls_of(quiet) == []
     else:
