@@ -32,6 +32,7 @@ static struct session_state session_of(const struct segment_header *h)
         .started = h->session_started,
         .stopped = h->session_stopped,
         .resets = h->resets,
+        .orders = session_orders(h->session_seq, h->resets),
     };
 }
 

@@ -308,7 +308,7 @@ static void remove_consumer(void)
 }
 
 /* Readers see the session's words together: pairs with read_session in snapshot.c. */
-static void publish_session(bool running, uint64_t started, uint64_t stopped)
+static void publish_session(bool running, uint64_t started, uint64_t stopped, uint32_t resets)
 {
     struct segment_header *h = header();
     uint32_t seq = atomic_load_explicit(&h->session_seq, memory_order_relaxed);
@@ -316,8 +316,11 @@ static void publish_session(bool running, uint64_t started, uint64_t stopped)
     atomic_store_explicit(&h->session_flags, running ? SESSION_RUNNING : 0, memory_order_release);
     atomic_store_explicit(&h->session_started, started, memory_order_release);
     atomic_store_explicit(&h->session_stopped, stopped, memory_order_release);
+    atomic_store_explicit(&h->resets, resets, memory_order_release);
     atomic_store_explicit(&h->session_seq, seq + 2, memory_order_release);
 }
+
+static uint32_t resets(void) { return atomic_load_explicit(&header()->resets, memory_order_relaxed); }
 
 static bool refuse_unavailable(void)
 {
@@ -331,14 +334,16 @@ enum recorder_change recorder_start(void)
 {
     if (refuse_unavailable())
         return RECORDER_FAILED;
-    if (r.running)
+    uint64_t first = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
+    if (r.running) {
+        publish_session(true, first, 0, resets()); /* who started it sees that somebody else wants it too */
         return RECORDER_ALREADY;
+    }
     if (add_consumer() < 0)
         return RECORDER_FAILED;
-    uint64_t first = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
     r.running = true;
     set_everyone(true);
-    publish_session(true, first ? first : clock_ticks(), 0);
+    publish_session(true, first ? first : clock_ticks(), 0, resets());
     return RECORDER_DONE;
 }
 
@@ -350,7 +355,7 @@ enum recorder_change recorder_stop(void)
     r.running = false;
     set_everyone(false);
     remove_consumer();
-    publish_session(false, started, r.consumers ? clock_ticks() : r.ended);
+    publish_session(false, started, r.consumers ? clock_ticks() : r.ended, resets());
     return RECORDER_DONE;
 }
 
@@ -358,10 +363,8 @@ void recorder_reset(void)
 {
     if (!r.available)
         return;
-    struct segment_header *h = header();
-    uint32_t resets = atomic_load_explicit(&h->resets, memory_order_relaxed) + 1;
-    publish_session(r.running, r.running ? clock_ticks() : 0, 0);
-    atomic_store_explicit(&h->resets, resets == UINT32_MAX ? 0 : resets, memory_order_release);
+    uint32_t next = resets() + 1;
+    publish_session(r.running, r.running ? clock_ticks() : 0, 0, next == UINT32_MAX ? 0 : next);
     next_epoch();
 }
 

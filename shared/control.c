@@ -58,11 +58,20 @@ static void address_of(struct sockaddr_un *a, int dirfd, const char *name)
     snprintf(a->sun_path, sizeof a->sun_path, "/proc/self/fd/%d/%s", dirfd, name);
 }
 
-int control_ask(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, struct control_reply *reply, int timeout_ms)
+static uint64_t deadline_in(int timeout_ms) { return clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u; }
+
+static int connect_and_send(int fd, const struct sockaddr_un *address, struct control_request request, uint64_t deadline)
+{
+    if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
+        return errno == EAGAIN ? -ETIMEDOUT : -errno; /* EAGAIN: its queue is full, it does not answer */
+    return transfer(fd, &request, sizeof request, true, deadline);
+}
+
+int control_send(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, int timeout_ms)
 {
     char name[64];
     struct sockaddr_un address;
-    uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u;
+    uint64_t deadline = deadline_in(timeout_ms);
     int r = rundir_socket_name(pid, start_time, name, sizeof name);
     if (r < 0)
         return r;
@@ -70,13 +79,15 @@ int control_ask(int dirfd, pid_t pid, uint64_t start_time, const struct control_
     if (fd < 0)
         return -errno;
     address_of(&address, dirfd, name);
-    struct control_request out = *request;
-    if (connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
-        r = errno == EAGAIN ? -ETIMEDOUT : -errno; /* EAGAIN: its queue is full, it does not answer */
-    if (r == 0)
-        r = transfer(fd, &out, sizeof out, true, deadline);
-    if (r == 0)
-        r = transfer(fd, reply, sizeof *reply, false, deadline);
+    r = connect_and_send(fd, &address, *request, deadline);
+    if (r < 0)
+        close(fd);
+    return r < 0 ? r : fd;
+}
+
+int control_take_reply(int fd, struct control_reply *reply, int timeout_ms)
+{
+    int r = transfer(fd, reply, sizeof *reply, false, deadline_in(timeout_ms));
     close(fd);
     if (r == 0 && (reply->magic != CONTROL_MAGIC || reply->version != CONTROL_VERSION))
         r = -EPROTO;
@@ -85,6 +96,13 @@ int control_ask(int dirfd, pid_t pid, uint64_t start_time, const struct control_
         process_printable(reply->text);
     }
     return r;
+}
+
+int control_ask(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, struct control_reply *reply, int timeout_ms)
+{
+    uint64_t deadline = deadline_in(timeout_ms);
+    int fd = control_send(dirfd, pid, start_time, request, timeout_ms);
+    return fd < 0 ? fd : control_take_reply(fd, reply, remaining_ms(deadline));
 }
 
 int control_listen(int dirfd, const char *name)
@@ -116,7 +134,7 @@ int control_receive(int fd, struct control_request *request, int timeout_ms)
 {
     if (!peer_allowed(fd))
         return -EPERM;
-    int r = transfer(fd, request, sizeof *request, false, clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u);
+    int r = transfer(fd, request, sizeof *request, false, deadline_in(timeout_ms));
     if (r == 0 && (request->magic != CONTROL_MAGIC || request->version != CONTROL_VERSION))
         r = -EPROTO;
     return r;
@@ -125,7 +143,7 @@ int control_receive(int fd, struct control_request *request, int timeout_ms)
 int control_reply_send(int fd, const struct control_reply *reply)
 {
     struct control_reply out = *reply;
-    return transfer(fd, &out, sizeof out, true, clock_ns(CLOCK_MONOTONIC) + 1000000000u);
+    return transfer(fd, &out, sizeof out, true, deadline_in(1000));
 }
 
 const char *control_command_name(uint32_t command)

@@ -41,6 +41,11 @@ struct control_reply {
  * -ECONNREFUSED nobody listens, -ETIMEDOUT, -EPROTO not a listener, -EACCES ... */
 int control_ask(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, struct control_reply *reply, int timeout_ms);
 
+/* The same in two steps, for who has other things to wait for. The request is on its way: a descriptor that becomes
+ * readable when there is a reply; closing it gives up. Or -errno. */
+int control_send(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, int timeout_ms);
+int control_take_reply(int fd, struct control_reply *reply, int timeout_ms); /* closes it. 0 or -errno */
+
 /* A listening socket of that name, mode 0600. The descriptor or -errno. Names longer than sun_path go through
  * /proc/self/fd. */
 int control_listen(int dirfd, const char *name);

@@ -48,6 +48,7 @@ struct profile_node {
 };
 
 struct profile_thread {
+    uint64_t lane; /* the same number in a later look: the same thread */
     uint32_t tid;
     char name[64];
     bool exited;   /* in the process' lifetime */

@@ -274,7 +274,7 @@ struct segment_header {
     _Atomic uint32_t site_count;
     _Atomic uint32_t graveyard; /* page number of the lane that holds the merged ones; 0: none */
     _Atomic uint32_t merges;    /* exited lanes merged so far */
-    /* session: odd session_seq while being changed */
+    /* session: odd session_seq while being changed: by orders to start and stop, obeyed or not needed, and by resets */
     _Atomic uint32_t session_seq;
     _Atomic uint32_t session_flags;
     _Atomic uint64_t session_started; /* ticks; 0: never */

@@ -809,6 +809,7 @@ static void read_session(const struct view *v, struct session_state *s)
         s->started = load64(&h->session_started);
         s->stopped = load64(&h->session_stopped);
         s->resets = load32(&h->resets);
+        s->orders = session_orders(before, s->resets);
         if (!(before & 1) && atomic_load_explicit(&h->session_seq, memory_order_relaxed) == before)
             return;
     }

@@ -34,7 +34,10 @@ struct session_state {
     bool running;
     uint64_t started, stopped; /* ticks; 0: never */
     uint32_t resets;
+    uint32_t orders; /* to start and to stop, since the segment was made: the same number, the same session */
 };
+/* How session_seq, which resets count up too, tells orders. */
+static inline uint32_t session_orders(uint32_t session_seq, uint32_t resets) { return session_seq / 2 - resets; }
 
 struct lane_copy {
     uint32_t page;
