@@ -15,8 +15,6 @@ static void choose_scale(struct capture *c)
     const struct segment_header *h = &c->snapshot.header;
     c->scale = scale_of_segment(h);
     c->same_boot = scale_same_boot(h);
-    if (!c->same_boot)
-        note("%s is from before this machine was started last: times are converted by today's clock rate", c->subject->where);
 }
 
 static void sum_up(struct capture *c)
@@ -39,20 +37,30 @@ static int take(struct capture *c, const struct view *view)
     return r;
 }
 
-int capture_take(struct capture *c, const struct subject *subject)
+int capture_try(struct capture *c, const struct subject *subject)
 {
     struct view view;
     *c = (struct capture){.subject = subject};
     long owner = subject->file[0] == '/' ? -1 : (long)subject->uid;
     int r = view_open(&view, subject->dirfd, subject->file, owner);
-    if (r == 0) {
-        r = take(c, &view);
-        view_close(&view);
-    }
     if (r < 0)
-        return diagnose_segment(subject->where, r);
+        return r;
+    r = take(c, &view);
+    view_close(&view);
+    if (r < 0)
+        return r;
     choose_scale(c);
     sum_up(c);
+    return 0;
+}
+
+int capture_take(struct capture *c, const struct subject *subject)
+{
+    int r = capture_try(c, subject);
+    if (r < 0)
+        return diagnose_segment(subject->where, r);
+    if (!c->same_boot)
+        note("%s is from before this machine was started last: times are converted by today's clock rate", subject->where);
     return EXIT_OK;
 }
 
@@ -60,6 +68,34 @@ void capture_free(struct capture *c)
 {
     profile_free(&c->profile);
     snapshot_free(&c->snapshot);
+}
+
+bool capture_continues(const struct capture *now, const struct capture *before)
+{
+    const struct segment_header *a = &now->snapshot.header, *b = &before->snapshot.header;
+    return a->anchor_ticks == b->anchor_ticks && now->snapshot.session.resets == before->snapshot.session.resets;
+}
+
+bool capture_replaces(const struct capture *now, const struct capture *before)
+{
+    return now->profile.complete || !before->profile.complete || !capture_continues(now, before);
+}
+
+uint64_t capture_span(const struct capture *c)
+{
+    const struct session_state *s = &c->snapshot.session;
+    uint64_t end = s->running ? c->snapshot.asof : s->stopped;
+    return s->started && end > s->started ? end - s->started : 0;
+}
+
+/* A recording that was forgotten, or is another's, between two looks is not older than the first of them. */
+double capture_seconds(const struct capture *now, const struct capture *before)
+{
+    double recorded = (double)capture_ns(now, capture_span(now)) / 1e9;
+    double between = before ? (double)(now->taken - before->taken) / 1e9 : 0;
+    if (before && capture_continues(now, before))
+        return between;
+    return before && (between < recorded || recorded <= 0) ? between : recorded;
 }
 
 double capture_cost_ns(const struct capture *c, uint64_t calls, uint64_t own)

@@ -23,7 +23,22 @@ struct capture {
 
 /* EXIT_OK, or an exit code after a message. */
 int capture_take(struct capture *c, const struct subject *subject);
+/* 0 or -errno, as `error` of a subject; prints nothing. */
+int capture_try(struct capture *c, const struct subject *subject);
 void capture_free(struct capture *c);
+
+/* Of the same recording, so that what came since `before` is the difference: no reset in between, nor another program in
+ * the same process (exec). */
+bool capture_continues(const struct capture *now, const struct capture *before);
+
+/* Shall the next difference be to `now`? Not when some thread's data are missing from it: they would count as new. */
+bool capture_replaces(const struct capture *now, const struct capture *before);
+
+/* Seconds that lie between two looks; without an earlier one of the same recording: those since it began. */
+double capture_seconds(const struct capture *now, const struct capture *before);
+
+/* Where the data begin and, if nobody records, end: ticks. */
+uint64_t capture_span(const struct capture *c);
 
 static inline uint64_t capture_ns(const struct capture *c, uint64_t ticks) { return clock_scale_duration(&c->scale, ticks); }
 

@@ -8,6 +8,18 @@
 static const struct profile_times *times(const void *row) { return row; }
 static const struct cells *cells(const void *context) { return context; }
 
+void times_subtract(struct profile_times *t, const struct profile_times *b)
+{
+    t->calls = minus(t->calls, b->calls);
+    t->primitive_calls = minus(t->primitive_calls, b->primitive_calls);
+    t->raised = minus(t->raised, b->raised);
+    t->inclusive = minus(t->inclusive, b->inclusive);
+    t->exclusive = minus(t->exclusive, b->exclusive);
+    t->off_inclusive = minus(t->off_inclusive, b->off_inclusive);
+    t->off_exclusive = minus(t->off_exclusive, b->off_exclusive);
+    t->waited = minus(t->waited, b->waited);
+}
+
 uint64_t key_calls(const void *row, const void *context)
 {
     (void)context;

@@ -19,6 +19,7 @@ struct top {
     const struct column *sort;
     uint64_t delay, limit;
     size_t width;
+    bool complete; /* so were all that was shown */
 };
 
 /* Until the next multiple of the delay: what printing takes does not add up. */
@@ -37,7 +38,8 @@ static int print_interval(const struct top *t, const struct capture *now, const 
                     "cannot show the interval\n"
                     "out of memory\n"
                     "the same again");
-    report_interval(&f, now, before);
+    struct moment m = {.f = &f, .now = now, .before = before, .state = subject_state(now->subject)};
+    report_interval(&m);
     bool whole = functions_print(&f, FUNCTIONS_TOP, t->sort, t->limit, t->width);
     if (f.count > t->limit)
         printf("%zu more not shown (--limit)\n", f.count - (size_t)t->limit);
@@ -48,7 +50,7 @@ static int print_interval(const struct top *t, const struct capture *now, const 
                                   "the same again");
 }
 
-/* The next look, and what came since; it takes the place of `last`. */
+/* The next look, and what came since; it takes the place of `last`, if it can. */
 static int next_table(struct top *t, struct capture *last)
 {
     struct capture now;
@@ -58,8 +60,11 @@ static int next_table(struct top *t, struct capture *last)
         return code;
     code = print_interval(t, &now, last);
     fflush(stdout);
-    capture_free(last);
-    *last = now;
+    t->complete &= now.profile.complete;
+    bool replaces = capture_replaces(&now, last);
+    capture_free(replaces ? last : &now);
+    if (replaces)
+        *last = now;
     return code;
 }
 
@@ -89,6 +94,7 @@ static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
     }
     if (ended)
         note("process %d has ended", (int)t->subject->pid);
+    last.profile.complete &= t->complete;
     if (code == EXIT_OK)
         code = capture_check_loss(&last, allowed_loss);
     capture_free(&last);
@@ -116,6 +122,7 @@ int cmd_top(const struct settings *s)
             .delay = setting_or(s->delay, DEFAULT_DELAY),
             .limit = setting_or(s->limit, DEFAULT_LIMIT),
             .width = s->width == UNSET ? terminal_width() : s->width,
+            .complete = true,
         };
         code = print_tables(&t, s->batch, setting_or(s->max_loss, 0));
     }

@@ -14,34 +14,13 @@
 
 /* ---- rows ---- */
 
-static void subtract(struct profile_times *t, const struct profile_times *b)
-{
-    t->calls = minus(t->calls, b->calls);
-    t->primitive_calls = minus(t->primitive_calls, b->primitive_calls);
-    t->raised = minus(t->raised, b->raised);
-    t->inclusive = minus(t->inclusive, b->inclusive);
-    t->exclusive = minus(t->exclusive, b->exclusive);
-    t->off_inclusive = minus(t->off_inclusive, b->off_inclusive);
-    t->off_exclusive = minus(t->off_exclusive, b->off_exclusive);
-    t->waited = minus(t->waited, b->waited);
-}
-
-/* The same recording: no reset in between, nor another program in the same process (exec). */
-static bool is_later(const struct capture *now, const struct capture *before)
-{
-    const struct segment_header *a = &now->snapshot.header, *b = &before->snapshot.header;
-    return a->anchor_ticks == b->anchor_ticks && now->snapshot.session.resets == before->snapshot.session.resets;
-}
-
-static bool has_anything(const struct profile_times *t) { return t->calls || t->inclusive; }
-
 static void add_row(struct functions *f, const struct profile_site *site, const struct profile_site *before)
 {
     const char *label = label_of(f->label, &f->cells.capture->profile, site);
     struct function_row row = {.t = site->t, .site = site, .label = label};
     if (before)
-        subtract(&row.t, &before->t);
-    if (!has_anything(&row.t)) {
+        times_subtract(&row.t, &before->t);
+    if (!times_any(&row.t)) {
         f->silent++;
         return;
     }
@@ -60,8 +39,8 @@ int functions_make(struct functions *f, const struct capture *now, const struct 
         functions_free(f);
         return -ENOMEM;
     }
-    bool subtracts = before && is_later(now, before);
-    f->seconds = before ? (double)(now->taken - before->taken) / 1e9 : 0;
+    bool subtracts = before && capture_continues(now, before);
+    f->seconds = capture_seconds(now, before);
     for (uint32_t i = 0; i < p->sites; i++)
         add_row(f, &p->site[i], subtracts ? profile_site(&before->profile, p->site[i].id) : NULL);
     return 0;
@@ -124,7 +103,7 @@ static void cell_name(const struct column *c, const void *row, const void *conte
 }
 
 #define BOTH (FUNCTIONS_DUMP | FUNCTIONS_TOP)
-static const struct column columns[] = {
+const struct column function_columns[] = {
     {"calls", "calls", "calls begun", BOTH, false, 0, cell_count, key_calls, NULL},
     {"rate", "calls/s", "calls per second", FUNCTIONS_TOP, false, 5, cell_rate, key_calls, NULL},
     {"inclusive", "inclusive", "time in the function and all it called; of recursive calls the outermost", BOTH, false, 1,
@@ -145,11 +124,11 @@ static const struct column columns[] = {
 
 const struct column *functions_sort_column(enum function_table table, const char *name, int *code)
 {
-    const struct column *c = column_find(columns, table, name ? name : "exclusive");
+    const struct column *c = column_find(function_columns, table, name ? name : "exclusive");
     bool help = name && strcmp(name, "help") == 0;
     *code = EXIT_OK;
     if (help)
-        column_list(columns, table, stdout);
+        column_list(function_columns, table, stdout);
     else if (!c)
         *code = fail(EXIT_USAGE,
                      "--sort: there is no column '%s'\n"
@@ -167,7 +146,7 @@ bool functions_print(const struct functions *f, enum function_table table, const
         order[i] = &f->row[i];
     if (order)
         column_sort(sort, order, f->count, f);
-    table_begin(&t, columns, table, f);
+    table_begin(&t, function_columns, table, f);
     t.failed |= !order;
     for (size_t i = 0; order && i < f->count && i < limit; i++)
         table_add(&t, order[i]);

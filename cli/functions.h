@@ -23,10 +23,12 @@ struct functions {
     char **label;   /* of all sites, as in profile.site */
     size_t silent;  /* sites that are not rows: nothing of them */
     uint64_t calls; /* of all rows */
-    double seconds; /* that the rows speak of; 0: not an interval */
+    double seconds; /* that the rows speak of */
 };
 
-/* `before`: NULL, or an earlier look at the same recording. 0 or -ENOMEM. */
+extern const struct column function_columns[]; /* of both tables */
+
+/* `before`: NULL, or an earlier look. 0 or -ENOMEM. */
 int functions_make(struct functions *f, const struct capture *now, const struct capture *before);
 void functions_free(struct functions *f);
 

@@ -12,6 +12,7 @@ struct loss_row {
     const char *text; /* after the number */
     size_t offset;    /* in struct profile */
 };
+#define LOSS_CALLS 0 /* the row of lost calls */
 extern const struct loss_row losses[];
 extern const size_t loss_count;
 

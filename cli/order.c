@@ -10,7 +10,7 @@
 #include "target.h"
 #include "units.h"
 
-#define DEFAULT_TIMEOUT 10000000000u
+#define SEND_TIMEOUT_MS 1000 /* a socket takes a request at once, or its queue is full */
 
 int order_ask(const struct subject *subject, enum control_command command, uint64_t timeout_ns, struct control_reply *reply)
 {
@@ -19,9 +19,15 @@ int order_ask(const struct subject *subject, enum control_command command, uint6
     return control_ask(subject->dirfd, subject->pid, subject->start_time, &request, reply, timeout_ms);
 }
 
+int order_send(const struct subject *subject, enum control_command command)
+{
+    struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command};
+    return control_send(subject->dirfd, subject->pid, subject->start_time, &request, SEND_TIMEOUT_MS);
+}
+
 struct order {
     const struct subject *subject;
-    const struct settings *settings;
+    const char *command;
     uint64_t timeout;
 };
 
@@ -43,7 +49,7 @@ static int timed_out(const struct order *o)
                 "process %d did not answer within %s\n"
                 "it holds the interpreter's lock all the time, or gets no CPU\n"
                 "tscap %s %d --timeout 60",
-                pid, timeout, o->settings->command, pid);
+                pid, timeout, o->command, pid);
 }
 
 static int nobody_listens(const struct order *o)
@@ -55,12 +61,12 @@ static int nobody_listens(const struct order *o)
                     "cannot %s %d\n"
                     "the process has just ended\n"
                     "tscap dump %d",
-                    o->settings->command, pid, pid);
+                    o->command, pid, pid);
     return fail(EXIT_FAILED,
                 "cannot %s %d\n"
                 "nobody listens at the socket beside %s: the process is ending, or has replaced itself (exec)\n"
                 "tscap status %d",
-                o->settings->command, pid, o->subject->where, pid);
+                o->command, pid, o->subject->where, pid);
 }
 
 static int explain_error(const struct order *o, int error)
@@ -79,27 +85,24 @@ static int explain_error(const struct order *o, int error)
                     "cannot %s %d\n"
                     "its timestamp_capture (%s) does not understand this tscap\n"
                     "use the tscap that came with it",
-                    o->settings->command, pid, o->subject->header.version);
+                    o->command, pid, o->subject->header.version);
     default:
         return fail(exit_code_of_errno(error),
                     "cannot %s %d\n"
                     "%s\n"
                     "tscap status %d",
-                    o->settings->command, pid, strerror(-error), pid);
+                    o->command, pid, strerror(-error), pid);
     }
 }
 
 /* ---- what it answered ---- */
 
-static int explain_reply(const struct order *o, const struct control_reply *reply, const char *done, const char *already)
+static int explain_reply(const struct order *o, const struct control_reply *reply)
 {
     int pid = (int)o->subject->pid;
     switch (reply->result) {
     case CONTROL_OK:
-        note("%s process %d: %" PRIu64 " function%s decorated", done, pid, reply->sites, reply->sites == 1 ? "" : "s");
-        return EXIT_OK;
     case CONTROL_ALREADY:
-        note("process %d %s", pid, already);
         return EXIT_OK;
     case CONTROL_BUSY:
         return timed_out(o);
@@ -108,31 +111,47 @@ static int explain_reply(const struct order *o, const struct control_reply *repl
                     "cannot %s %d\n"
                     "%s\n"
                     "tscap status %d",
-                    o->settings->command, pid, reply->text, pid);
+                    o->command, pid, reply->text, pid);
     default:
         return fail(EXIT_UNSUPPORTED,
                     "cannot %s %d\n"
                     "its timestamp_capture (%s) does not know this command\n"
                     "use the tscap that came with it",
-                    o->settings->command, pid, o->subject->header.version);
+                    o->command, pid, o->subject->header.version);
     }
 }
 
-static int give(const struct order *o, enum control_command command, const char *done, const char *already)
+int order_check(const struct subject *subject, enum control_command command, uint64_t timeout_ns, int error, const struct control_reply *reply)
+{
+    struct order o = {.subject = subject, .command = control_command_name(command), .timeout = timeout_ns};
+    return error < 0 ? explain_error(&o, error) : explain_reply(&o, reply);
+}
+
+static void tell(const struct subject *subject, const struct control_reply *reply, const char *done, const char *already)
+{
+    int pid = (int)subject->pid;
+    if (reply->result == CONTROL_ALREADY)
+        note("process %d %s", pid, already);
+    else
+        note("%s process %d: %" PRIu64 " function%s decorated", done, pid, reply->sites, reply->sites == 1 ? "" : "s");
+}
+
+int order_give(const struct subject *subject, enum control_command command, uint64_t timeout_ns, const char *done, const char *already)
 {
     struct control_reply reply;
-    int r = order_ask(o->subject, command, o->timeout, &reply);
-    return r < 0 ? explain_error(o, r) : explain_reply(o, &reply, done, already);
+    int r = order_ask(subject, command, timeout_ns, &reply);
+    int code = order_check(subject, command, timeout_ns, r, &reply);
+    if (code == EXIT_OK)
+        tell(subject, &reply, done, already);
+    return code;
 }
 
 int order_run(const struct settings *s, enum control_command command, const char *done, const char *already)
 {
     struct operand operand;
     int code = operand_find(&operand, s, OPERAND_LIVING);
-    if (code == EXIT_OK) {
-        struct order o = {.subject = operand.subject, .settings = s, .timeout = setting_or(s->timeout, DEFAULT_TIMEOUT)};
-        code = give(&o, command, done, already);
-    }
+    if (code == EXIT_OK)
+        code = order_give(operand.subject, command, setting_or(s->timeout, ORDER_TIMEOUT), done, already);
     operand_free(&operand);
     return code;
 }

@@ -11,7 +11,18 @@
 /* 0 or -errno, as control_ask(). Prints nothing. */
 int order_ask(const struct subject *subject, enum control_command command, uint64_t timeout_ns, struct control_reply *reply);
 
-/* Runs the whole command: finds the process, tells it, says what it did. `done`, `already`: words for that. */
+/* Sends only: what control_send() returns. */
+int order_send(const struct subject *subject, enum control_command command);
+
+#define ORDER_TIMEOUT 10000000000u /* ns */
+
+/* What came of it: `error` and `reply` as from order_ask(). EXIT_OK, or an exit code after a message. */
+int order_check(const struct subject *subject, enum control_command command, uint64_t timeout_ns, int error, const struct control_reply *reply);
+
+/* Tells it, waits, says what it did. `done`, `already`: words for that. */
+int order_give(const struct subject *subject, enum control_command command, uint64_t timeout_ns, const char *done, const char *already);
+
+/* Runs the whole command: finds the process first. */
 int order_run(const struct settings *s, enum control_command command, const char *done, const char *already);
 
 #endif

@@ -28,13 +28,6 @@ static uint64_t all_threads(const struct profile *p, uint64_t *ended)
     return all;
 }
 
-uint64_t report_span(const struct capture *c)
-{
-    const struct session_state *s = &c->snapshot.session;
-    uint64_t end = s->running ? c->snapshot.asof : s->stopped;
-    return s->started && end > s->started ? end - s->started : 0;
-}
-
 static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 
 /* ---- heading ---- */
@@ -42,7 +35,7 @@ static const char *plural(uint64_t n) { return n == 1 ? "" : "s"; }
 static void print_session(const struct capture *c)
 {
     char span[UNITS_TEXT];
-    units_write_time(span, sizeof span, capture_ns(c, report_span(c)));
+    units_write_time(span, sizeof span, capture_ns(c, capture_span(c)));
     const struct session_state *s = &c->snapshot.session;
     if (!c->subject->alive)
         printf(", dead; recorded for %s", span);
@@ -101,11 +94,21 @@ static void print_cost(const struct capture *c)
     printf("recording cost the process about %s, %.0f ns a call\n", cost, (double)p->call_cost / 1000);
 }
 
+void report_write_loss(const struct loss_row *row, const struct profile *p, char *buffer, size_t size)
+{
+    *buffer = '\0';
+    if (loss_of(row, p))
+        snprintf(buffer, size, "%" PRIu64 " %s", loss_of(row, p), row->text);
+}
+
 static void print_losses(const struct capture *c)
 {
-    for (size_t i = 0; i < loss_count; i++)
-        if (loss_of(&losses[i], &c->profile))
-            printf("%" PRIu64 " %s\n", loss_of(&losses[i], &c->profile), losses[i].text);
+    char text[REPORT_ITEM];
+    for (size_t i = 0; i < loss_count; i++) {
+        report_write_loss(&losses[i], &c->profile, text, sizeof text);
+        if (text[0])
+            puts(text);
+    }
     if (!c->profile.complete)
         puts("not complete: some thread's data could not be read");
 }
@@ -122,20 +125,70 @@ void report_summary(const struct capture *c, const struct functions *f, uint64_t
 
 /* ---- top ---- */
 
-static double share_of_cpu(const struct functions *f, const struct capture *now, const struct capture *before)
+static double share_of_cpu(const struct moment *m)
 {
-    uint64_t own = minus(now->profile.own, before->profile.own);
-    return f->seconds > 0 ? capture_cost_ns(now, f->calls, own) / f->seconds / 1e7 : 0;
+    bool continues = m->before && capture_continues(m->now, m->before);
+    uint64_t own = continues ? minus(m->now->profile.own, m->before->profile.own) : m->now->profile.own;
+    return m->f->seconds > 0 ? capture_cost_ns(m->now, m->f->calls, own) / m->f->seconds / 1e7 : 0;
 }
 
-void report_interval(const struct functions *f, const struct capture *now, const struct capture *before)
+static void write_python(const struct moment *m, char *buffer, size_t size)
 {
-    char rate[UNITS_TEXT], cost[UNITS_TEXT];
-    uint32_t threads = living_threads(&now->profile);
-    units_write_number(rate, sizeof rate, f->seconds > 0 ? (double)f->calls / f->seconds : 0);
-    units_write_number(cost, sizeof cost, share_of_cpu(f, now, before));
-    printf("%d %s\n", (int)now->subject->pid, subject_name(now->subject));
-    printf("Python %s, %s, %" PRIu32 " thread%s, ", now->snapshot.header.python, subject_state(now->subject), threads, plural(threads));
-    printf("%s calls/s, recording costs %s %% of a CPU, lost %" PRIu64, rate, cost, now->profile.lost);
-    puts(now->profile.complete ? "" : ", not complete");
+    snprintf(buffer, size, "Python %s", m->now->snapshot.header.python);
+}
+
+static void write_state(const struct moment *m, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "%s", m->state);
+}
+
+static void write_threads(const struct moment *m, char *buffer, size_t size)
+{
+    uint32_t threads = living_threads(&m->now->profile);
+    snprintf(buffer, size, "%" PRIu32 " thread%s", threads, plural(threads));
+}
+
+static void write_rate(const struct moment *m, char *buffer, size_t size)
+{
+    char rate[UNITS_TEXT];
+    units_write_number(rate, sizeof rate, m->f->seconds > 0 ? (double)m->f->calls / m->f->seconds : 0);
+    snprintf(buffer, size, "%s calls/s", rate);
+}
+
+static void write_cost(const struct moment *m, char *buffer, size_t size)
+{
+    char cost[UNITS_TEXT];
+    units_write_number(cost, sizeof cost, share_of_cpu(m));
+    snprintf(buffer, size, "recording costs %s %% of a CPU", cost);
+}
+
+static void write_lost(const struct moment *m, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "lost %" PRIu64 "%s", m->now->profile.lost, m->now->profile.complete ? "" : ", not complete");
+}
+
+const report_item report_items[] = {write_python, write_state, write_threads, write_rate, write_cost, write_lost};
+const size_t report_item_count = sizeof report_items / sizeof *report_items;
+
+/* The number of calls lost has been said. */
+static void print_other_losses(const struct profile *p)
+{
+    char text[REPORT_ITEM];
+    for (size_t i = 0; i < loss_count; i++) {
+        report_write_loss(&losses[i], p, text, sizeof text);
+        if (text[0] && &losses[i] != &losses[LOSS_CALLS])
+            puts(text);
+    }
+}
+
+void report_interval(const struct moment *m)
+{
+    char text[REPORT_ITEM];
+    printf("%d %s\n", (int)m->now->subject->pid, subject_name(m->now->subject));
+    for (size_t i = 0; i < report_item_count; i++) {
+        report_items[i](m, text, sizeof text);
+        printf("%s%s", i ? ", " : "", text);
+    }
+    putchar('\n');
+    print_other_losses(&m->now->profile);
 }

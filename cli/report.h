@@ -6,16 +6,31 @@
 
 #include "capture.h"
 #include "functions.h"
+#include "losses.h"
+
+#define REPORT_ITEM 256 /* room for an item of a heading, or for the line of a loss */
 
 void report_heading(const struct capture *c);
 
 /* `f`: NULL where no functions are listed; `limit`: rows that may have been printed. */
 void report_summary(const struct capture *c, const struct functions *f, uint64_t limit);
 
-/* One line above each table of top. `before`: the earlier look. */
-void report_interval(const struct functions *f, const struct capture *now, const struct capture *before);
+/* "3 times that would have been negative, set to 0"; "" for 0. */
+void report_write_loss(const struct loss_row *row, const struct profile *p, char *buffer, size_t size);
 
-/* Where the data begin and, if nobody records, end: ticks. */
-uint64_t report_span(const struct capture *c);
+/* What the heading of top speaks of. `before`: NULL, or the earlier look; `state`: in a word. */
+struct moment {
+    const struct functions *f;
+    const struct capture *now, *before;
+    const char *state;
+};
+
+/* The version of Python, the state, threads, calls per second, cost, losses. */
+typedef void (*report_item)(const struct moment *m, char *buffer, size_t size);
+extern const report_item report_items[];
+extern const size_t report_item_count;
+
+/* The lines above each table of top -b. */
+void report_interval(const struct moment *m);
 
 #endif

@@ -1,5 +1,6 @@
 #include "table.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,14 @@ const struct column *column_find(const struct column *columns, unsigned table, c
 {
     const struct column *c = next_column(columns, table);
     while (c && strcmp(c->name, name) != 0)
+        c = next_column(c + 1, table);
+    return c;
+}
+
+const struct column *column_at(const struct column *columns, unsigned table, size_t n)
+{
+    const struct column *c = next_column(columns, table);
+    while (c && n--)
         c = next_column(c + 1, table);
     return c;
 }
@@ -71,6 +80,7 @@ void table_begin(struct table *t, const struct column *columns, unsigned table, 
     *t = (struct table){.context = context};
     for (const struct column *c = columns; (c = next_column(c, table)); c++)
         t->columns++;
+    assert(t->columns <= TABLE_COLUMNS);
     t->column = calloc(t->columns, sizeof *t->column);
     t->width = calloc(t->columns, sizeof *t->width);
     t->failed = !t->column || !t->width;
@@ -79,6 +89,14 @@ void table_begin(struct table *t, const struct column *columns, unsigned table, 
         t->column[i] = c;
         t->width[i++] = text_width(c->header);
     }
+}
+
+void table_accustom(struct table *t, struct table_habit *habit)
+{
+    t->habit = t->failed ? NULL : habit;
+    for (size_t i = 0; t->habit && i < t->columns; i++)
+        if (habit->width[i] > t->width[i])
+            t->width[i] = habit->width[i];
 }
 
 static bool reserve_row(struct table *t)
@@ -129,17 +147,32 @@ static size_t width_before_last(const struct table *t)
     return before;
 }
 
+static bool has_bit(uint32_t bits, size_t i) { return bits >> i & 1; }
+
+static unsigned spare_rank(const struct table *t, size_t i)
+{
+    bool wanted = t->habit && has_bit(t->habit->wanted, i);
+    return t->column[i] && !wanted ? t->column[i]->spare : 0;
+}
+
 /* Takes the most dispensable column out; false: each of those left stays. */
 static bool spare_one(struct table *t)
 {
     size_t worst = 0;
     for (size_t i = 1; i < t->columns; i++)
-        if (t->column[i] && (!t->column[worst] || t->column[i]->spare > t->column[worst]->spare))
+        if (spare_rank(t, i) > spare_rank(t, worst))
             worst = i;
-    if (!t->column[worst] || !t->column[worst]->spare)
+    if (!spare_rank(t, worst))
         return false;
     t->column[worst] = NULL;
     return true;
+}
+
+static void hide(struct table *t, uint32_t hidden)
+{
+    for (size_t i = 0; i + 1 < t->columns; i++)
+        if (has_bit(hidden, i))
+            t->column[i] = NULL;
 }
 
 /* What is left for the last column; 0: no limit. */
@@ -182,9 +215,39 @@ static void print_row(const struct table *t, char **cell, size_t width, FILE *ou
     putc('\n', out);
 }
 
+/* ---- what its user keeps ---- */
+
+static void note_mark(struct table_habit *h, const struct table *t)
+{
+    size_t at = 0;
+    h->mark = h->mark_width = 0;
+    for (size_t i = 0; i < t->columns; i++) {
+        if (t->column[i] && t->column[i] == h->marked) {
+            size_t width = text_width(h->marked->header);
+            h->mark = h->marked->left ? at : at + t->width[i] - width;
+            h->mark_width = width;
+        }
+        at += t->column[i] ? t->width[i] + GAP : 0;
+    }
+}
+
+static void note_habit(struct table_habit *h, const struct table *t)
+{
+    h->shown = 0;
+    for (size_t i = 0; i < t->columns; i++) {
+        h->shown |= t->column[i] ? 1u << i : 0;
+        h->width[i] = i + 1 < t->columns ? t->width[i] : 0; /* the last one takes what is left */
+    }
+    note_mark(h, t);
+}
+
 static void print_table(struct table *t, FILE *out, size_t width, bool styled)
 {
+    if (t->habit)
+        hide(t, t->habit->hidden);
     width = fit(t, width);
+    if (t->habit)
+        note_habit(t->habit, t);
     print_header(t, out, styled);
     for (size_t i = 0; i < t->rows; i++)
         print_row(t, t->cell + i * t->columns, width, out);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define TABLE_COLUMNS 32 /* at most, in one table */
 #define TABLE_CELL 5000 /* bytes; a name and a path of the longest a segment can hold */
 
 struct column {
@@ -24,13 +25,26 @@ struct column {
 /* The columns of one table out of an array shared by several; ended by a row without a name. */
 const struct column *column_find(const struct column *columns, unsigned table, const char *name);
 void column_list(const struct column *columns, unsigned table, FILE *out);
+/* The n-th of the table, from 0; NULL: there are not so many. */
+const struct column *column_at(const struct column *columns, unsigned table, size_t n);
 
 /* Pointers into one array; equal ones keep the order they have there. */
 void column_sort(const struct column *column, const void **rows, size_t count, const void *context);
 
+/* What who looks at a table for a longer time chose and got used to; columns are bits by their order. */
+struct table_habit {
+    uint32_t hidden, wanted;     /* columns to leave out; to show where they would be left out for lack of room */
+    size_t width[TABLE_COLUMNS]; /* columns do not become narrower again */
+    const struct column *marked; /* in the header */
+    /* out: */
+    uint32_t shown;
+    size_t mark, mark_width; /* where the marked one's header is, in columns of the terminal; none: width 0 */
+};
+
 struct table {
     const struct column **column; /* those shown */
     size_t columns;
+    struct table_habit *habit; /* (borrowed) NULL: none */
     size_t *width;
     char **cell; /* row after row */
     size_t rows, room;
@@ -39,6 +53,7 @@ struct table {
 };
 
 void table_begin(struct table *t, const struct column *columns, unsigned table, const void *context);
+void table_accustom(struct table *t, struct table_habit *habit); /* before rows are added */
 void table_add(struct table *t, const void *row);
 /* `width`: columns of the terminal, 0: no limit. Frees the table; false: it could not be made whole. */
 bool table_finish(struct table *t, FILE *out, size_t width, bool styled);

@@ -34,8 +34,7 @@ size_t text_width(const char *text)
     return total;
 }
 
-/* Bytes of the longest beginning that takes at most `width` columns. */
-static size_t prefix_bytes(const char *text, size_t width)
+size_t text_prefix(const char *text, size_t width)
 {
     size_t bytes = 0, columns;
     while (text[bytes]) {
@@ -63,7 +62,7 @@ void text_cut_end(char *text, size_t width)
 {
     if (text_width(text) <= width || strlen(text) < DOTS_WIDTH)
         return;
-    size_t keep = prefix_bytes(text, width > DOTS_WIDTH ? width - DOTS_WIDTH : 0);
+    size_t keep = text_prefix(text, width > DOTS_WIDTH ? width - DOTS_WIDTH : 0);
     if (keep + DOTS_WIDTH <= strlen(text))
         strcpy(text + keep, DOTS);
 }
@@ -75,7 +74,7 @@ static void cut_middle(char *path, size_t width)
     size_t least = text_width(name ? name : path);
     size_t room = width > least + DOTS_WIDTH ? width - DOTS_WIDTH : least;
     size_t head = room / 4 < room - least ? room / 4 : room - least;
-    size_t head_bytes = prefix_bytes(path, head);
+    size_t head_bytes = text_prefix(path, head);
     char *tail = path + bytes_before_suffix(path, room - head);
     if (tail < path + head_bytes + DOTS_WIDTH)
         return; /* nothing would be gained */

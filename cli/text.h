@@ -10,6 +10,9 @@ void text_init(void);
 /* Columns that `text` takes; what cannot be decoded or printed counts as one. */
 size_t text_width(const char *text);
 
+/* Bytes of the longest beginning that takes at most `width` columns. */
+size_t text_prefix(const char *text, size_t width);
+
 /* Cut to at most `width` columns, in place. The result never has more bytes than before.
  * at the end:    "a long command ..."
  * in the path:   "name (/usr/.../file.py:12)"; the name is never cut, so the result may be wider than asked for */

@@ -1,16 +1,12 @@
 #include "threads.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-#include "cells.h"
 #include "terminal.h"
 #include "text.h"
-
-struct thread_row {
-    struct profile_times t; /* sums over its nodes */
-    const struct profile_thread *thread; /* (borrowed) */
-};
 
 const char *thread_name(const struct profile_thread *t)
 {
@@ -30,6 +26,8 @@ uint32_t tree_next(const struct profile *p, uint32_t i, unsigned *depth)
     return p->node[i].next_sibling;
 }
 
+/* ---- rows ---- */
+
 static void sum_up(struct thread_row *row, const struct profile *p)
 {
     unsigned depth = 0;
@@ -41,6 +39,101 @@ static void sum_up(struct thread_row *row, const struct profile *p)
         row->t.off_exclusive += t->off_exclusive;
     }
 }
+
+/* Those that recorded anything, in the profile's order. NULL: no memory. */
+static struct thread_row *make_rows(const struct profile *p, size_t *count)
+{
+    struct thread_row *row = calloc((size_t)p->threads + 1, sizeof *row);
+    *count = 0;
+    for (uint32_t i = 0; row && i < p->threads; i++)
+        if (thread_recorded(&p->thread[i])) {
+            row[*count].thread = &p->thread[i];
+            sum_up(&row[(*count)++], p);
+        }
+    return row;
+}
+
+static int compare_lanes(const void *a, const void *b)
+{
+    uint64_t x = ((const struct thread_row *)a)->thread->lane, y = ((const struct thread_row *)b)->thread->lane;
+    return (x > y) - (x < y);
+}
+
+/* What a thread had that it has no more went to the merged ones; all of it, if the thread is gone. */
+static void add_moved(struct profile_times *moved, const struct profile_times *before, const struct profile_times *now)
+{
+    moved->calls += minus(before->calls, now->calls);
+    moved->exclusive += minus(before->exclusive, now->exclusive);
+    moved->off_exclusive += minus(before->off_exclusive, now->off_exclusive);
+}
+
+/* `earlier` is sorted by lane; what is found there is used up. */
+static void subtract_earlier(struct threads *x, struct thread_row *earlier, size_t count, struct profile_times *moved)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        struct thread_row *row = &x->row[i];
+        struct thread_row *b = bsearch(row, earlier, count, sizeof *earlier, compare_lanes);
+        if (!b)
+            continue;
+        if (row->thread->complete && !row->thread->merged)
+            add_moved(moved, &b->t, &row->t);
+        times_subtract(&row->t, &b->t);
+        b->t = (struct profile_times){0};
+    }
+    for (size_t i = 0; i < count; i++)
+        add_moved(moved, &earlier[i].t, &(struct profile_times){0});
+}
+
+static int make_interval(struct threads *x, const struct capture *before)
+{
+    size_t count;
+    struct profile_times moved = {0};
+    struct thread_row *earlier = make_rows(&before->profile, &count);
+    if (!earlier)
+        return -ENOMEM;
+    qsort(earlier, count, sizeof *earlier, compare_lanes);
+    subtract_earlier(x, earlier, count, &moved);
+    for (size_t i = 0; i < x->count; i++)
+        if (x->row[i].thread->merged)
+            times_subtract(&x->row[i].t, &moved);
+    free(earlier);
+    return 0;
+}
+
+static void drop_silent(struct threads *x)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < x->count; i++) {
+        const struct thread_row *row = &x->row[i];
+        bool lives = !row->thread->exited && !row->thread->merged;
+        if (lives || times_any(&row->t) || !row->thread->complete)
+            x->row[kept++] = *row;
+    }
+    x->count = kept;
+}
+
+int threads_make(struct threads *x, const struct capture *now, const struct capture *before)
+{
+    *x = (struct threads){.cells.capture = now};
+    x->row = make_rows(&now->profile, &x->count);
+    if (!x->row || (before && capture_continues(now, before) && make_interval(x, before) < 0)) {
+        threads_free(x);
+        return -ENOMEM;
+    }
+    if (before)
+        drop_silent(x);
+    for (size_t i = 0; i < x->count; i++)
+        x->cells.whole += x->row[i].t.exclusive;
+    return 0;
+}
+
+void threads_free(struct threads *x)
+{
+    free(x->row);
+    *x = (struct threads){0};
+}
+
+/* ---- columns ---- */
 
 #define ROW(pointer) ((const struct thread_row *)(pointer))
 #define CELLS(pointer) ((const struct cells *)(pointer))
@@ -65,7 +158,7 @@ static void cell_name(const struct column *c, const void *row, const void *conte
     snprintf(buffer, size, "%s", thread_name(ROW(row)->thread));
 }
 
-static const struct column columns[] = {
+const struct column thread_columns[] = {
     {"tid", "tid", "kernel's thread id", 1, false, 0, cell_tid, NULL, NULL},
     {"state", "state", "alive or ended", 1, true, 1, cell_state, NULL, NULL},
     {"calls", "calls", "calls begun", 1, false, 0, cell_count, key_calls, NULL},
@@ -80,18 +173,15 @@ static const struct column columns[] = {
 bool threads_print(const struct capture *c, uint64_t limit, size_t width)
 {
     struct table t;
-    struct cells cells = {.capture = c, .whole = c->total};
-    uint64_t count = 0;
-    table_begin(&t, columns, 1, &cells);
-    for (uint32_t i = 0; i < c->profile.threads; i++) {
-        struct thread_row row = {.thread = &c->profile.thread[i]};
-        if (!thread_recorded(row.thread) || count++ >= limit)
-            continue;
-        sum_up(&row, &c->profile);
-        table_add(&t, &row);
-    }
+    struct threads x;
+    if (threads_make(&x, c, NULL) < 0)
+        return false;
+    table_begin(&t, thread_columns, 1, &x);
+    for (size_t i = 0; i < x.count && i < limit; i++)
+        table_add(&t, &x.row[i]);
     bool whole = table_finish(&t, stdout, width, terminal_styled());
-    if (count > limit)
-        printf("%" PRIu64 " more threads not shown (--limit)\n", count - limit);
+    if (x.count > limit)
+        printf("%zu more threads not shown (--limit)\n", x.count - (size_t)limit);
+    threads_free(&x);
     return whole;
 }

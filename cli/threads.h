@@ -7,6 +7,25 @@
 #include <stdint.h>
 
 #include "capture.h"
+#include "cells.h"
+
+struct thread_row {
+    struct profile_times t; /* first: see cells.h; sums over all of the thread's paths */
+    const struct profile_thread *thread; /* (borrowed) */
+};
+
+struct threads {
+    struct cells cells;     /* first; the whole: exclusive times of all threads */
+    struct thread_row *row; /* as in the profile; in an interval only those that live or did something */
+    size_t count;
+};
+
+extern const struct column thread_columns[]; /* table 1 */
+
+/* `before`: NULL, or an earlier look. What threads did that have since been merged into one does not count as that
+ * one's. 0 or -ENOMEM. */
+int threads_make(struct threads *x, const struct capture *now, const struct capture *before);
+void threads_free(struct threads *x);
 
 /* All return false without memory. */
 bool threads_print(const struct capture *c, uint64_t limit, size_t width);

@@ -57,8 +57,11 @@ Test(functions, after_a_reset_there_is_nothing_to_subtract)
 {
     struct functions f;
     now.snapshot.session.resets = 2;
+    now.snapshot.session = (struct session_state){.running = true, .resets = 2, .started = 1000000000};
+    now.snapshot.asof = 1500000000;
     cr_assert_eq(functions_make(&f, &now, &before), 0);
     cr_expect_eq(f.row[0].t.calls, 30);
+    cr_expect_float_eq(f.seconds, 0.5, 1e-6, "since the reset, not since the look before it: %f", f.seconds);
     functions_free(&f);
 }
 
