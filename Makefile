@@ -48,7 +48,9 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvl
 WARNINGS += $(if $(filter-out 0,$(WERROR)),-Werror)
 COMPILE   = $(CC) -std=c11 -D_GNU_SOURCE -pthread $(WARNINGS) $(CFLAGS) $(SANITIZE_$(FLAVOUR)) -MMD -MP $(CPPFLAGS)
 LINK      = $(CC) -pthread $(CFLAGS) $(SANITIZE_$(FLAVOUR)) $(LDFLAGS)
-CLI_LIBS := -lelf
+# pkg-config is asked when it is first needed: bootstrap may have to install it before, and the library.
+NCURSES_CFLAGS = $(eval NCURSES_CFLAGS := $$(shell pkg-config --cflags ncursesw))$(NCURSES_CFLAGS)
+CLI_LIBS = $(eval CLI_LIBS := -lelf $$(shell pkg-config --libs ncursesw))$(CLI_LIBS)
 
 # Headers are included by their bare names, and the rooms a source can see are those it may use, so that an
 # include against the direction cli -> inject -> shared <- ext does not compile. Its room: the first part of its path.
@@ -60,6 +62,7 @@ INCLUDES_tests  := -iquote inject -iquote cli
 # initial-exec spares it a call per access; so the extension is never unloaded (nodelete).
 FLAGS_shared    := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 FLAGS_ext       := $(FLAGS_shared)
+FLAGS_cli        = $(NCURSES_CFLAGS)
 
 # --- sources ---
 
@@ -125,7 +128,7 @@ $(B)/flags: export STAMP = $(COMPILE) / $(LINK) / $(AR) / $(FLAGS_shared)
 $(B)/sources: export STAMP = $(SHARED_OBJ) $(INJECT_OBJ) $(CLI_OBJ) $(CLI_LIBS)
 $(E)/flags: export STAMP = $(PY_INCLUDES)
 $(E)/sources: export STAMP = $(EXT_OBJ)
-$(B)/flags $(B)/sources $(if $(E),$(E)/flags $(E)/sources): FORCE
+$(B)/flags $(B)/sources $(if $(E),$(E)/flags $(E)/sources): FORCE | $(O)/bootstrap/build
 	$(write_stamp)
 
 $(B)/%.o: %.c $(B)/flags | $(O)/bootstrap/build

@@ -5,6 +5,7 @@
 #include "capture.h"
 #include "command.h"
 #include "functions.h"
+#include "live.h"
 #include "message.h"
 #include "operand.h"
 #include "option.h"
@@ -101,6 +102,49 @@ static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
     return code;
 }
 
+/* No option that the form would not heed. */
+static int check_form(const struct settings *s)
+{
+    const char *problem = s->batch == UNSET ? terminal_problem() : NULL;
+    if (s->batch == UNSET && (s->limit != UNSET || s->width != UNSET))
+        return fail(EXIT_USAGE,
+                    "top: --limit and --width are for tables, with -b\n"
+                    "a full screen is as large as the terminal, and scrolls\n"
+                    "tscap top %s",
+                    s->operand);
+    if (problem)
+        return fail(EXIT_USAGE,
+                    "top: a full screen cannot be shown here\n"
+                    "%s\n"
+                    "tscap top -b 10 %s",
+                    problem, s->operand);
+    return EXIT_OK;
+}
+
+static int show_tables(struct subject *subject, const struct settings *s, const struct column *sort)
+{
+    struct top t = {
+        .subject = subject,
+        .sort = sort,
+        .delay = setting_or(s->delay, DEFAULT_DELAY),
+        .limit = setting_or(s->limit, DEFAULT_LIMIT),
+        .width = s->width == UNSET ? terminal_width() : s->width,
+        .complete = true,
+    };
+    return print_tables(&t, s->batch, setting_or(s->max_loss, 0));
+}
+
+static int show_screen(struct subject *subject, const struct settings *s, const struct column *sort)
+{
+    struct live_options o = {
+        .sort = sort,
+        .delay = setting_or(s->delay, DEFAULT_DELAY),
+        .max_loss = setting_or(s->max_loss, 0),
+        .start = !s->no_start,
+    };
+    return live_run(subject, &o);
+}
+
 int cmd_top(const struct settings *s)
 {
     struct operand o;
@@ -108,24 +152,12 @@ int cmd_top(const struct settings *s)
     const struct column *sort = functions_sort_column(FUNCTIONS_TOP, s->sort, &code);
     if (!sort)
         return code;
-    if (s->batch == UNSET)
-        return fail(EXIT_USAGE,
-                    "top: -b is missing\n"
-                    "there is no full-screen form yet, only tables one after another\n"
-                    "tscap top -b 10 %s",
-                    s->operand);
+    code = check_form(s);
+    if (code != EXIT_OK)
+        return code;
     code = operand_find(&o, s, OPERAND_LIVING);
-    if (code == EXIT_OK) {
-        struct top t = {
-            .subject = o.subject,
-            .sort = sort,
-            .delay = setting_or(s->delay, DEFAULT_DELAY),
-            .limit = setting_or(s->limit, DEFAULT_LIMIT),
-            .width = s->width == UNSET ? terminal_width() : s->width,
-            .complete = true,
-        };
-        code = print_tables(&t, s->batch, setting_or(s->max_loss, 0));
-    }
+    if (code == EXIT_OK)
+        code = s->batch == UNSET ? show_screen(o.subject, s, sort) : show_tables(o.subject, s, sort);
     operand_free(&o);
     return code;
 }

@@ -22,7 +22,8 @@ const struct command commands[] = {
      "Prints the profile of a process that runs, is stopped or has died, or of a segment file, as a table, as call trees\n"
      "or as JSON. The process is not stopped or slowed for it."},
     {COMMAND_TOP, "top", "tscap top", cmd_top, "PID", 1, 1, "show what is being recorded, at intervals",
-     "Prints N tables, one after another, each with what happened since the one before."},
+     "Shows on a full screen, again and again, what happened since the look before; with -b prints tables of it. The\n"
+     "full screen begins recording, if need be, and ends what it began."},
     {COMMAND_GC, "gc", "tscap gc", cmd_gc, NULL, 0, 0, "remove what dead processes left",
      "Removes segments and sockets of your processes that have ended. Never those of a process that lives."},
     {COMMAND_HELP, "help", "tscap help", cmd_help, "COMMAND", 0, 1, "explain a command", "The same as `tscap COMMAND --help`."},

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "exit_code.h"
+#include "keys.h"
 #include "option.h"
 
 static void print_option(const struct option_row *o)
@@ -19,6 +20,13 @@ static void print_options(const struct command *c)
     for (size_t i = 0; i < option_count; i++)
         if (option_fits(&options[i], c->id) && !options[i].hidden)
             print_option(&options[i]);
+}
+
+static void print_keys(void)
+{
+    puts("\nKeys:");
+    for (size_t i = 0; i < key_count; i++)
+        printf("  %-22s %s\n", keys[i].name, keys[i].help);
 }
 
 static void print_exit_codes(void)
@@ -55,6 +63,8 @@ void help_command(const struct command *c)
     print_operand(c);
     printf(" [OPTION]...\n\n%s\n", c->details);
     print_options(c);
+    if (c->id == COMMAND_TOP)
+        print_keys();
     print_exit_codes();
 }
 

@@ -12,4 +12,7 @@ size_t terminal_width(void);
  * CLICOLOR_FORCE wants them in pipes too. */
 bool terminal_styled(void);
 
+/* Why there can be no full screen on stdin and stdout, in words; NULL: there can. */
+const char *terminal_problem(void);
+
 #endif

@@ -54,6 +54,14 @@ def test_exit_codes(tscap):
     assert list(real_codes) == ["0", "1", "2", "3", "4", "5", "6", "7", "124"]
 
 
+def test_keys(tscap):
+    """The same keys in the same order as in the help."""
+    page_keys = re.findall(r"^\.It Cm (.+)$", section("Ss", "top").split("The options:")[0], re.M)
+    help_text = tscap("top", "--help").out.split("Keys:\n")[1].split("\n\n")[0]
+    help_keys = [re.split("  +", line.strip())[0] for line in help_text.splitlines()]
+    assert [key.replace("\\&", "").replace(" , ", ", ") for key in page_keys] == help_keys
+
+
 def test_json_keys():
     text = section("Sh", "JSON")
     for key in "schema process clock session lost complete overhead sites threads pairs".split():

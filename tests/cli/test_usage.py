@@ -89,6 +89,9 @@ def test_prefixes(tscap):
         ["dump", "auto", "--json", "--limit", "3"],
         ["dump", "auto", "--t"],  # --tree, --threads
         ["top", "auto"],
+        ["top", "-n", "5", "auto"],
+        ["top", "-w", "80", "auto"],
+        ["top", "--no-start", "auto"],
         ["top", "-b", "0", "auto"],
         ["top", "-b", "1"],
         ["top", "-b", "1", "auto", "-d", "0"],
@@ -100,8 +103,10 @@ def test_wrong_usage(tscap, arguments):
     tscap(*arguments).is_error(2)
 
 
-def test_the_full_screen_form_is_announced(tscap):
-    assert "full-screen" in tscap("top", "auto").err
+def test_without_a_terminal_top_names_the_batch_form(tscap):
+    result = tscap("top", "auto").is_error(2)
+    assert "not both a terminal" in result.err
+    assert result.remedy == "  try: tscap top -b 10 auto"
 
 
 @pytest.mark.parametrize("command", ["dump", "top"])

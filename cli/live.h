@@ -1,0 +1,22 @@
+/* The full-screen top: a process looked at again and again, until its user leaves. */
+#ifndef TSCAP_LIVE_H
+#define TSCAP_LIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "subject.h"
+#include "table.h"
+
+struct live_options {
+    const struct column *sort;
+    uint64_t delay;    /* ns between two looks */
+    uint64_t max_loss; /* calls */
+    bool start;        /* begin recording, if need be */
+};
+
+/* An exit code; errors have been printed. A signal that is to end tscap does so, after the terminal and the process are as
+ * they were. */
+int live_run(struct subject *subject, const struct live_options *o);
+
+#endif
