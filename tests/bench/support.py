@@ -22,7 +22,8 @@ def pin_to_one_core():
 
 
 def use_private_directory():
-    directory = tempfile.mkdtemp(prefix="tscap-bench-")
+    """On the file system where segments are by default: one on a disk costs page faults for what is written back."""
+    directory = tempfile.mkdtemp(prefix="tscap-bench-", dir="/dev/shm")
     atexit.register(shutil.rmtree, directory, True)
     os.environ["TSCAP_DIR"] = directory
 
