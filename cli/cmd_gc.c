@@ -20,7 +20,7 @@
 static bool answers(const struct subject *s)
 {
     struct control_reply reply;
-    int r = order_ask(s, CONTROL_STATUS, KNOCK_TIMEOUT, &reply);
+    int r = order_ask(s, CONTROL_STATUS, 0, KNOCK_TIMEOUT, &reply);
     return r != -ENOENT && r != -ECONNREFUSED;
 }
 

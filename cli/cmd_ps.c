@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "command.h"
+#include "family.h"
 #include "json.h"
 #include "message.h"
 #include "option.h"
@@ -14,7 +15,13 @@
 #include "units.h"
 #include "version.h"
 
-#define ROW(pointer) ((const struct subject *)(pointer))
+#define INDENT_MAX 16 /* levels; deeper ones stand where these do */
+
+struct row {
+    const struct subject *subject;
+    unsigned depth; /* in the tree */
+};
+#define ROW(pointer) (((const struct row *)(pointer))->subject)
 
 static void cell_pid(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
 {
@@ -67,7 +74,11 @@ static void cell_age(const struct column *c, const void *row, const void *contex
 static void cell_command(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
 {
     (void)c, (void)context;
-    snprintf(buffer, size, "%s", subject_name(ROW(row)));
+    unsigned depth = ((const struct row *)row)->depth, indent = depth < INDENT_MAX ? depth : INDENT_MAX;
+    if (depth)
+        snprintf(buffer, size, "%*s\\_ %s", (int)(indent - 1) * 4 + 1, "", subject_name(ROW(row)));
+    else
+        snprintf(buffer, size, "%s", subject_name(ROW(row)));
 }
 
 static const struct column columns[] = {
@@ -84,14 +95,47 @@ static const struct column columns[] = {
 
 static bool is_listed(const struct subject *s, const struct settings *settings) { return s->alive || settings->all; }
 
+/* Below the nearest ancestor that is listed. */
+static unsigned listed_depth(const struct family *f, size_t i, const struct settings *s)
+{
+    unsigned depth = 0;
+    while ((i = f->relative[i].parent) != FAMILY_NONE)
+        depth += is_listed(f->relative[i].subject, s);
+    return depth;
+}
+
+static void add_tree(struct table *t, const struct subjects *all, const struct settings *s)
+{
+    struct family f;
+    t->failed |= family_make(&f, all) < 0;
+    for (size_t i = 0; i < f.count; i++)
+        if (is_listed(f.relative[i].subject, s))
+            table_add(t, &(struct row){f.relative[i].subject, listed_depth(&f, i, s)});
+    family_free(&f);
+}
+
 static bool print_table(const struct subjects *all, const struct settings *s)
 {
     struct table t;
     table_begin(&t, columns, 1, NULL);
-    for (size_t i = 0; i < all->count; i++)
+    if (s->tree)
+        add_tree(&t, all, s);
+    for (size_t i = 0; !s->tree && i < all->count; i++)
         if (is_listed(&all->subject[i], s))
-            table_add(&t, &all->subject[i]);
+            table_add(&t, &(struct row){.subject = &all->subject[i]});
     return table_finish(&t, stdout, terminal_width(), terminal_styled());
+}
+
+static void write_lineage(struct json *j, const struct subject *s)
+{
+    json_array(j, "lineage");
+    for (unsigned i = 0; i < SEGMENT_LINEAGE && s->header.lineage[i].pid; i++) {
+        json_object(j, NULL);
+        json_count(j, "pid", s->header.lineage[i].pid);
+        json_count(j, "start_time", s->header.lineage[i].start_time);
+        json_end(j);
+    }
+    json_end(j);
 }
 
 static void write_subject(struct json *j, const struct subject *s)
@@ -106,6 +150,7 @@ static void write_subject(struct json *j, const struct subject *s)
     json_string(j, "segment", s->where);
     json_string(j, "python", s->error < 0 ? NULL : s->header.python);
     json_count(j, "parent_pid", s->header.parent_pid);
+    write_lineage(j, s);
     json_count(j, "functions", s->header.decorated);
     json_count(j, "bytes", s->bytes);
     json_count(j, "lost", s->header.lost_calls);
@@ -141,6 +186,11 @@ int cmd_ps(const struct settings *s)
 {
     struct places places;
     struct subjects all = {0};
+    if (s->json && s->tree)
+        return fail(EXIT_USAGE,
+                    "ps: --tree is for the table\n"
+                    "JSON has the lineage of each process\n"
+                    "tscap ps --json");
     int code = places_open(&places);
     bool whole = code == EXIT_OK && subjects_find(&all, &places) == 0;
     whole = whole && (s->json ? write_json(&all, s) : print_table(&all, s));

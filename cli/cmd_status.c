@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "command.h"
 #include "cputime.h"
+#include "family.h"
 #include "message.h"
 #include "operand.h"
 #include "option.h"
@@ -50,7 +51,7 @@ static void get_user(const struct status *s, char *buffer, size_t size)
 static void get_parent(const struct status *s, char *buffer, size_t size)
 {
     if (s->header->parent_pid)
-        snprintf(buffer, size, "forked from %" PRIu32, s->header->parent_pid);
+        snprintf(buffer, size, "%" PRIu32, s->header->parent_pid);
 }
 
 static void get_python(const struct status *s, char *buffer, size_t size)
@@ -78,6 +79,13 @@ static void get_session(const struct status *s, char *buffer, size_t size)
     if (!session->running)
         ended = clock_scale_instant(&s->scale, session->stopped);
     units_write_time(buffer, size, ended > began ? ended - began : 0);
+}
+
+static void get_session_kind(const struct status *s, char *buffer, size_t size)
+{
+    uint32_t flags = s->header->session_flags;
+    if (flags & SESSION_RUNNING && flags & SESSION_SUBPROCESSES)
+        snprintf(buffer, size, "children record, too%s", flags & SESSION_INHERITED ? "; so did this one from its start" : "");
 }
 
 static void get_segment(const struct status *s, char *buffer, size_t size)
@@ -167,6 +175,7 @@ static const struct status_field fields[] = {
     {"python", get_python},
     {"timestamp_capture", get_version},
     {"state", get_state},
+    {"subprocesses", get_session_kind},
     {"recorded", get_session},
     {"segment", get_segment},
     {"functions", get_functions},
@@ -191,14 +200,31 @@ static void print_field(const struct status_field *field, const struct status *s
         printf("%-18s %s\n", field->name, text);
 }
 
-static int show(const struct subject *subject, uint64_t timeout)
+static void show(const struct subject *subject, uint64_t timeout)
 {
     struct status s = {.subject = subject, .header = &subject->header, .asked = -ESRCH};
     s.scale = scale_of_segment(s.header);
     if (subject->alive)
-        s.asked = order_ask(subject, CONTROL_STATUS, timeout, &s.reply);
+        s.asked = order_ask(subject, CONTROL_STATUS, 0, timeout, &s.reply);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         print_field(&fields[i], &s);
+}
+
+static int show_family(const struct operand *o, uint64_t timeout)
+{
+    struct family f;
+    if (family_of(&f, &o->all, o->subject) < 0)
+        return fail(EXIT_FAILED,
+                    "cannot show the family of %d\n"
+                    "out of memory\n"
+                    "the same again",
+                    (int)o->subject->pid);
+    for (size_t i = 0; i < f.count; i++) {
+        if (i)
+            putchar('\n');
+        show(f.relative[i].subject, timeout);
+    }
+    family_free(&f);
     return EXIT_OK;
 }
 
@@ -206,8 +232,11 @@ int cmd_status(const struct settings *s)
 {
     struct operand o;
     int code = operand_find(&o, s, OPERAND_PROCESS);
-    if (code == EXIT_OK)
-        code = show(o.subject, setting_or(s->timeout, DEFAULT_TIMEOUT));
+    uint64_t timeout = setting_or(s->timeout, DEFAULT_TIMEOUT);
+    if (code == EXIT_OK && s->subprocesses)
+        code = show_family(&o, timeout);
+    else if (code == EXIT_OK)
+        show(o.subject, timeout);
     operand_free(&o);
     return code;
 }

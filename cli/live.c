@@ -79,7 +79,7 @@ static void ask_to_start(struct live *l)
     l->anchor = l->subject->header.anchor_ticks;
     l->patience = clock_ns(CLOCK_MONOTONIC) + ORDER_TIMEOUT;
     l->session = SESSION_ASKED;
-    l->asked = order_send(l->subject, CONTROL_START);
+    l->asked = order_send(l->subject, CONTROL_START, 0);
     if (l->asked < 0)
         fail_to_start(l, l->asked);
 }
@@ -114,7 +114,7 @@ static void withdraw(struct live *l)
         return;
     close(l->asked);
     l->asked = -1;
-    order_ask(l->subject, CONTROL_STATUS, SETTLE_NS, &reply);
+    order_ask(l->subject, CONTROL_STATUS, 0, SETTLE_NS, &reply);
 }
 
 static int end_session(struct live *l)

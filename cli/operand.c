@@ -186,3 +186,18 @@ void operand_free(struct operand *o)
     subjects_free(&o->all);
     places_close(&o->places);
 }
+
+bool operand_refresh(struct operand *o)
+{
+    const struct subject was = *o->subject;
+    if (o->subject == &o->file)
+        return false;
+    subjects_free(&o->all);
+    o->subject = NULL;
+    if (subjects_find(&o->all, &o->places) < 0)
+        return false;
+    for (size_t i = 0; i < o->all.count; i++)
+        if (o->all.subject[i].pid == was.pid && o->all.subject[i].start_time == was.start_time && o->all.subject[i].uid == was.uid)
+            o->subject = &o->all.subject[i];
+    return o->subject != NULL;
+}

@@ -24,4 +24,7 @@ struct operand {
 int operand_find(struct operand *o, const struct settings *s, enum operand_kind kind);
 void operand_free(struct operand *o);
 
+/* Finds all subjects again, and the same process among them. False: it is not there any more, or no memory. */
+bool operand_refresh(struct operand *o);
+
 #endif

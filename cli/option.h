@@ -13,7 +13,7 @@ struct command;
 struct settings {
     const char *command; /* its full name */
     bool help, version, list_options;
-    bool all, json, tree, threads, no_start;
+    bool all, json, tree, threads, no_start, subprocesses;
     uint64_t batch, limit, width, max_loss;
     uint64_t delay, timeout; /* ns */
     const char *sort;

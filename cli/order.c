@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "family_order.h"
 #include "message.h"
 #include "operand.h"
 #include "process.h"
@@ -12,16 +13,16 @@
 
 #define SEND_TIMEOUT_MS 1000 /* a socket takes a request at once, or its queue is full */
 
-int order_ask(const struct subject *subject, enum control_command command, uint64_t timeout_ns, struct control_reply *reply)
+int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
 {
-    struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command};
+    struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command, .argument = argument};
     int timeout_ms = (int)((timeout_ns + 999999) / 1000000);
     return control_ask(subject->dirfd, subject->pid, subject->start_time, &request, reply, timeout_ms);
 }
 
-int order_send(const struct subject *subject, enum control_command command)
+int order_send(const struct subject *subject, enum control_command command, uint32_t argument)
 {
-    struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command};
+    struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command, .argument = argument};
     return control_send(subject->dirfd, subject->pid, subject->start_time, &request, SEND_TIMEOUT_MS);
 }
 
@@ -139,7 +140,7 @@ static void tell(const struct subject *subject, const struct control_reply *repl
 int order_give(const struct subject *subject, enum control_command command, uint64_t timeout_ns, const char *done, const char *already)
 {
     struct control_reply reply;
-    int r = order_ask(subject, command, timeout_ns, &reply);
+    int r = order_ask(subject, command, 0, timeout_ns, &reply);
     int code = order_check(subject, command, timeout_ns, r, &reply);
     if (code == EXIT_OK)
         tell(subject, &reply, done, already);
@@ -150,8 +151,10 @@ int order_run(const struct settings *s, enum control_command command, const char
 {
     struct operand operand;
     int code = operand_find(&operand, s, OPERAND_LIVING);
+    uint64_t timeout = setting_or(s->timeout, ORDER_TIMEOUT);
     if (code == EXIT_OK)
-        code = order_give(operand.subject, command, setting_or(s->timeout, ORDER_TIMEOUT), done, already);
+        code = s->subprocesses ? family_order(&operand, command, timeout, done, already)
+                               : order_give(operand.subject, command, timeout, done, already);
     operand_free(&operand);
     return code;
 }

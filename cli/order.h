@@ -8,11 +8,11 @@
 #include "option.h"
 #include "subject.h"
 
-/* 0 or -errno, as control_ask(). Prints nothing. */
-int order_ask(const struct subject *subject, enum control_command command, uint64_t timeout_ns, struct control_reply *reply);
+/* 0 or -errno, as control_ask(). `argument`: see enum control_argument. Prints nothing. */
+int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply);
 
 /* Sends only: what control_send() returns. */
-int order_send(const struct subject *subject, enum control_command command);
+int order_send(const struct subject *subject, enum control_command command, uint32_t argument);
 
 #define ORDER_TIMEOUT 10000000000u /* ns */
 

@@ -85,12 +85,12 @@ static void describe_exception(char *text, size_t size)
     Py_XDECREF(traceback);
 }
 
-static uint32_t carry_out(uint32_t command, struct control_reply *reply)
+static uint32_t carry_out(const struct control_request *request, struct control_reply *reply)
 {
     enum recorder_change change = RECORDER_DONE;
-    if (command == CONTROL_START)
-        change = recorder_start();
-    else if (command == CONTROL_STOP)
+    if (request->command == CONTROL_START)
+        change = recorder_start(request->argument & CONTROL_SUBPROCESSES);
+    else if (request->command == CONTROL_STOP)
         change = recorder_stop();
     else
         recorder_reset();
@@ -102,10 +102,10 @@ static uint32_t carry_out(uint32_t command, struct control_reply *reply)
 }
 
 /* Waiting for the lock may take as long as the program holds it. Who asked and went away meanwhile has given up. */
-static uint32_t with_interpreter(int fd, uint32_t command, struct control_reply *reply)
+static uint32_t with_interpreter(int fd, const struct control_request *request, struct control_reply *reply)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    uint32_t result = client_is_gone(fd) ? CONTROL_BUSY : carry_out(command, reply);
+    uint32_t result = client_is_gone(fd) ? CONTROL_BUSY : carry_out(request, reply);
     PyGILState_Release(state);
     return result;
 }
@@ -119,7 +119,7 @@ static void answer(int fd)
     if (request.command == CONTROL_STATUS)
         reply.result = CONTROL_OK;
     else if (request.command && request.command < CONTROL_COMMANDS)
-        reply.result = with_interpreter(fd, request.command, &reply);
+        reply.result = with_interpreter(fd, &request, &reply);
     else
         reply.result = CONTROL_UNKNOWN;
     reply.running = recorder_running();

@@ -42,12 +42,17 @@ static PyObject *decorate(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(start_doc, "start()\n--\n\nRecord in all threads from now on. True if that is new, False if it was so already.\n"
+PyDoc_STRVAR(start_doc, "start(subprocesses=False)\n--\n\nRecord in all threads from now on. True if that is new, False if it was so already.\n"
+                        "`subprocesses`: processes that descend from this one and begin while it records do so, too.\n"
                         "Raises RuntimeError where recording is not possible; status() says why.");
-static PyObject *start(PyObject *module, PyObject *unused)
+static PyObject *start(PyObject *module, PyObject *args, PyObject *keywords)
 {
-    (void)module, (void)unused;
-    enum recorder_change change = recorder_start();
+    static char *names[] = {"subprocesses", NULL};
+    int subprocesses = 0;
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:start", names, &subprocesses))
+        return NULL;
+    enum recorder_change change = recorder_start(subprocesses);
     return change == RECORDER_FAILED ? NULL : PyBool_FromLong(change == RECORDER_DONE);
 }
 
@@ -121,6 +126,7 @@ static void start_listener_again(void) { listener_start(); }
 static PyObject *after_fork_parent(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
+    recorder_after_fork_parent();
     start_listener_again();
     Py_RETURN_NONE;
 }
@@ -143,7 +149,7 @@ static PyObject *at_exit(PyObject *module, PyObject *unused)
 
 static PyMethodDef methods[] = {
     {"decorate", decorate, METH_VARARGS, decorate_doc},
-    {"start", start, METH_NOARGS, start_doc},
+    {"start", (PyCFunction)(void (*)(void))start, METH_VARARGS | METH_KEYWORDS, start_doc},
     {"stop", stop, METH_NOARGS, stop_doc},
     {"reset", reset, METH_NOARGS, reset_doc},
     {"is_running", is_running, METH_NOARGS, is_running_doc},
@@ -191,6 +197,7 @@ static int set_up(PyObject *module)
         return -1;
     if (!recorder_available())
         return 0;
+    recorder_inherit();
     listener_start(); /* without it the process can still record, started from inside */
     return register_fork_and_exit(module);
 }

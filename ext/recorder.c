@@ -13,6 +13,8 @@
 #include "clock.h"
 #include "functions.h"
 #include "hook.h"
+#include "kin.h"
+#include "lineage.h"
 #include "version.h"
 
 _Atomic uint32_t *recorder_epoch, *recorder_usual;
@@ -27,7 +29,7 @@ static struct {
     struct lanes *lanes;
     struct lanes_options lanes_options;
     struct segment_options segment_options;
-    bool running;
+    bool running, subprocesses, inherited; /* the session: as enum session_flag */
     uint64_t consumers;
     uint32_t last_epoch; /* survives what fork wipes */
     uint64_t ended; /* ticks at which recording last ended */
@@ -307,13 +309,18 @@ static void remove_consumer(void)
     }
 }
 
+static uint32_t session_flags(bool running)
+{
+    return (running ? SESSION_RUNNING : 0) | (r.subprocesses ? SESSION_SUBPROCESSES : 0) | (r.inherited ? SESSION_INHERITED : 0);
+}
+
 /* Readers see the session's words together: pairs with read_session in snapshot.c. */
 static void publish_session(bool running, uint64_t started, uint64_t stopped, uint32_t resets)
 {
     struct segment_header *h = header();
     uint32_t seq = atomic_load_explicit(&h->session_seq, memory_order_relaxed);
     atomic_store_explicit(&h->session_seq, seq + 1, memory_order_release);
-    atomic_store_explicit(&h->session_flags, running ? SESSION_RUNNING : 0, memory_order_release);
+    atomic_store_explicit(&h->session_flags, session_flags(running), memory_order_release);
     atomic_store_explicit(&h->session_started, started, memory_order_release);
     atomic_store_explicit(&h->session_stopped, stopped, memory_order_release);
     atomic_store_explicit(&h->resets, resets, memory_order_release);
@@ -330,18 +337,20 @@ static bool refuse_unavailable(void)
     return true;
 }
 
-enum recorder_change recorder_start(void)
+enum recorder_change recorder_start(bool subprocesses)
 {
     if (refuse_unavailable())
         return RECORDER_FAILED;
     uint64_t first = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
     if (r.running) {
+        r.subprocesses |= subprocesses;
         publish_session(true, first, 0, resets()); /* who started it sees that somebody else wants it too */
         return RECORDER_ALREADY;
     }
     if (add_consumer() < 0)
         return RECORDER_FAILED;
     r.running = true;
+    r.subprocesses = subprocesses;
     set_everyone(true);
     publish_session(true, first ? first : clock_ticks(), 0, resets());
     return RECORDER_DONE;
@@ -364,6 +373,7 @@ void recorder_reset(void)
     if (!r.available)
         return;
     uint32_t next = resets() + 1;
+    atomic_store_explicit(&header()->offspring, 0, memory_order_relaxed);
     publish_session(r.running, r.running ? clock_ticks() : 0, 0, next == UINT32_MAX ? 0 : next);
     next_epoch();
 }
@@ -412,9 +422,8 @@ static int make_epoch_page(void)
     return madvise(p, SEGMENT_PAGE, MADV_WIPEONFORK) == 0 ? 0 : -errno;
 }
 
-static int open_segment(pid_t parent)
+static int open_segment(void)
 {
-    r.segment_options.parent_pid = parent;
     int error = segment_create(&r.segment, &r.segment_options);
     if (error < 0)
         return error;
@@ -458,8 +467,9 @@ static int init(void)
         return -ECANCELED;
     clock_choose();
     read_settings();
+    lineage_now(r.segment_options.lineage);
     int error = pthread_key_create(&r.key, thread_exited);
-    return error ? -error : open_segment(0);
+    return error ? -error : open_segment();
 }
 
 int recorder_init(void)
@@ -475,8 +485,36 @@ int recorder_init(void)
 void recorder_close(void)
 {
     const char *keep = getenv("TSCAP_KEEP");
-    if (r.available && !(keep && *keep && strcmp(keep, "0") != 0))
-        segment_unlink(&r.segment);
+    if (!r.available || (keep && *keep && strcmp(keep, "0") != 0))
+        return;
+    bool recorded = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
+    if (recorded && kin_keep(&r.segment)) {
+        recorder_forget_thread();
+        lanes_trim(r.lanes);
+        return;
+    }
+    segment_unlink(&r.segment);
+    if (r.subprocesses)
+        kin_clear(&r.segment);
+}
+
+static void inherit(void)
+{
+    r.inherited = true;
+    r.inherited = recorder_start(true) != RECORDER_FAILED;
+    PyErr_Clear();
+}
+
+void recorder_inherit(void)
+{
+    if (r.available && kin_record(&r.segment))
+        inherit();
+}
+
+void recorder_after_fork_parent(void)
+{
+    if (r.available && r.running && r.subprocesses)
+        atomic_fetch_add_explicit(&header()->offspring, 1, memory_order_relaxed);
 }
 
 /* The parent's segment is not ours: forget it without a store. The hooks are memory of this process and still armed. */
@@ -484,12 +522,13 @@ int recorder_after_fork_child(void)
 {
     if (!r.available)
         return 0;
-    pid_t parent = (pid_t)header()->pid;
+    bool heir = r.running && r.subprocesses;
+    uint64_t call_cost = atomic_load_explicit(&header()->call_cost, memory_order_relaxed);
     if (r.consumers) {
         hook_disarm();
         r.consumers = 0;
     }
-    r.running = recorder_on = recorder_everyone = false;
+    r.running = r.subprocesses = r.inherited = recorder_on = recorder_everyone = false;
     if (recorder_thread_here) {
         pthread_setspecific(r.key, NULL);
         thread_free(recorder_thread_here); /* its writer is given up with the lanes */
@@ -500,7 +539,13 @@ int recorder_after_fork_child(void)
     munmap(r.segment.base, r.segment.capacity);
     functions_forget_sites();
     block_forget_sites();
-    r.error = open_segment(parent);
+    lineage_descend(r.segment_options.lineage, r.segment.pid, r.segment.start_time);
+    r.error = open_segment();
     r.available = r.error == 0;
-    return r.error;
+    if (!r.available)
+        return r.error;
+    atomic_store_explicit(&header()->call_cost, call_cost, memory_order_relaxed); /* of the same code on the same machine */
+    if (heir)
+        inherit();
+    return 0;
 }

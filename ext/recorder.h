@@ -58,7 +58,8 @@ struct sites *recorder_sites(void);
 
 /* The interpreter's lock is held in all of these. `when`: ticks. */
 enum recorder_change { RECORDER_DONE, RECORDER_ALREADY, RECORDER_FAILED };
-enum recorder_change recorder_start(void); /* FAILED: a Python exception is set */
+/* `subprocesses`: children made while the session runs record from their start. FAILED: a Python exception is set. */
+enum recorder_change recorder_start(bool subprocesses);
 enum recorder_change recorder_stop(void);
 void recorder_reset(void);
 bool recorder_running(void);
@@ -68,8 +69,10 @@ uint64_t recorder_consumers(void);
 void recorder_measuring(bool on); /* everyone records, for hook_measure() only */
 void recorder_forget_thread(void); /* the calling thread's lane is closed; it gets another when it records */
 
-void recorder_close(void);             /* at exit: the file goes unless TSCAP_KEEP is set */
-int recorder_after_fork_child(void);   /* a segment of the child's own */
+void recorder_close(void);             /* at exit: the file goes, unless TSCAP_KEEP is set or it is part of an ancestor's session */
+void recorder_after_fork_parent(void);
+int recorder_after_fork_child(void);   /* a segment of the child's own, and the session if it was handed on; no exception */
+void recorder_inherit(void);           /* at import: records, if an ancestor's session covers this process; no exception */
 
 /* The calling thread, in step with the recorder; NULL: it cannot record, which has been counted. */
 struct thread *recorder_thread_slow(void);

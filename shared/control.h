@@ -13,6 +13,8 @@
 
 enum control_command { CONTROL_START = 1, CONTROL_STOP, CONTROL_RESET, CONTROL_STATUS, CONTROL_COMMANDS };
 
+enum control_argument { CONTROL_SUBPROCESSES = 1 /* children made from now on record, too */ };
+
 enum control_result {
     CONTROL_OK = 0,     /* done */
     CONTROL_ALREADY,    /* it was so before: started, stopped */
@@ -24,7 +26,7 @@ enum control_result {
 struct control_request {
     uint32_t magic, version;
     uint32_t command; /* enum control_command */
-    uint32_t argument;
+    uint32_t argument; /* of CONTROL_START: bits of enum control_argument; others: 0 */
 };
 
 struct control_reply {

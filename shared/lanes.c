@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -222,6 +223,15 @@ struct lanes *lanes_new(struct segment *segment, const struct lanes_options *o)
     l->options = *o;
     pthread_mutex_init(&l->lock, NULL);
     return l;
+}
+
+void lanes_trim(struct lanes *l)
+{
+    size_t bytes = l->options.ring_slots * sizeof(struct slot);
+    pthread_mutex_lock(&l->lock);
+    while (l->free_ring_count)
+        madvise(segment_page_at(l->segment->base, l->free_rings[--l->free_ring_count]), bytes, MADV_REMOVE);
+    pthread_mutex_unlock(&l->lock);
 }
 
 void lanes_abandon(struct lanes *l)

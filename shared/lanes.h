@@ -49,6 +49,9 @@ struct writer *lanes_open(struct lanes *l, const char *name);
 /* The calling thread ends: folds what is left, closes what is open, gives the ring back. */
 void lanes_close(struct lanes *l, struct writer *w);
 
+/* The process ends: memory of rings that nobody writes any more goes back to the system, and is not used again. */
+void lanes_trim(struct lanes *l);
+
 /* In a forked child: forgets everything without touching the segment; the memory of other threads' writers is given up. */
 void lanes_abandon(struct lanes *l);
 

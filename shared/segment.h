@@ -243,7 +243,19 @@ struct lane {
     char name[64];
 };
 
-enum session_flag { SESSION_RUNNING = 1 };
+enum session_flag {
+    SESSION_RUNNING = 1,
+    SESSION_SUBPROCESSES = 2, /* as last begun: children made while it runs record, too; stays when it ends */
+    SESSION_INHERITED = 4,    /* the process records since it was forked: an ancestor's session came to it */
+};
+
+/* A process that this one descends from. */
+struct ancestor {
+    uint32_t pid; /* 0: none, or not known */
+    uint32_t reserved;
+    uint64_t start_time;
+};
+#define SEGMENT_LINEAGE 8
 
 /* Times of day are nanoseconds, ticks those of `clock_source`. */
 struct segment_header {
@@ -253,7 +265,7 @@ struct segment_header {
     uint32_t header_bytes;
     uint32_t lane_bytes;
     uint32_t pid;
-    uint32_t parent_pid;
+    uint32_t parent_pid; /* lineage[0] */
     uint64_t start_time; /* /proc/PID/stat field 22, clock ticks since boot */
     uint64_t capacity;   /* the file never grows beyond */
     char boot_id[40];
@@ -295,7 +307,9 @@ struct segment_header {
     /* lanes merged last: page number << 32 | generation, at merges % SEGMENT_MERGE_LOG */
 #define SEGMENT_MERGE_LOG 256
     _Alignas(64) _Atomic uint64_t merge_log[SEGMENT_MERGE_LOG];
-    char command[512]; /* command line when the segment was made: who it was, once it is dead */
+    char command[376]; /* command line when the segment was made: who it was, once it is dead */
+    _Atomic uint64_t offspring; /* children forked since the last reset to which the session was handed on */
+    struct ancestor lineage[SEGMENT_LINEAGE]; /* the parent first, as of when the segment was made; a fork's are exact */
 };
 
 static inline uint64_t commit_pack(uint64_t tail, uint32_t depth, unsigned odd)
@@ -349,6 +363,8 @@ _Static_assert(sizeof(struct lane) <= SEGMENT_PAGE, "a lane is a page");
 _Static_assert(offsetof(struct segment_header, clock_source) == 136, "ABI");
 _Static_assert(offsetof(struct segment_header, pages_used) == 192, "ABI");
 _Static_assert(offsetof(struct segment_header, merge_log) == 320, "ABI");
+_Static_assert(offsetof(struct segment_header, offspring) == 2744 && offsetof(struct segment_header, lineage) == 2752, "ABI");
+_Static_assert(sizeof(struct ancestor) == 16, "ABI");
 _Static_assert(sizeof(struct segment_header) <= SEGMENT_PAGE, "the header is a page");
 _Static_assert(sizeof(struct site_record) == 32, "ABI");
 _Static_assert(sizeof(_Atomic uint64_t) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "atomics are plain, lock-free words");

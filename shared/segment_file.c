@@ -139,7 +139,8 @@ static void fill_header(struct segment *s, const struct segment_options *o)
     h->header_bytes = sizeof *h;
     h->lane_bytes = sizeof(struct lane);
     h->pid = (uint32_t)s->pid;
-    h->parent_pid = (uint32_t)o->parent_pid;
+    h->parent_pid = o->lineage[0].pid;
+    memcpy(h->lineage, o->lineage, sizeof h->lineage);
     h->start_time = s->start_time;
     h->capacity = s->capacity;
     process_boot_id(h->boot_id, sizeof h->boot_id);

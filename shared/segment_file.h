@@ -24,7 +24,7 @@ struct segment {
 struct segment_options {
     uint64_t capacity;   /* bytes the file may grow to; cut to an eighth of the control group's memory limit */
     uint32_t ring_slots; /* per thread, a power of two */
-    pid_t parent_pid;    /* of a forked process: whose segment was the parent's; else 0 */
+    struct ancestor lineage[SEGMENT_LINEAGE]; /* see lineage.h */
     const char *python, *version;
 };
 

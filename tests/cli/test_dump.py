@@ -60,12 +60,12 @@ def test_sorted_by_exclusive(tscap, recorded):
 def test_sorted_by_calls_or_by_name(tscap, recorded):
     tscap("stop", recorded.pid)
     assert list(rows(tscap("dump", recorded.pid, "--sort", "calls")).values()) == sorted(CALLS.values(), reverse=True)
-    names = list(rows(tscap("dump", recorded.pid, "-s", "name")))
+    names = list(rows(tscap("dump", recorded.pid, "-o", "name")))
     assert names == sorted(names)
 
 
 def test_limit(tscap, recorded):
-    result = tscap("dump", recorded.pid, "-n", 2, "-s", "calls")
+    result = tscap("dump", recorded.pid, "-n", 2, "-o", "calls")
     assert rows(result) == {"fib": 177, "leaf": 103}
     assert "5 more not shown (--limit)" in result.out
 

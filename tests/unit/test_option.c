@@ -61,7 +61,7 @@ Test(option, after_two_dashes_all_are_operands)
 Test(option, an_option_of_another_command_is_refused)
 {
     cr_expect_eq(PARSE("start", "42", "--json"), EXIT_USAGE);
-    cr_expect_eq(PARSE("ps", "--tree"), EXIT_USAGE);
+    cr_expect_eq(PARSE("ps", "--threads"), EXIT_USAGE);
     cr_expect_eq(PARSE("dump", "42", "-b", "3"), EXIT_USAGE);
 }
 

@@ -23,7 +23,7 @@ TestSuite(segment_file, .init = own_directory_make, .fini = own_directory_remove
 static int create(struct segment *s, uint64_t capacity)
 {
     struct segment_options o = {
-        .capacity = capacity, .ring_slots = RINGS, .parent_pid = 77, .python = "3.11.7", .version = "1.2"};
+        .capacity = capacity, .ring_slots = RINGS, .lineage = {{.pid = 77, .start_time = 7}, {.pid = 7}}, .python = "3.11.7", .version = "1.2"};
     clock_choose();
     return segment_create(s, &o);
 }
@@ -93,6 +93,8 @@ static void check_identity(const struct segment_header *h)
     cr_expect_eq(h->lane_bytes, sizeof(struct lane));
     cr_expect_eq(h->pid, getpid());
     cr_expect_eq(h->parent_pid, 77);
+    cr_expect_eq(h->lineage[0].start_time, 7);
+    cr_expect_eq(h->lineage[1].pid, 7);
     cr_expect_eq(h->start_time, segment.start_time);
     cr_expect_eq(h->capacity, segment.capacity);
     cr_expect_eq(h->default_ring_slots, RINGS);

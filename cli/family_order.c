@@ -1,0 +1,185 @@
+#include "family_order.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "family.h"
+#include "message.h"
+#include "rundir.h"
+
+#define PAUSES 10
+#define PAUSE_NS 5000000
+#define ROUNDS_MAX 50 /* a family that multiplies faster than it can be told is not told all */
+
+struct told {
+    pid_t pid;
+    uint64_t start_time;
+};
+
+struct campaign {
+    enum control_command command;
+    uint64_t timeout;
+    struct told *told;
+    size_t count, room;
+    pid_t root;
+    unsigned pauses;     /* left, for members that are just being made */
+    size_t obeyed, idle; /* of them: those that did something; for which there was nothing to do */
+    uint64_t sites;      /* of the root */
+    int code;
+};
+
+static bool was_told(const struct campaign *c, const struct subject *s)
+{
+    for (size_t i = 0; i < c->count; i++)
+        if (c->told[i].pid == s->pid && c->told[i].start_time == s->start_time)
+            return true;
+    return false;
+}
+
+static bool note_told(struct campaign *c, const struct subject *s)
+{
+    if (c->count == c->room) {
+        size_t room = c->room ? 2 * c->room : 64;
+        struct told *more = realloc(c->told, room * sizeof *more);
+        if (!more)
+            return false;
+        c->told = more;
+        c->room = room;
+    }
+    c->told[c->count++] = (struct told){s->pid, s->start_time};
+    return true;
+}
+
+/* Members may end at any time: that is no failure, except for the root. */
+static bool has_ended(struct subject *s, int error)
+{
+    bool deaf = error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -EPIPE;
+    if (deaf)
+        subject_refresh(s);
+    return deaf && !s->alive;
+}
+
+static void take_answer(struct campaign *c, struct subject *s, bool root, int error, const struct control_reply *reply)
+{
+    if (!root && error < 0 && has_ended(s, error))
+        return;
+    int code = order_check(s, c->command, c->timeout, error, reply);
+    if (code == EXIT_OK) {
+        c->obeyed += reply->result != CONTROL_ALREADY;
+        c->idle += reply->result == CONTROL_ALREADY;
+    } else if (c->code == EXIT_OK)
+        c->code = code;
+    if (code == EXIT_OK && root)
+        c->sites = reply->sites;
+}
+
+/* A member that has inherited the session is not bothered. */
+static bool is_done(const struct campaign *c, const struct subject *s)
+{
+    unsigned whole = SESSION_RUNNING | SESSION_SUBPROCESSES;
+    return c->command == CONTROL_START ? (s->header.session_flags & whole) == whole : c->command == CONTROL_STOP && !s->session.running;
+}
+
+static bool tell_one(struct campaign *c, struct subject *s, bool root)
+{
+    struct control_reply reply;
+    if (!note_told(c, s))
+        return false;
+    if (!root && is_done(c, s)) {
+        c->idle++;
+        return true;
+    }
+    uint32_t argument = c->command == CONTROL_START ? CONTROL_SUBPROCESSES : 0;
+    int error = order_ask(s, c->command, argument, c->timeout, &reply);
+    take_answer(c, s, root, error, &reply);
+    return true;
+}
+
+/* Of a member that has ended. */
+static void forget(const struct subject *s)
+{
+    char socket[64];
+    unlinkat(s->dirfd, s->file, 0);
+    if (rundir_socket_name(s->pid, s->start_time, socket, sizeof socket) == 0)
+        unlinkat(s->dirfd, socket, 0);
+}
+
+/* Ancestors first, so that who was told makes no more children that were not. True: somebody was new. */
+static bool tell_all(struct campaign *c, const struct family *f, bool *whole)
+{
+    bool any = false;
+    for (size_t i = 0; i < f->count && *whole; i++) {
+        struct subject *s = f->relative[i].subject;
+        if (!s->alive && i && c->command == CONTROL_RESET)
+            forget(s);
+        if (!subject_ready(s) || was_told(c, s))
+            continue;
+        any = true;
+        *whole = tell_one(c, s, i == 0);
+    }
+    return any;
+}
+
+/* A child that was forked before its parent was told may not have a segment yet. */
+static bool await_missing(struct campaign *c, const struct family *f)
+{
+    struct timespec pause = {.tv_nsec = PAUSE_NS};
+    uint64_t missing = 0;
+    for (size_t i = 0; i < f->count; i++)
+        missing += family_missing(f, i);
+    if (!missing || !c->pauses)
+        return false;
+    c->pauses--;
+    nanosleep(&pause, NULL);
+    return true;
+}
+
+/* The root is looked for anew, since subjects are. */
+static bool next_round(struct campaign *c, struct operand *o, bool *whole)
+{
+    struct family f;
+    if (family_of(&f, &o->all, o->subject) < 0) {
+        *whole = false;
+        return false;
+    }
+    bool more = tell_all(c, &f, whole) || await_missing(c, &f);
+    family_free(&f);
+    return more && *whole && operand_refresh(o);
+}
+
+static void tell(const struct campaign *c, const char *done, const char *already)
+{
+    int pid = (int)c->root;
+    size_t others = c->count ? c->count - 1 : 0;
+    char also[64] = "";
+    if (others)
+        snprintf(also, sizeof also, " and %zu subprocess%s", others, others == 1 ? "" : "es");
+    if (c->obeyed == 0)
+        note("process %d %s%s%s", pid, already, others ? "; the same with" : "", others ? also + strlen(" and") : "");
+    else if (c->idle)
+        note("%s process %d%s (%zu of them already): %" PRIu64 " functions decorated", done, pid, also, c->idle, c->sites);
+    else
+        note("%s process %d%s: %" PRIu64 " functions decorated", done, pid, also, c->sites);
+}
+
+int family_order(struct operand *root, enum control_command command, uint64_t timeout_ns, const char *done, const char *already)
+{
+    struct campaign c = {.command = command, .timeout = timeout_ns, .root = root->subject->pid, .pauses = PAUSES, .code = EXIT_OK};
+    bool whole = true;
+    for (unsigned i = 0; i < ROUNDS_MAX && next_round(&c, root, &whole); i++)
+        ;
+    free(c.told);
+    if (!whole)
+        return fail(EXIT_FAILED,
+                    "not all processes were told\n"
+                    "out of memory\n"
+                    "the same again");
+    if (c.code == EXIT_OK)
+        tell(&c, done, already);
+    return c.code;
+}
