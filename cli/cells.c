@@ -18,6 +18,7 @@ void times_subtract(struct profile_times *t, const struct profile_times *b)
     t->off_inclusive = minus(t->off_inclusive, b->off_inclusive);
     t->off_exclusive = minus(t->off_exclusive, b->off_exclusive);
     t->waited = minus(t->waited, b->waited);
+    t->elapsed = minus(t->elapsed, b->elapsed);
 }
 
 uint64_t key_calls(const void *row, const void *context)
@@ -30,6 +31,18 @@ uint64_t key_open(const void *row, const void *context)
 {
     (void)context;
     return times(row)->open;
+}
+
+uint64_t key_suspended(const void *row, const void *context)
+{
+    (void)context;
+    return times(row)->suspended;
+}
+
+uint64_t key_elapsed(const void *row, const void *context)
+{
+    (void)context;
+    return times(row)->elapsed;
 }
 
 uint64_t key_inclusive(const void *row, const void *context)

@@ -16,6 +16,8 @@ struct cells {
 
 uint64_t key_calls(const void *row, const void *context);
 uint64_t key_open(const void *row, const void *context);
+uint64_t key_suspended(const void *row, const void *context);
+uint64_t key_elapsed(const void *row, const void *context);
 uint64_t key_inclusive(const void *row, const void *context);
 uint64_t key_exclusive(const void *row, const void *context);
 uint64_t key_exclusive_cpu(const void *row, const void *context); /* 0 where there is no CPU time */

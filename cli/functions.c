@@ -118,6 +118,9 @@ const struct column function_columns[] = {
     {"p95", "p95", "95 % of the calls took at most this", FUNCTIONS_DUMP, false, 6, cell_ended, key_p95, NULL},
     {"p99", "p99", "99 % of the calls took at most this", FUNCTIONS_DUMP, false, 4, cell_ended, key_p99, NULL},
     {"cpu", "CPU", "exclusive time on a CPU", BOTH, false, 3, cell_cpu_time, key_exclusive_cpu, NULL},
+    {"elapsed", "elapsed", "inclusive, and what generators and coroutines waited between start and return", BOTH, false, 10,
+     cell_time, key_elapsed, NULL},
+    {"suspended", "suspended", "generators and coroutines that wait now", BOTH, false, 11, cell_count, key_suspended, NULL},
     {"name", "name", "function or block, with file and line", BOTH, true, 0, cell_name, NULL, text_cut_path},
     {0},
 };

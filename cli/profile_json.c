@@ -47,8 +47,10 @@ static void write_times(struct writer *w, const struct profile_times *t)
     write_cpu_time(w, "cpu_ns", cpu_inclusive(t));
     write_cpu_time(w, "exclusive_cpu_ns", cpu_exclusive(t));
     write_time(w, "waited_ns", t->waited);
+    write_time(w, "elapsed_ns", t->elapsed);
     json_count(j, "inclusive_ticks", t->inclusive);
     json_count(j, "exclusive_ticks", t->exclusive);
+    json_count(j, "elapsed_ticks", t->elapsed);
     write_cpu_ticks(w, "cpu_ticks", cpu_inclusive(t));
     write_cpu_ticks(w, "exclusive_cpu_ticks", cpu_exclusive(t));
 }

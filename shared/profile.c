@@ -54,6 +54,7 @@ static void add_times(struct profile_times *to, const struct profile_times *t, b
     to->suspended += t->suspended;
     if (inclusive) {
         to->inclusive += t->inclusive;
+        to->elapsed += t->elapsed;
         to->off_inclusive += t->off_inclusive;
     }
 }
@@ -64,6 +65,7 @@ static struct profile_times times_of(struct profile *p, const struct node *n)
     uint64_t children = n->children, off = n->off_inclusive, off_children = n->off_children;
     p->clamped += children > t.inclusive;
     t.exclusive = t.inclusive > children ? t.inclusive - children : 0;
+    t.elapsed = t.inclusive + t.waited;
     t.off_inclusive = off < t.inclusive ? off : t.inclusive;
     t.off_exclusive = off > off_children ? off - off_children : 0;
     if (t.off_exclusive > t.exclusive)

@@ -22,6 +22,7 @@ struct profile_times {
     uint64_t inclusive, exclusive; /* ticks */
     uint64_t off_inclusive, off_exclusive; /* of them not on the CPU */
     uint64_t waited; /* generators, coroutines: ticks between suspension and resumption, not part of inclusive */
+    uint64_t elapsed; /* from the first start to the final return: inclusive, and waits that are over */
     uint64_t suspended; /* generators, coroutines: waiting now */
 };
 

@@ -26,10 +26,10 @@ def test_the_table(tscap, recorded):
     assert re.fullmatch(r"process %d: .*app\.py" % recorded.pid, shape[0])
     assert re.fullmatch(r"Python %d\.%d\.\S+, recording for T, 2 threads recorded \(1 ended\)" % sys.version_info[:2], shape[1])
     assert shape[2] == ""
-    assert shape[3].split() == "calls inclusive exclusive % mean min max p50 p95 p99 CPU name".split()
+    assert shape[3].split() == "calls inclusive exclusive % mean min max p50 p95 p99 CPU elapsed suspended name".split()
     table, footer = shape[4:11], shape[11:]
     for row in table:
-        assert re.fullmatch(r" ?[0-9]+( T){2} F( T){7} \S.* \(\S*app\.py:[0-9]+\)", row), row
+        assert re.fullmatch(r" ?[0-9]+( T){2} F( T){8} 0 \S.* \(\S*app\.py:[0-9]+\)", row), row
     assert footer[0] == ""
     assert re.match(r"7 functions, %d calls, T in them; [12] without calls not shown$" % sum(CALLS.values()), footer[1])
     assert re.match(r"CPU time by \S+: ", footer[2])
@@ -146,7 +146,7 @@ def test_json_has_the_keys_that_scripts_rely_on(profile):
     assert {"events", "ns_per_event", "total_ns"} <= set(profile["overhead"])
     site = (
         "id name qualname module file line track calls primitive_calls open raised inclusive_ns exclusive_ns cpu_ns "
-        "exclusive_cpu_ns min_ns max_ns p50_ns p95_ns p99_ns"
+        "exclusive_cpu_ns suspended waited_ns elapsed_ns elapsed_ticks min_ns max_ns p50_ns p95_ns p99_ns"
     )
     for entry in profile["sites"]:
         assert set(site.split()) <= set(entry)
@@ -234,7 +234,7 @@ def test_json_without_cpu_time(tscap, start_app):
     assert by_name(profile)["leaf"]["cpu_ns"] is None
     assert by_name(profile)["leaf"]["exclusive_cpu_ticks"] is None
     result = tscap("dump", app.pid)
-    assert re.search(r"  -  leaf ", result.out)
+    assert re.search(r"  - +[0-9.]+ [mun]?s +0  leaf ", result.out)
 
 
 def test_json_by_the_systems_clock(tscap, start_app):

@@ -243,6 +243,70 @@ def test_time_is_theirs_only_while_they_run(recording):
     assert after - before >= 0
 
 
+def bracketed_sleep(naps):
+    """A coroutine that notes the time at its first and last line."""
+
+    async def sleeper():
+        began = time.perf_counter_ns()
+        for nap in naps:
+            await asyncio.sleep(nap)
+        brackets.append(time.perf_counter_ns() - began)
+
+    brackets = []
+    return timestamp("sleeper")(sleeper), brackets
+
+
+def test_elapsed_time_is_from_the_first_start_to_the_final_return(recording):
+    """Of tasks that wait side by side as of one alone: each its own."""
+    sleeper, inside = bracketed_sleep([0.02, 0, 0.03])
+    outside = []
+
+    async def timed():
+        began = time.perf_counter_ns()
+        await sleeper()
+        outside.append(time.perf_counter_ns() - began)
+
+    async def tasks():
+        await timed()
+        await asyncio.gather(*[timed() for _ in range(20)])
+
+    with recording:
+        asyncio.run(tasks())
+    site = recording.profile.check().site("sleeper")
+    assert (site["calls"], site["ended"], site["suspended"], site["open"]) == (21, 21, 0, 0)
+    assert 21 * 50_000_000 <= sum(inside) <= site["elapsed_ns"] <= sum(outside)
+    assert site["elapsed_ns"] - site["waited_ns"] == pytest.approx(site["inclusive_ns"], abs=2)
+    assert site["exclusive_ns"] == site["inclusive_ns"] <= sum(outside) - 21 * 50_000_000
+
+
+def test_elapsed_time_of_calls_within_calls_counts_once(recording):
+    @timestamp("nested")
+    async def nested(n):
+        await (nested(n - 1) if n else asyncio.sleep(0.02))
+
+    with recording:
+        began = time.perf_counter_ns()
+        asyncio.run(nested(9))
+        elapsed = time.perf_counter_ns() - began
+    profile = recording.profile.check()
+    site = profile.site("nested")
+    assert (site["calls"], site["primitive_calls"]) == (10, 1)
+    assert 20_000_000 <= site["elapsed_ns"] <= elapsed
+    assert site["waited_ns"] >= 10 * 20_000_000, "each of the ten waited"
+
+
+def test_elapsed_time_of_what_does_not_wait_is_its_inclusive_time(recording):
+    @timestamp("calls a sleeper")
+    def calls_a_sleeper():
+        asyncio.run(sleeps())
+
+    with recording:
+        calls_a_sleeper(), leaf(), list(numbers(0))
+    for site in recording.profile.check().sites.values():
+        if site["name"] != "sleeps":
+            assert site["elapsed_ticks"] == site["inclusive_ticks"] and site["waited_ns"] == 0
+
+
 def test_resumed_under_whoever_resumes_it(recording):
     @timestamp
     def resumer(generator):

@@ -24,6 +24,7 @@
 
 struct oracle_sums {
     uint64_t calls, primitive, open, raised, inclusive, exclusive, off_inclusive, off_exclusive, waited, suspended;
+    uint64_t elapsed; /* from the first start to the final return, but for the wait it is in; of outermost calls */
 };
 
 struct oracle_call {
@@ -160,10 +161,12 @@ static inline void oracle_hand_out(struct oracle *o, struct oracle_thread *t, ui
         t->path[c->path].inclusive += ticks;
         if (!oracle_open_below(t, d, c->site)) {
             site->inclusive += ticks;
+            site->elapsed += ticks;
             site->off_inclusive += off;
         }
         if (!oracle_pair_open_below(t, d, c->caller, c->site)) {
             pair->inclusive += ticks;
+            pair->elapsed += ticks;
             pair->off_inclusive += off;
         }
         if (d == top) {
@@ -288,8 +291,12 @@ static inline void oracle_resume(struct oracle *o, struct oracle_thread *t, uint
     if (!w)
         return;
     c->ran = w->ran;
-    o->site[site].waited += t->clock - w->since;
-    oracle_pair(o, c->caller, site)->waited += t->clock - w->since;
+    uint64_t waited = t->clock - w->since;
+    struct oracle_sums *pair = oracle_pair(o, c->caller, site);
+    o->site[site].waited += waited;
+    pair->waited += waited;
+    o->site[site].elapsed += oracle_open_below(t, t->depth, site) ? 0 : waited;
+    pair->elapsed += oracle_pair_open_below(t, t->depth, c->caller, site) ? 0 : waited;
     oracle_forget_waiting(t, w);
 }
 
@@ -473,7 +480,7 @@ static inline bool oracle_same_sums(struct oracle_why *why, const char *what, ui
            oracle_same(why, what, a, b, "exclusive", t->exclusive, e->exclusive) &&
            oracle_same(why, what, a, b, "off inclusive", t->off_inclusive, e->off_inclusive) &&
            oracle_same(why, what, a, b, "off exclusive", t->off_exclusive, e->off_exclusive) &&
-           oracle_same(why, what, a, b, "waited", t->waited, e->waited) &&
+           oracle_same(why, what, a, b, "waited", t->waited, e->waited) && oracle_same(why, what, a, b, "elapsed", t->elapsed, e->elapsed) &&
            (e->suspended == ORACLE_UNKNOWN || oracle_same(why, what, a, b, "suspended", t->suspended, e->suspended));
 }
 

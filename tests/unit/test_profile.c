@@ -453,13 +453,38 @@ Test(profile, a_generator_is_one_call_and_waits_apart)
     const struct profile_times *b = &site_in(&p, B)->t;
     cr_expect_str_eq(sums(b), "1/1 15-15");
     cr_expect_eq(b->waited, 30);
+    cr_expect_eq(b->elapsed, 45, "from 10 to 55: what it waits for now counts when it goes on");
     cr_expect_eq(b->open, 1);
     cr_expect_eq(b->suspended, 1);
     cr_expect_eq(pair_in(&p, A, B)->calls, 1);
     cr_expect_eq(pair_in(&p, C, B)->calls, 0);
     cr_expect_eq(pair_in(&p, C, B)->inclusive, 5);
+    cr_expect_eq(pair_in(&p, A, B)->elapsed + pair_in(&p, C, B)->elapsed, 45);
     cr_expect_eq(pair_in(&p, C, B)->suspended, 1, "it waits where it ran last");
     cr_expect_eq(site_in(&p, B)->ended, 0);
+    profile_free(&p);
+}
+
+/* B awaits itself, and both wait for 30 ticks: the inner call's time is in the outer one's, waiting or running. A plain
+ * call's elapsed time is its inclusive one, whatever it called waited meanwhile. */
+Test(profile, elapsed_time_is_that_of_outermost_calls)
+{
+    enter(0, A);
+    keyed(10, 64, B, RECORD_ENTER);
+    keyed(12, 128, B, RECORD_ENTER);
+    keyed(15, 128, B, RECORD_SUSPEND);
+    keyed(20, 64, B, RECORD_SUSPEND);
+    keyed(50, 64, B, RECORD_RESUME);
+    keyed(52, 128, B, RECORD_RESUME);
+    leave(54, B);
+    leave(60, B);
+    leave(70, A);
+    struct profile p = profile_now();
+    cr_expect_str_eq(site_sums(&p, B), "2/1 20-20");
+    cr_expect_eq(site_in(&p, B)->t.waited, 30 + 37);
+    cr_expect_eq(site_in(&p, B)->t.elapsed, 50, "from 10 to 60");
+    cr_expect_eq(pair_in(&p, B, B)->elapsed, 42, "from 12 to 54");
+    cr_expect_eq(site_in(&p, A)->t.elapsed, 70);
     profile_free(&p);
 }
 
