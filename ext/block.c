@@ -73,12 +73,12 @@ static void block_dealloc(PyObject *self)
 static PyObject *block_enter(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (__builtin_expect(recorder_on, 0)) {
+    if (__builtin_expect(recorder_on, 0) && !recorder_nobody_here()) {
         struct thread *t = recorder_thread();
         if (t && recorder_wanted(t, python_current_frame(PyThreadState_Get()))) {
             uint32_t site = block_site(((struct block *)self)->name, SITE_BLOCK);
             if (site)
-                recorder_block_enter(t, self, site, 0);
+                recorder_block_enter(t, self, site);
         }
     }
     Py_RETURN_NONE;
@@ -86,9 +86,11 @@ static PyObject *block_enter(PyObject *self, PyObject *unused)
 
 static PyObject *block_exit(PyObject *self, PyObject *args)
 {
-    if (__builtin_expect(recorder_on, 0)) {
+    if (__builtin_expect(recorder_on && recorder_thread_here, 0)) {
         struct thread *t = recorder_thread();
         bool raised = PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 && PyTuple_GET_ITEM(args, 0) != Py_None;
+        if (t && t->hosts.count) /* its collector may have to be brought back */
+            scope_resolve(t, python_current_frame(PyThreadState_Get()));
         if (t)
             recorder_block_exit(t, self, raised);
     }

@@ -76,12 +76,13 @@ static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwi
         writer_resume(w, site, (uintptr_t)generator);
     else
         writer_enter_keyed(w, site, (uintptr_t)generator);
+    recorder_began(t, !resumed);
     PyObject *result = inner(ts, f, throwing);
     if (epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed) && recorder_on_top(t, f)) {
         if (result && is_suspended(f, generator))
-            writer_suspend(w, site);
+            recorder_suspend(t, site);
         else
-            writer_exit(w, site, result ? 0 : RECORD_RAISED);
+            recorder_exit(t, site, result ? 0 : RECORD_RAISED);
         recorder_drop_ended(t);
     }
     return result;
@@ -89,6 +90,8 @@ static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwi
 
 static __attribute__((noinline)) PyObject *record_slow(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
 {
+    if (recorder_nobody_here())
+        return inner(ts, f, throwing);
     struct thread *t = recorder_thread();
     if (!t || !armed || !recorder_wanted(t, python_current_frame(ts)))
         return inner(ts, f, throwing);
@@ -99,10 +102,11 @@ static __attribute__((noinline)) PyObject *record_slow(PyThreadState *ts, python
         return inner(ts, f, throwing);
     uint32_t epoch = t->epoch;
     writer_enter(t->writer, site);
+    recorder_began(t, true);
     PyObject *result = inner(ts, f, throwing);
     /* Another epoch: recording ended meanwhile, and with it this call. */
     if (epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed) && recorder_on_top(t, f)) {
-        writer_exit(t->writer, site, result ? 0 : RECORD_RAISED);
+        recorder_exit(t, site, result ? 0 : RECORD_RAISED);
         recorder_drop_ended(t);
     }
     return result;

@@ -25,13 +25,14 @@ static void generator_begins(struct thread *t, uint32_t site, bool resumed)
         writer_resume(t->writer, site, (uintptr_t)f);
     else
         writer_enter_keyed(t->writer, site, (uintptr_t)f);
+    recorder_began(t, !resumed);
 }
 
 /* The filter is asked here only: the end follows its beginning. */
 static __attribute__((noinline)) PyObject *begins_slow(const PyCodeObject *code, bool resumed)
 {
     uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
-    struct thread *t = site ? recorder_thread() : NULL;
+    struct thread *t = site && !recorder_nobody_here() ? recorder_thread() : NULL;
     if (!t)
         return NOTHING;
     if (is_generator(code)) {
@@ -39,8 +40,10 @@ static __attribute__((noinline)) PyObject *begins_slow(const PyCodeObject *code,
         return NOTHING;
     }
     const python_frame *f = python_current_frame(python_this_thread());
-    if (recorder_wanted(t, f->previous) && recorder_open(t, f, site, 0))
+    if (recorder_wanted(t, f->previous) && recorder_open(t, f, site, 0)) {
         writer_enter(t->writer, site);
+        recorder_began(t, true);
+    }
     return NOTHING;
 }
 
@@ -70,13 +73,13 @@ static bool uncover_site(struct thread *t, uint32_t site)
 static __attribute__((noinline)) PyObject *ends_slow(const PyCodeObject *code, bool waits, unsigned flags)
 {
     uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
-    struct thread *t = site ? recorder_thread() : NULL;
+    struct thread *t = site && recorder_thread_here ? recorder_thread() : NULL; /* no lane: nothing has begun */
     if (!t || !uncover_site(t, site))
         return NOTHING;
     if (waits)
-        writer_suspend(t->writer, site);
+        recorder_suspend(t, site);
     else
-        writer_exit(t->writer, site, flags);
+        recorder_exit(t, site, flags);
     recorder_drop_ended(t);
     return NOTHING;
 }

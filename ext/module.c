@@ -12,6 +12,7 @@
 #include "hook.h"
 #include "listener.h"
 #include "recorder.h"
+#include "scope.h"
 #include "version.h"
 
 /* The code object that called us: where a decorator stands. Borrowed; NULL outside of Python code. */
@@ -193,7 +194,7 @@ static int set_up(PyObject *module)
         PyErr_Format(PyExc_ImportError, "timestamp_capture cannot start: %s", strerror(-error));
         return -1;
     }
-    if (functions_init() < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0)
+    if (functions_init() < 0 || scope_init() < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0)
         return -1;
     if (!recorder_available())
         return 0;

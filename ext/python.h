@@ -34,6 +34,7 @@ typedef struct python_frame {
     int stack_top;
     uint16_t return_offset;
     char owner;
+    PyObject *local[1];
 } python_frame;
 #define PYTHON_FRAME_OWNED_BY_CSTACK 3
 #endif
@@ -92,6 +93,51 @@ static inline PyCodeObject *python_frame_code(const python_frame *f)
     return f->f_code;
 #else
     return f->owner != PYTHON_FRAME_OWNED_BY_CSTACK ? (PyCodeObject *)f->executable : NULL;
+#endif
+}
+
+/* A function's local variable, cell or free variable, by its place; a cell may lie between. Borrowed; NULL: it has no value. */
+static inline PyObject *python_frame_local(const python_frame *f, Py_ssize_t place)
+{
+#if PY_VERSION_HEX < 0x030b0000
+    return f->f_localsplus[place];
+#elif PY_VERSION_HEX < 0x030c0000
+    return f->localsplus[place];
+#else
+    return f->local[place];
+#endif
+}
+
+/* The names of a module's or a class body's frame, usually a dict. Borrowed. */
+static inline PyObject *python_frame_names(const python_frame *f)
+{
+#if PY_VERSION_HEX < 0x030c0000
+    return f->f_locals;
+#else
+    return f->locals;
+#endif
+}
+
+/* The place of the variable with this name, which is interned as those of code objects are; -1: there is none. An argument
+ * that is a cell variable as well has its value in the cell (3.9, 3.10). */
+static inline Py_ssize_t python_place_in(PyObject *names, PyObject *name)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(names); i++)
+        if (PyTuple_GET_ITEM(names, i) == name)
+            return i;
+    return -1;
+}
+static inline Py_ssize_t python_code_local(const PyCodeObject *code, PyObject *name)
+{
+#if PYTHON_311_AND_LATER
+    return python_place_in(code->co_localsplusnames, name);
+#else
+    Py_ssize_t before = 0, place = python_place_in(code->co_cellvars, name);
+    if (place >= 0)
+        return code->co_nlocals + place;
+    before = code->co_nlocals + PyTuple_GET_SIZE(code->co_cellvars);
+    place = python_place_in(code->co_freevars, name);
+    return place >= 0 ? before + place : python_place_in(code->co_varnames, name);
 #endif
 }
 

@@ -71,6 +71,8 @@ const char *recorder_problem(void)
 static void thread_free(struct thread *t)
 {
     free(t->open);
+    account_free(&t->accounts);
+    scope_free(&t->hosts);
     free(t);
 }
 
@@ -104,14 +106,16 @@ static void thread_name(char *buffer, size_t size)
     PyErr_Restore(type, value, traceback);
 }
 
-void recorder_set_usual(struct thread *t) { t->usual = t->scope || t->ended ? UINT32_MAX : t->epoch; }
+void recorder_set_usual(struct thread *t) { t->usual = t->hosts.count || t->ended ? UINT32_MAX : t->epoch; }
 
 static struct thread *thread_new(void)
 {
+    static uint64_t threads;
     char name[64];
     struct thread *t = calloc(1, sizeof *t);
     if (!t)
         return NULL;
+    t->number = ++threads;
     t->room = 64;
     t->open = calloc(t->room, sizeof *t->open);
     thread_name(name, sizeof name);
@@ -127,13 +131,19 @@ static struct thread *thread_new(void)
 }
 
 /* Recording began anew, ended or was reset since this thread's last event: what was open then is not open any more. */
-static void thread_catch_up(struct thread *t)
+static void writer_catch_up(struct thread *t)
 {
     uint32_t resets = atomic_load_explicit(&header()->resets, memory_order_relaxed);
     if (atomic_load_explicit(&t->writer->lane->resets, memory_order_relaxed) != resets)
         writer_reset(t->writer, resets);
     else
         writer_cut(t->writer, r.ended);
+}
+
+static void thread_catch_up(struct thread *t)
+{
+    account_cut(t);
+    writer_catch_up(t);
     t->ended = 0;
     t->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
     recorder_set_usual(t);
@@ -146,7 +156,7 @@ static void thread_exited(void *p)
     uint32_t epoch = atomic_load_explicit(recorder_epoch, memory_order_acquire);
     if (epoch && recorder_thread_here == t) {
         if (t->epoch != epoch)
-            thread_catch_up(t); /* what was open when recording ended has not lasted until now */
+            writer_catch_up(t); /* what was open when recording ended has not lasted until now */
         lanes_close(r.lanes, t->writer);
     }
     recorder_thread_here = NULL;
@@ -187,35 +197,31 @@ bool recorder_more_room(struct thread *t)
     return true;
 }
 
-/* Outwards: the nearest collector's host, or a call that is recorded already and so enclosed. The distance is that to the
- * enclosing recorded call, not to the bottom of the stack. */
-bool recorder_in_scope(const struct thread *t, const python_frame *frame)
-{
-    uint32_t depth = t->writer->depth;
-    const void *recorded = depth && !(t->open[depth].what & OPEN_BLOCK) ? t->open[depth].id : NULL;
-    const struct collector_scope *encloses = NULL;
-    for (const python_frame *f = frame; f && !encloses; f = python_caller(f)) {
-        if (recorded && f == recorded)
-            return true;
-        for (encloses = t->scope; encloses && !recorder_is_host(encloses, f);)
-            encloses = encloses->outer;
-    }
-    if (encloses || recorder_everyone)
-        for (struct collector_scope *s = t->scope; s != encloses; s = s->outer)
-            s->mixed = true;
-    return encloses;
-}
-
-bool recorder_is_host(const struct collector_scope *s, const python_frame *f) { return f == s->host && python_frame_code(f) == s->code; }
-
 /* ---- the stack of open calls ---- */
 
 static uint32_t open_site(const struct thread *t, uint32_t depth) { return (uint32_t)t->open[depth].what; }
 
+/* Ended out of order, or a collector that was left meanwhile. */
+static bool drop_top(struct thread *t)
+{
+    uint32_t depth = t->writer->depth;
+    uint64_t what = depth ? t->open[depth].what : 0;
+    if (what & OPEN_ENDED) {
+        writer_drop(t->writer);
+        account_drop(t, depth);
+    } else if (what & OPEN_LEFT) {
+        recorder_exit(t, (uint32_t)what, what & OPEN_LEFT_RAISED ? RECORD_RAISED : 0);
+    } else {
+        return false;
+    }
+    t->ended--;
+    return true;
+}
+
 void recorder_drop_ended_slow(struct thread *t)
 {
-    for (; t->writer->depth && t->open[t->writer->depth].what & OPEN_ENDED; t->ended--)
-        writer_drop(t->writer);
+    while (drop_top(t))
+        ;
     recorder_set_usual(t);
 }
 
@@ -224,7 +230,7 @@ bool recorder_uncover_depth(struct thread *t, uint32_t depth)
     while (t->writer->depth > depth) {
         recorder_drop_ended(t);
         if (t->writer->depth > depth)
-            writer_exit(t->writer, open_site(t, t->writer->depth), RECORD_ABANDONED);
+            scope_suspend_top(t);
     }
     return true;
 }
@@ -237,11 +243,23 @@ bool recorder_uncover(struct thread *t, const void *id)
     return depth && t->open[depth].id == id && recorder_uncover_depth(t, depth);
 }
 
-void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint64_t flags)
+/* A block within a collector may have to wait with it; others stay where they are. */
+void recorder_block_enter(struct thread *t, const void *id, uint32_t site)
 {
-    if (recorder_open(t, id, site, OPEN_BLOCK | flags))
+    if (!recorder_open(t, id, site, OPEN_BLOCK))
+        return;
+    if (!t->chain) {
         writer_enter(t->writer, site);
+        return;
+    }
+    uint64_t key = scope_new_key();
+    writer_enter_keyed(t->writer, site, key);
+    struct account *a = account_begin(t, t->chain, true);
+    if (a)
+        a->key = key;
 }
+
+static bool is_keyed(const struct thread *t, uint32_t depth) { return account_chain(t, depth) && t->accounts.at[depth].key; }
 
 void recorder_block_exit(struct thread *t, const void *id, bool raised)
 {
@@ -252,21 +270,27 @@ void recorder_block_exit(struct thread *t, const void *id, bool raised)
     if (!depth || t->open[depth].what & OPEN_ENDED)
         return; /* entered before recording began */
     if (depth == top) {
-        writer_exit(t->writer, open_site(t, depth), flags);
+        recorder_exit(t, open_site(t, depth), flags);
         recorder_drop_ended(t);
+        return;
+    }
+    if (is_keyed(t, depth)) {
+        t->open[depth].what |= OPEN_LEFT | (raised ? OPEN_LEFT_RAISED : 0);
+        t->open[depth].id = NULL;
     } else {
         writer_exit_below(t->writer, open_site(t, depth), depth, flags);
+        account_end_below(t, depth);
         t->open[depth].what |= OPEN_ENDED;
-        t->ended++;
-        recorder_set_usual(t);
     }
+    t->ended++;
+    recorder_set_usual(t);
 }
 
 /* ---- sessions ---- */
 
 static void publish_epoch(void)
 {
-    bool usual = recorder_everyone && clock_source_now != CLOCK_SOURCE_MONOTONIC;
+    bool usual = recorder_everyone && !scope_latent && clock_source_now != CLOCK_SOURCE_MONOTONIC;
     atomic_store_explicit(recorder_usual, usual ? r.last_epoch : 0, memory_order_release);
     atomic_store_explicit(recorder_epoch, r.last_epoch, memory_order_release);
 }
@@ -386,6 +410,26 @@ int recorder_want(void)
 }
 
 void recorder_unwant(void) { remove_consumer(); }
+
+static void set_latent(uint32_t latent)
+{
+    scope_latent = latent;
+    publish_epoch();
+}
+
+int recorder_want_latent(void)
+{
+    if (recorder_want() < 0)
+        return -1;
+    set_latent(scope_latent + 1);
+    return 0;
+}
+
+void recorder_unwant_latent(void)
+{
+    set_latent(scope_latent - 1);
+    recorder_unwant();
+}
 
 void recorder_measuring(bool on) { set_everyone(on); }
 
@@ -529,6 +573,7 @@ int recorder_after_fork_child(void)
         r.consumers = 0;
     }
     r.running = r.subprocesses = r.inherited = recorder_on = recorder_everyone = false;
+    scope_latent = 0;
     if (recorder_thread_here) {
         pthread_setspecific(r.key, NULL);
         thread_free(recorder_thread_here); /* its writer is given up with the lanes */

@@ -11,7 +11,9 @@
 
 #include <stdbool.h>
 
+#include "account.h"
 #include "lanes.h"
+#include "scope.h"
 #include "sites.h"
 
 /* One open call or block of this thread; index = its depth. */
@@ -22,27 +24,26 @@ struct open_call {
 #define OPEN_BLOCK (1ull << 32)     /* no frame of its own: ended by its object, or with the frame around it */
 #define OPEN_ENDED (1ull << 33)     /* ended while later ones were open */
 #define OPEN_COLLECTOR (1ull << 34)
-
-struct collector_scope {
-    const python_frame *host; /* the frame that entered it; NULL: left elsewhere */
-    PyCodeObject *code;       /* what that frame ran: its memory may be another's by now. Owned */
-    bool mixed;               /* calls that are not its own came below it: tasks took turns */
-    struct collector_scope *outer;
-};
+#define OPEN_LEFT (1ull << 35)   /* a collector left while calls above it are open: it ends when they have */
+#define OPEN_LEFT_RAISED (1ull << 36)
 
 struct thread {
     struct writer *writer;
     uint32_t epoch;         /* of the recorder when this thread was last in step with it */
     uint32_t room;
     struct open_call *open; /* [1 .. writer->depth] */
-    uint32_t ended;         /* of them: those with OPEN_ENDED */
+    uint32_t ended;         /* of them: those with OPEN_ENDED or OPEN_LEFT */
     uint32_t usual;         /* epoch, or UINT32_MAX while a collector is entered here or `ended` is not 0 */
-    struct collector_scope *scope; /* innermost collector entered on this thread */
+    uint64_t number;        /* of all threads that ever were */
+    struct hosts hosts;     /* frames that entered collectors */
+    struct accounts accounts;
+    struct chain *chain;    /* what encloses the call that begins now; borrowed */
 };
 
 #pragma GCC visibility push(hidden) /* no detour through the GOT */
 extern _Atomic uint32_t *recorder_epoch; /* 0: off in this process */
-extern _Atomic uint32_t *recorder_usual; /* the epoch while all threads record by a counter clock, else 0 */
+extern _Atomic uint32_t *recorder_usual; /* the epoch while all threads record by a counter clock and no collector has to be looked
+                                          * for in variables, else 0 */
 extern bool recorder_on;       /* somebody wants records */
 extern bool recorder_everyone; /* a session runs: all threads record; else only what a collector encloses */
 extern __thread struct thread *recorder_thread_here __attribute__((tls_model("initial-exec")));
@@ -65,6 +66,8 @@ void recorder_reset(void);
 bool recorder_running(void);
 int recorder_want(void);    /* a collector is entered: 0, or -1 with an exception */
 void recorder_unwant(void); /* and left */
+int recorder_want_latent(void); /* a collector waits to be found in a variable: the same */
+void recorder_unwant_latent(void);
 uint64_t recorder_consumers(void);
 void recorder_measuring(bool on); /* everyone records, for hook_measure() only */
 void recorder_forget_thread(void); /* the calling thread's lane is closed; it gets another when it records */
@@ -94,15 +97,18 @@ static inline struct thread *recorder_thread(void)
 
 bool recorder_more_room(struct thread *t); /* false: no memory; counted */
 
-/* Is what `frame` calls enclosed by a collector entered on this thread? If it is recorded, those that do not enclose it are
- * marked: it comes below them all the same. */
-bool recorder_in_scope(const struct thread *t, const python_frame *frame);
-bool recorder_is_host(const struct collector_scope *s, const python_frame *f);
-
-/* `caller`: the frame that calls what begins now. */
-static inline bool recorder_wanted(const struct thread *t, const python_frame *caller)
+/* Nobody wants what happens on this thread. */
+static inline bool recorder_nobody_here(void)
 {
-    return (t->scope && recorder_in_scope(t, caller)) || recorder_everyone;
+    const struct thread *t = recorder_thread_here;
+    return !recorder_everyone && !scope_latent && !(t && t->hosts.count);
+}
+
+/* `caller`: the frame that calls what begins now. Notes what encloses it. */
+static inline bool recorder_wanted(struct thread *t, const python_frame *caller)
+{
+    t->chain = t->hosts.count || scope_latent ? scope_resolve(t, caller) : NULL;
+    return t->chain || recorder_everyone;
 }
 
 /* Notes what will be at the next depth. */
@@ -125,7 +131,7 @@ static inline bool recorder_on_top(struct thread *t, const void *id)
     return __builtin_expect(depth && t->open[depth].id == id, 1) || recorder_uncover(t, id);
 }
 
-/* After `scope`, `epoch` or `ended` changed. */
+/* After `hosts`, `epoch` or `ended` changed. */
 void recorder_set_usual(struct thread *t);
 
 /* Takes entries that ended out of order off the top. */
@@ -136,7 +142,26 @@ static inline void recorder_drop_ended(struct thread *t)
         recorder_drop_ended_slow(t);
 }
 
-void recorder_block_enter(struct thread *t, const void *id, uint32_t site, uint64_t flags);
+/* What begins and ends where collectors may be about: the record, and the accounts. */
+static inline void recorder_began(struct thread *t, bool counts)
+{
+    if (t->chain)
+        account_begin(t, t->chain, counts);
+}
+static inline void recorder_exit(struct thread *t, uint32_t site, unsigned flags)
+{
+    uint32_t depth = t->writer->depth;
+    writer_exit(t->writer, site, flags);
+    account_end(t, depth);
+}
+static inline void recorder_suspend(struct thread *t, uint32_t site)
+{
+    uint32_t depth = t->writer->depth;
+    writer_suspend(t->writer, site);
+    account_end(t, depth);
+}
+
+void recorder_block_enter(struct thread *t, const void *id, uint32_t site);
 void recorder_block_exit(struct thread *t, const void *id, bool raised);
 
 #endif

@@ -267,6 +267,7 @@ static void fold_some(struct writer *w)
     else
         after = clock_ticks();
     w->last = after;
+    w->own += after - before;
     writer_store(w, after, record_pack_duration(after - before, RECORD_OWN));
 }
 

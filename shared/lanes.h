@@ -22,6 +22,7 @@ struct writer {
     uint64_t mask;
     uint64_t fold_at;  /* head at which to fold next */
     uint64_t last;     /* ticks of the last record */
+    uint64_t own;      /* ticks that folding has taken */
     struct lane *lane;
     uint32_t depth;    /* calls open, as a reader will find it */
     struct cputime cpu;
@@ -57,6 +58,10 @@ void lanes_abandon(struct lanes *l);
 
 /* Empties the lane for header.resets == resets. Its thread only. */
 void writer_reset(struct writer *w, uint32_t resets);
+
+/* When the last call began or ended, on a clock that stands still while records are folded: differences are those that
+ * folding arrives at. */
+static inline uint64_t writer_time(const struct writer *w) { return w->last - w->own; }
 
 /* Ends all open calls at `when`, marked RECORD_CUT: recording stopped or the thread ends. */
 void writer_cut(struct writer *w, uint64_t when);

@@ -6,14 +6,21 @@ from . import _core
 
 
 class Timestamp_Collector(_core.Collector):
-    """Record what the enclosed code calls, on this thread, and add it up.
+    """Record what the enclosed code calls, and add it up.
 
         with Timestamp_Collector("request") as collector:
             handle()
         collector.print_report()
 
-    May be entered again and again, also while it is entered; sums add up. ``complete`` is False when something of it
-    could not be recorded. Raises RuntimeError on entry where recording is not possible.
+    Recorded is what the frame that entered calls, directly or not: other threads, and tasks or generators that take turns
+    with this one, are not. May be entered again and again, also while it is entered; sums add up. ``complete`` is False
+    when something of it could not be recorded. Raises RuntimeError on entry where recording is not possible.
+
+    One that was never entered records for the frames that hold it in a local variable (an argument, a module's variable)
+    named ``_timestamp_collector_``, on any thread, for as long as it exists:
+
+        _timestamp_collector_ = Timestamp_Collector("request")
+        handle()
     """
 
     def total_duration_ms(self) -> float:

@@ -247,38 +247,6 @@ def test_callees_of_others_are_not_recorded():
     assert calls(c) == {"leaf": 2}
 
 
-async def gather_requests(name):
-    """Five tasks take turns, each inside a collector of its own."""
-
-    async def request(n):
-        with Timestamp_Collector(name.format(n)) as c:
-            for _ in range(n):
-                twice()
-                await asyncio.sleep(0)
-        return c
-
-    return await asyncio.gather(*[request(n) for n in range(1, 6)])
-
-
-@pytest.mark.parametrize("name", ["request {}", "request"])
-@pytest.mark.parametrize("session", [False, True])
-def test_tasks_that_take_turns(name, session):
-    """What cannot be told apart is not told: never another task's calls under a name of `complete`."""
-    if session:
-        start()
-    for n, c in enumerate(asyncio.run(gather_requests(name)), 1):
-        if c.complete:
-            assert calls(c) == {"twice": n, "leaf": 2 * n}
-        else:
-            assert calls(c) == {} and "Incomplete" in c.format_report()
-    stop()
-    profile = dump(os.getpid())
-    profile.check_sums()
-    counts = profile.counts()
-    assert (counts["twice"], counts["leaf"]) == (15, 30)
-    assert profile["losses"]["mismatched"] == profile["losses"]["clamped"] == 0
-
-
 def test_tasks_one_after_the_other():
     async def request(n):
         with Timestamp_Collector("request") as c:
@@ -295,7 +263,7 @@ def test_tasks_one_after_the_other():
 
 
 def test_session_and_calls_of_another_task():
-    """The session has them, the collector does not, or says that it cannot tell."""
+    """The session has them, the collector does not."""
     start()
 
     async def other():
@@ -314,19 +282,8 @@ def test_session_and_calls_of_another_task():
 
     c = asyncio.run(main())
     stop()
-    assert not c.complete or calls(c) == {"twice": 2, "leaf": 4}
+    assert c.complete and calls(c) == {"twice": 2, "leaf": 4}
     assert dump(os.getpid()).counts() == {"twice": 2, "leaf": 9, "request": 1}
-
-
-def test_an_incomplete_stay_leaves_earlier_ones_alone():
-    c = Timestamp_Collector()
-    for _ in range(3):
-        with c:
-            twice()
-    with c:
-        leaf()
-        timestamp_capture.reset()
-    assert not c.complete and calls(c) == {"twice": 3, "leaf": 6}
 
 
 def test_with_a_session_both_are_exact():
@@ -364,14 +321,6 @@ def test_session_ends_before_the_collector():
         stop()
         leaf()
     assert calls(c) == {"leaf": 2}
-
-
-def test_reset_inside_makes_it_incomplete():
-    with Timestamp_Collector() as c:
-        leaf()
-        timestamp_capture.reset()
-        leaf()
-    assert not c.complete
 
 
 def test_seen_from_outside():

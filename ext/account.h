@@ -1,0 +1,42 @@
+/* What the open calls of a thread have taken so far, for the collectors that enclose them. Beside the stack of open calls,
+ * made when a collector is first about; a thread without one never looks at it. */
+#ifndef TSCAP_ACCOUNT_H
+#define TSCAP_ACCOUNT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ledger.h"
+
+struct thread;
+
+struct account {
+    struct chain *chain; /* kept; NULL: no collector encloses the call */
+    uint64_t begin;      /* ticks, when it began or was resumed */
+    uint64_t children;   /* ticks of the calls directly below */
+    uint64_t key;        /* of a block that may be suspended with its collector; 0: none */
+    uint32_t around;     /* depth of the innermost call of the same site that is open, or what once was one */
+};
+
+struct accounts {
+    struct account *at; /* [1 .. depth], room as the stack's */
+    uint32_t room;
+    uint32_t *innermost; /* site -> depth of its innermost open call, or what once was one */
+    uint32_t sites;
+};
+
+/* The call on top began, or goes on (`counts` false). NULL: no memory, so the collectors are not complete. */
+struct account *account_begin(struct thread *t, struct chain *chain, bool counts);
+
+/* The call at `depth` ended or waits; those above are ended, except where one ends out of order. */
+void account_end(struct thread *t, uint32_t depth);
+void account_end_below(struct thread *t, uint32_t depth);
+void account_drop(struct thread *t, uint32_t depth); /* the entry of one that did is taken off */
+
+/* What was open is not recorded any more. */
+void account_cut(struct thread *t);
+
+struct chain *account_chain(const struct thread *t, uint32_t depth); /* borrowed */
+void account_free(struct accounts *a); /* without the interpreter's lock: chains are given up, not dropped */
+
+#endif
