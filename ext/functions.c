@@ -190,13 +190,19 @@ static uint32_t site_of_mark(const struct mark *m)
     return sites_intern(recorder_sites(), &site);
 }
 
-static void publish(uint32_t index)
+static int publish(uint32_t index)
 {
     struct mark *m = &f.mark[index];
     if (!m->code || m->site)
-        return;
+        return 0;
     m->site = site_of_mark(m);
     python_code_set_extra(m->code, hook_extra, EXTRA(index, m->site));
+    if (!hook_armed())
+        return 0;
+    PyObject *function = m->function ? python_weakref_get(m->function) : NULL;
+    int r = hook_arm_code(m->code, function && PyFunction_Check(function) ? (PyFunctionObject *)function : NULL);
+    Py_XDECREF(function);
+    return r;
 }
 
 int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject *definition)
@@ -218,10 +224,8 @@ int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject 
     if (r == 0)
         r = add_mark(function, name, qualname);
     Py_DECREF(qualname);
-    if (r >= 0 && hook_armed()) {
-        publish((uint32_t)r);
-        r = hook_arm_code((PyCodeObject *)function->func_code, function);
-    }
+    if (r >= 0 && hook_armed())
+        r = publish((uint32_t)r);
     return r < 0 ? -1 : 0;
 }
 
@@ -238,16 +242,24 @@ static int follow_replaced(uint32_t index)
     return r < 0 ? -1 : 0;
 }
 
-int functions_publish(void)
+static int look_for_replaced(void)
 {
     uint32_t count = f.count;
     for (uint32_t i = 0; i < count; i++)
         if (follow_replaced(i) < 0)
             return -1;
+    return 0;
+}
+
+int functions_publish(bool look_again)
+{
+    if (look_again && look_for_replaced() < 0)
+        return -1;
     if (!f.unpublished)
         return 0;
     for (uint32_t i = 0; i < f.count; i++)
-        publish(i);
+        if (publish(i) < 0)
+            return -1;
     f.unpublished = false;
     return 0;
 }

@@ -8,6 +8,8 @@
 
 #include "python.h"
 
+#include <stdbool.h>
+
 /* Functions of this module are the recorder's own: measured, not shown. */
 #define FUNCTIONS_OWN_MODULE "timestamp_capture._core"
 
@@ -17,8 +19,9 @@ int functions_init(void);
  * (borrowed, may be NULL). 0, or -1 with an exception. */
 int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject *definition);
 
-/* Gives every marked code object its site, and looks for functions whose __code__ was replaced. */
-int functions_publish(void);
+/* Gives every marked code object its site, and if the hooks are armed, arms it; `look_again`: looks for functions whose
+ * __code__ was replaced. */
+int functions_publish(bool look_again);
 
 typedef int functions_visit(PyCodeObject *code, PyFunctionObject *function, void *context); /* function may be NULL */
 int functions_each(functions_visit *visit, void *context);

@@ -11,7 +11,8 @@
 extern Py_ssize_t hook_extra __attribute__((visibility("hidden"))); /* the slot */
 
 /* All with the interpreter's lock held. 0, or -1 with an exception. */
-int hook_arm(void);
+int hook_arm(void); /* functions_publish() was called before */
+bool hook_is_dear(void);        /* arming takes time with the number of functions */
 void hook_disarm(void);
 bool hook_armed(void);
 

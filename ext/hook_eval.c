@@ -229,11 +229,11 @@ static void install(void)
     _PyInterpreterState_SetEvalFrameFunc(home, evaluate);
 }
 
+bool hook_is_dear(void) { return false; }
+
 int hook_arm(void)
 {
     home = PyInterpreterState_Get();
-    if (functions_publish() < 0)
-        return -1;
 #if PYTHON_311_AND_LATER
     if (getitem_ignores_hook())
         functions_each(hide_version, NULL);

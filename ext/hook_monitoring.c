@@ -6,6 +6,7 @@
 
 #include "functions.h"
 #include "hook.h"
+#include "linger.h"
 #include "recorder.h"
 
 /* ---- what the events say ---- */
@@ -32,7 +33,11 @@ static void generator_begins(struct thread *t, uint32_t site, bool resumed)
 static __attribute__((noinline)) PyObject *begins_slow(const PyCodeObject *code, bool resumed)
 {
     uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
-    struct thread *t = site && !recorder_nobody_here() ? recorder_thread() : NULL;
+    if (recorder_nobody_here()) {
+        linger_count();
+        return NOTHING;
+    }
+    struct thread *t = site ? recorder_thread() : NULL;
     if (!t)
         return NOTHING;
     if (is_generator(code)) {
@@ -298,9 +303,11 @@ static void give_tool_id_back(void)
     m.tool_id = -1;
 }
 
+bool hook_is_dear(void) { return true; }
+
 int hook_arm(void)
 {
-    if (prepare() < 0 || functions_publish() < 0 || take_tool_id() < 0)
+    if (prepare() < 0 || take_tool_id() < 0)
         return -1;
     if (register_callbacks(true) < 0 || functions_each(arm_code, m.local) < 0 || set_global(true) < 0) {
         give_tool_id_back();

@@ -18,6 +18,7 @@
 #include "control.h"
 #include "functions.h"
 #include "hook.h"
+#include "linger.h"
 #include "recorder.h"
 #include "rundir.h"
 #include "sweep.h"
@@ -34,6 +35,7 @@ struct own_fd {
 
 static struct {
     bool running;
+    _Atomic bool stopping;
     pthread_t thread;
     struct own_fd socket, wakeup;
     char name[64];
@@ -143,23 +145,34 @@ static void accept_one(void)
 }
 
 /* poll(2) on descriptors that others close meanwhile never returns: only there the thread may be cancelled. */
-static int poll_cancellable(struct pollfd *p, nfds_t count)
+static int poll_cancellable(struct pollfd *p, nfds_t count, int timeout_ms)
 {
     int unused;
     pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &unused);
-    int r = poll(p, count, -1);
+    int r = poll(p, count, timeout_ms);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &unused);
     return r;
+}
+
+/* False: the thread shall end, or its descriptor is not its own any more. */
+static bool woken_to_look(void)
+{
+    uint64_t times;
+    if (!own_fd_is_ours(&l.wakeup) || read(l.wakeup.fd, &times, sizeof times) != sizeof times)
+        return false;
+    return !atomic_load_explicit(&l.stopping, memory_order_acquire);
 }
 
 /* False: there is nothing left to wait for. */
 static bool wait_and_answer(void)
 {
     struct pollfd p[] = {{.fd = l.wakeup.fd, .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}};
-    if (poll_cancellable(p, 2) < 0)
+    int ready = poll_cancellable(p, 2, linger_timeout());
+    if (ready < 0)
         return errno == EINTR;
-    if (p[0].revents || !own_fd_is_ours(&l.socket))
+    if ((p[0].revents && !woken_to_look()) || !own_fd_is_ours(&l.socket))
         return false;
+    linger_look(ready == 0);
     if (p[1].revents)
         accept_one();
     return true;
@@ -216,6 +229,7 @@ int listener_start(void)
     int r = open_socket();
     if (r == 0 && !own_fd_set(&l.wakeup, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)))
         r = -errno;
+    atomic_store_explicit(&l.stopping, false, memory_order_relaxed);
     if (r == 0)
         r = create_thread();
     l.running = r == 0;
@@ -233,12 +247,20 @@ static void unlink_socket(void)
     unlink(path);
 }
 
+void listener_wake(void)
+{
+    uint64_t one = 1;
+    if (l.running && own_fd_is_ours(&l.wakeup) && write(l.wakeup.fd, &one, sizeof one) != sizeof one)
+        return; /* it is full: the thread is awake */
+}
+
 void listener_stop(void)
 {
     uint64_t one = 1;
     if (!l.running)
         return;
     l.running = false;
+    atomic_store_explicit(&l.stopping, true, memory_order_release); /* pairs with woken_to_look() */
     bool woken = own_fd_is_ours(&l.wakeup) && write(l.wakeup.fd, &one, sizeof one) == sizeof one;
     if (!woken)
         pthread_cancel(l.thread); /* its descriptors were closed by others */

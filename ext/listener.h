@@ -8,4 +8,7 @@ int listener_start(void); /* 0 or -errno */
 /* Ends the thread and waits for it. The interpreter's lock is held on entry and given up meanwhile. */
 void listener_stop(void);
 
+/* Has it look for what else there is to do (linger.h). */
+void listener_wake(void);
+
 #endif

@@ -89,10 +89,10 @@ static PyObject *status(PyObject *module, PyObject *unused)
     if (on)
         snprintf(path, sizeof path, "%s/%s", recorder_segment()->directory, recorder_segment()->name);
     const struct segment_header *h = on ? recorder_segment()->header : NULL;
-    return Py_BuildValue("{s:O,s:s,s:s,s:s,s:s,s:O,s:K,s:K,s:K,s:K}", "available", on ? Py_True : Py_False, "problem", recorder_problem(),
+    return Py_BuildValue("{s:O,s:s,s:s,s:s,s:s,s:O,s:O,s:K,s:K,s:K,s:K}", "available", on ? Py_True : Py_False, "problem", recorder_problem(),
                          "version", TSCAP_VERSION, "hook", hook_name(), "segment", path, "running",
-                         recorder_running() ? Py_True : Py_False, "functions", functions_count(), "consumers", recorder_consumers(),
-                         "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull);
+                         recorder_running() ? Py_True : Py_False, "armed", hook_armed() ? Py_True : Py_False, "functions",
+                         functions_count(), "consumers", recorder_consumers(), "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull);
 }
 
 /* ---- fork and exit ---- */

@@ -13,6 +13,7 @@
 #include "clock.h"
 #include "functions.h"
 #include "hook.h"
+#include "linger.h"
 #include "kin.h"
 #include "lineage.h"
 #include "version.h"
@@ -307,30 +308,62 @@ static void set_everyone(bool everyone)
     publish_epoch();
 }
 
-static int add_consumer(void)
+/* Functions are looked through for replaced code when a session starts; for collectors, once a second at most. */
+static bool is_time_to_look(void)
 {
-    if (r.consumers == 0) {
-        hook_measure();
-        if (hook_arm() < 0)
-            return -1;
+    static uint64_t last;
+    uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+    if (last && now - last < 1000000000)
+        return false;
+    last = now;
+    return true;
+}
+
+static int arm(bool look_again)
+{
+    if (hook_armed())
+        return look_again ? functions_publish(true) : 0;
+    hook_measure();
+    if (functions_publish(look_again) < 0)
+        return -1;
+    uint64_t before = clock_ns(CLOCK_MONOTONIC);
+    if (hook_arm() < 0)
+        return -1;
+    linger_note_arming(clock_ns(CLOCK_MONOTONIC) - before);
+    return 0;
+}
+
+static int add_consumer(bool look_again)
+{
+    if (arm(look_again) < 0)
+        return -1;
+    if (r.consumers == 0)
         next_epoch();
-    }
     r.consumers++;
     recorder_on = true;
     atomic_store_explicit(&header()->consumers, (uint32_t)r.consumers, memory_order_release);
     return 0;
 }
 
-static void remove_consumer(void)
+void recorder_disarm(void)
+{
+    if (hook_armed() && r.consumers == 0)
+        hook_disarm();
+}
+
+static void remove_consumer(bool lingers)
 {
     r.consumers--;
     recorder_on = r.consumers > 0;
     atomic_store_explicit(&header()->consumers, (uint32_t)r.consumers, memory_order_release);
-    if (r.consumers == 0) {
-        r.ended = clock_ticks();
-        hook_disarm();
-        next_epoch();
-    }
+    if (r.consumers)
+        return;
+    r.ended = clock_ticks();
+    next_epoch();
+    if (lingers)
+        linger_begin();
+    else
+        recorder_disarm();
 }
 
 static uint32_t session_flags(bool running)
@@ -371,7 +404,7 @@ enum recorder_change recorder_start(bool subprocesses)
         publish_session(true, first, 0, resets()); /* who started it sees that somebody else wants it too */
         return RECORDER_ALREADY;
     }
-    if (add_consumer() < 0)
+    if (add_consumer(true) < 0)
         return RECORDER_FAILED;
     r.running = true;
     r.subprocesses = subprocesses;
@@ -382,12 +415,14 @@ enum recorder_change recorder_start(bool subprocesses)
 
 enum recorder_change recorder_stop(void)
 {
-    if (!r.running)
+    if (!r.running) {
+        recorder_disarm();
         return RECORDER_ALREADY;
+    }
     uint64_t started = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
     r.running = false;
     set_everyone(false);
-    remove_consumer();
+    remove_consumer(false);
     publish_session(false, started, r.consumers ? clock_ticks() : r.ended, resets());
     return RECORDER_DONE;
 }
@@ -406,10 +441,10 @@ int recorder_want(void)
 {
     if (refuse_unavailable())
         return -1;
-    return add_consumer();
+    return add_consumer(is_time_to_look());
 }
 
-void recorder_unwant(void) { remove_consumer(); }
+void recorder_unwant(void) { remove_consumer(hook_is_dear()); }
 
 static void set_latent(uint32_t latent)
 {
@@ -568,10 +603,8 @@ int recorder_after_fork_child(void)
         return 0;
     bool heir = r.running && r.subprocesses;
     uint64_t call_cost = atomic_load_explicit(&header()->call_cost, memory_order_relaxed);
-    if (r.consumers) {
-        hook_disarm();
-        r.consumers = 0;
-    }
+    r.consumers = 0;
+    recorder_disarm();
     r.running = r.subprocesses = r.inherited = recorder_on = recorder_everyone = false;
     scope_latent = 0;
     if (recorder_thread_here) {

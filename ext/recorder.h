@@ -69,6 +69,7 @@ void recorder_unwant(void); /* and left */
 int recorder_want_latent(void); /* a collector waits to be found in a variable: the same */
 void recorder_unwant_latent(void);
 uint64_t recorder_consumers(void);
+void recorder_disarm(void); /* nobody wants records */
 void recorder_measuring(bool on); /* everyone records, for hook_measure() only */
 void recorder_forget_thread(void); /* the calling thread's lane is closed; it gets another when it records */
 

@@ -1,0 +1,74 @@
+#include "linger.h"
+
+#include "python.h"
+
+#include <stdatomic.h>
+
+#include "hook.h"
+#include "listener.h"
+#include "recorder.h"
+
+uint64_t linger_events, linger_limit = UINT64_MAX;
+
+static uint64_t filtered_ps = 50000; /* until it is measured */
+static _Atomic bool watched; /* the listener looks once a second */
+static _Atomic bool over;    /* enough was filtered out */
+static _Atomic uint32_t uses;
+
+void linger_note_filtered(uint64_t ps) { filtered_ps = ps ? ps : 1; }
+
+void linger_note_arming(uint64_t ns) { linger_limit = 2 * ns * 1000 / filtered_ps + 1; }
+
+static void watch(void)
+{
+    if (!atomic_exchange_explicit(&watched, true, memory_order_acq_rel))
+        listener_wake();
+}
+
+void linger_begin(void)
+{
+    linger_events = 0;
+    atomic_fetch_add_explicit(&uses, 1, memory_order_relaxed);
+    watch();
+}
+
+void linger_over(void)
+{
+    atomic_store_explicit(&over, true, memory_order_release); /* pairs with linger_look() */
+    atomic_store_explicit(&watched, true, memory_order_relaxed);
+    listener_wake();
+}
+
+int linger_timeout(void) { return atomic_load_explicit(&watched, memory_order_acquire) ? 1000 : -1; }
+
+/* No collector has been entered in so many looks, a second apart. */
+static bool is_idle(bool timed_out)
+{
+    static uint32_t seen, seconds;
+    uint32_t now = atomic_load_explicit(&uses, memory_order_relaxed);
+    seconds = now != seen ? 0 : seconds + timed_out;
+    seen = now;
+    return seconds >= LINGER_SECONDS;
+}
+
+/* Somebody may have entered one while we waited for the lock. What is not disarmed now is watched again when it is left. */
+static void disarm(bool idle)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    atomic_store_explicit(&watched, false, memory_order_release);
+    if (!recorder_consumers() && (idle || linger_events >= linger_limit))
+        recorder_disarm();
+    else if (!recorder_consumers())
+        watch();
+    PyGILState_Release(state);
+}
+
+void linger_look(bool timed_out)
+{
+    if (!atomic_load_explicit(&watched, memory_order_acquire))
+        return;
+    bool enough = atomic_exchange_explicit(&over, false, memory_order_acquire); /* pairs with linger_over() */
+    bool idle = is_idle(timed_out);
+    if (enough || idle)
+        disarm(idle);
+}
