@@ -1,22 +1,71 @@
 #include "collector.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "block.h"
 #include "clock.h"
 #include "recorder.h"
 
+/* When it was made, on all clocks. */
+struct origin {
+    uint64_t ticks;
+    uint64_t perf_counter;
+    int64_t realtime;   /* what time.time_ns() was more */
+    double ns_per_tick; /* 0: not measured since it was last entered or left */
+};
+
+/* A call that _begin(name) began. */
+struct manual {
+    PyObject *name;
+    struct manual *below;
+};
+
 struct collector {
     PyObject_HEAD
     PyObject *name;
     struct ledger *ledger;
-    struct stay *stay;   /* innermost */
-    uint64_t begin, end; /* ticks, of the outermost stay */
+    struct stay *stay;   /* the latest; on several threads, maybe */
+    uint64_t first;      /* ticks: when it was first entered; 0: never */
+    uint64_t begin, end; /* since it is entered now; when it was left last */
     uint64_t total;      /* ticks of all outermost stays that ended */
+    pid_t pid;           /* whose site numbers the ledger has; 0: none yet */
     pid_t latent;        /* the process in which it waits to be found in a variable; 0: it does not, or not any more */
+    struct origin origin;
 };
 
 static PyTypeObject collector_type;
+
+/* ---- nanoseconds: an instant on all clocks, and how long a tick is ---- */
+
+static void note_origin(struct origin *o)
+{
+    o->ticks = clock_ticks();
+    o->perf_counter = clock_ns(CLOCK_MONOTONIC);
+    o->realtime = (int64_t)(clock_ns(CLOCK_REALTIME) - o->perf_counter);
+}
+
+static double ns_per_tick(struct collector *c)
+{
+    if (c->origin.ns_per_tick == 0) {
+        const struct segment_header *h = recorder_segment()->header;
+        struct clock_anchor first = {.ticks = h->anchor_ticks, .monotonic = h->anchor_monotonic};
+        c->origin.ns_per_tick = clock_scale_now((enum clock_source)h->clock_source, &first).ns_per_tick;
+    }
+    return c->origin.ns_per_tick;
+}
+
+static uint64_t to_ns(struct collector *c, uint64_t ticks) { return ticks ? (uint64_t)((double)ticks * ns_per_tick(c) + 0.5) : 0; }
+
+/* On the scale of time.perf_counter_ns(). */
+static uint64_t instant(struct collector *c, uint64_t ticks)
+{
+    const struct origin *o = &c->origin;
+    return ticks >= o->ticks ? o->perf_counter + to_ns(c, ticks - o->ticks) : o->perf_counter - to_ns(c, o->ticks - ticks);
+}
+
+/* A forked child has the numbers of its parent, but not their names. */
+static bool is_readable(const struct collector *c) { return c->pid && c->pid == recorder_segment()->pid; }
 
 /* ---- not entered yet ---- */
 
@@ -40,13 +89,21 @@ static void end_latent(struct collector *c)
     c->latent = 0;
 }
 
+/* The latest stay on this thread, or NULL. */
+static struct stay *stay_on(const struct collector *c, const struct thread *t)
+{
+    struct stay *s = c->stay;
+    while (s && !(s->thread == t->number && s->pid == recorder_segment()->pid))
+        s = s->outer;
+    return s;
+}
+
 struct ledger *collector_ledger(PyObject *object, const struct thread *t)
 {
     if (!PyObject_TypeCheck(object, &collector_type))
         return NULL;
     const struct collector *c = (const struct collector *)object;
-    bool here = c->stay ? c->stay->thread == t->number : is_latent(c);
-    return here ? c->ledger : NULL;
+    return stay_on(c, t) || (!c->stay && is_latent(c)) ? c->ledger : NULL;
 }
 
 /* ---- entering and leaving ---- */
@@ -117,10 +174,16 @@ static int enter(struct collector *c)
     end_latent(c);
     struct thread *t = recorder_thread();
     s->pid = recorder_segment()->pid;
+    if (c->pid && c->pid != s->pid)
+        ledger_clear(c->ledger);
+    c->pid = s->pid;
     s->outer = c->stay;
     s->ledger = c->ledger;
+    s->collector = (PyObject *)c;
+    c->origin.ns_per_tick = 0;
     if (!c->stay) {
         c->begin = clock_ticks();
+        c->first = c->first ? c->first : c->begin;
         ledger_next_stay(c->ledger);
     }
     if (!t || !settle(c, s, t))
@@ -129,27 +192,56 @@ static int enter(struct collector *c)
     return 0;
 }
 
+static void drop_manual(struct stay *s)
+{
+    struct manual *m = s->manual;
+    s->manual = m->below;
+    Py_DECREF(m->name);
+    free(m);
+}
+
 static void leave_thread(struct thread *t, struct stay *s, bool raised)
 {
     scope_resolve(t, python_current_frame(PyThreadState_Get()));
+    for (; s->manual; drop_manual(s))
+        recorder_block_exit(t, s->manual, raised);
     scope_pop(t, s, raised);
     scope_remove(t, s);
 }
 
-static void leave(struct collector *c, bool raised)
+/* The stay that ends: that of the `with` we stand in, else the latest one on this thread, else the latest one. */
+static struct stay **find_stay(struct collector *c)
 {
-    struct stay *s = c->stay;
+    struct thread *t = c->stay->outer && recorder_available() ? recorder_thread() : NULL;
+    const python_frame *host = t ? find_host() : NULL;
+    struct stay **here = NULL;
+    for (struct stay **link = &c->stay; t && *link; link = &(*link)->outer) {
+        if ((*link)->thread != t->number)
+            continue;
+        if ((*link)->host == host)
+            return link;
+        here = here ? here : link;
+    }
+    return here ? here : &c->stay;
+}
+
+static void leave(struct collector *c, struct stay **link, bool raised)
+{
+    struct stay *s = *link;
     bool here = recorder_available() && s->pid == recorder_segment()->pid;
     struct thread *t = here ? recorder_thread() : NULL;
     bool same_thread = t && t->number == s->thread;
-    c->stay = s->outer;
+    *link = s->outer;
     c->end = clock_ticks();
+    c->origin.ns_per_tick = 0;
     if (!c->stay)
         c->total += c->end - c->begin;
     if (same_thread)
         leave_thread(t, s, raised);
     else
         c->ledger->complete = false;
+    while (s->manual)
+        drop_manual(s);
     if (!c->stay)
         ledger_next_stay(c->ledger);
     chain_drop(s->chain);
@@ -161,6 +253,47 @@ static void leave(struct collector *c, bool raised)
         scope_ended_elsewhere(s);
     if (here)
         recorder_unwant();
+}
+
+/* ---- by hand ---- */
+
+/* False: it is not entered on this thread, or there is no memory. */
+static bool begin_by_hand(struct collector *c, PyObject *name)
+{
+    struct thread *t = c->stay && recorder_available() ? recorder_thread() : NULL;
+    struct stay *s = t ? stay_on(c, t) : NULL;
+    struct manual *m = s ? malloc(sizeof *m) : NULL;
+    uint32_t site = m ? block_site(name, SITE_BLOCK) : 0;
+    if (!site) {
+        c->ledger->complete &= !s;
+        free(m);
+        return false;
+    }
+    *m = (struct manual){.name = Py_NewRef(name), .below = s->manual};
+    s->manual = m;
+    struct chain *chain = scope_resolve(t, python_current_frame(PyThreadState_Get()));
+    t->chain = chain_has(chain, c->ledger) ? chain : s->chain;
+    recorder_block_enter(t, m, site);
+    return true;
+}
+
+/* The innermost one of that name. */
+static bool end_by_hand(struct collector *c, PyObject *name)
+{
+    struct thread *t = c->stay && recorder_available() ? recorder_thread() : NULL;
+    struct stay *s = t ? stay_on(c, t) : NULL;
+    struct manual **link = s ? &s->manual : NULL;
+    while (link && *link && PyUnicode_Compare((*link)->name, name) != 0)
+        link = &(*link)->below;
+    if (!link || !*link)
+        return false;
+    struct manual *m = *link;
+    scope_resolve(t, python_current_frame(PyThreadState_Get()));
+    recorder_block_exit(t, m, false);
+    *link = m->below;
+    Py_DECREF(m->name);
+    free(m);
+    return true;
 }
 
 /* ---- the type ---- */
@@ -177,17 +310,25 @@ static PyObject *collector_new(PyTypeObject *type, PyObject *args, PyObject *kwa
         Py_DECREF(c);
         return PyErr_NoMemory();
     }
+    note_origin(&c->origin);
     begin_latent(c);
+    c->pid = c->latent;
     return (PyObject *)c;
 }
 
 static int collector_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"name", NULL};
+    static char *names[] = {"name", "max_entries", NULL};
     struct collector *c = (struct collector *)self;
     PyObject *name = c->name;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|U:Timestamp_Collector", names, &name))
+    long long cap = TAPE_DEFAULT_CAP;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|UL:Timestamp_Collector", names, &name, &cap))
         return -1;
+    if (cap < 0 || cap > INT32_MAX) {
+        PyErr_Format(PyExc_ValueError, "max_entries must be from 0 to %d, not %lld", INT32_MAX, cap);
+        return -1;
+    }
+    c->ledger->tape.cap = (uint64_t)cap;
     Py_INCREF(name);
     Py_XSETREF(c->name, name);
     return 0;
@@ -197,7 +338,7 @@ static void collector_dealloc(PyObject *self)
 {
     struct collector *c = (struct collector *)self;
     while (c->stay) /* dropped without being left: a generator that was collected inside */
-        leave(c, false);
+        leave(c, &c->stay, false);
     end_latent(c);
     Py_XDECREF(c->name);
     if (c->ledger)
@@ -214,49 +355,135 @@ static PyObject *collector_enter(PyObject *self, PyObject *unused)
 static PyObject *collector_exit(PyObject *self, PyObject *args)
 {
     bool raised = PyTuple_GET_SIZE(args) > 0 && PyTuple_GET_ITEM(args, 0) != Py_None;
-    if (((struct collector *)self)->stay)
-        leave((struct collector *)self, raised);
+    struct collector *c = (struct collector *)self;
+    if (c->stay)
+        leave(c, find_stay(c), raised);
     Py_RETURN_FALSE;
 }
 
-static struct clock_scale scale(void)
+PyDoc_STRVAR(begin_doc, "_begin(name)\n--\n\nA block of that name begins. False: not entered on this thread.");
+static PyObject *collector_begin(PyObject *self, PyObject *name)
 {
-    const struct segment_header *h = recorder_segment()->header;
-    struct clock_anchor first = {.ticks = h->anchor_ticks, .monotonic = h->anchor_monotonic};
-    return clock_scale_now((enum clock_source)h->clock_source, &first);
+    if (!PyUnicode_Check(name))
+        return PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
+    return PyBool_FromLong(begin_by_hand((struct collector *)self, name));
 }
 
-static const char *site_name(uint32_t site, char *buffer, size_t size)
+PyDoc_STRVAR(end_doc, "_end(name)\n--\n\nThe innermost block of that name that _begin() began ends. False: there is none.");
+static PyObject *collector_end(PyObject *self, PyObject *name)
 {
-    return sites_name(recorder_sites(), site, buffer, size);
+    if (!PyUnicode_Check(name))
+        return PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
+    return PyBool_FromLong(end_by_hand((struct collector *)self, name));
 }
 
-static PyObject *row_of(const struct ledger_sum *sum, const struct clock_scale *s)
+static PyObject *name_of(uint32_t site)
 {
     char name[SITE_STRING_MAX + 1];
-    return Py_BuildValue("(sKKK)", site_name(sum->site, name, sizeof name), (unsigned long long)sum->calls,
-                         (unsigned long long)clock_scale_duration(s, sum->inclusive),
-                         (unsigned long long)clock_scale_duration(s, sum->exclusive));
+    sites_name(recorder_sites(), site, name, sizeof name);
+    return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace");
 }
 
-PyDoc_STRVAR(timings_doc, "timings()\n--\n\nOne tuple per name: (name, calls, inclusive ns, exclusive ns), up to now. Calls count from their\n"
-                          "beginning, their time once they end. A recursive function's inclusive time is that of its outermost calls.");
+static PyObject *timing_row(struct collector *c, const struct ledger_sum *s)
+{
+    return Py_BuildValue("(NKKKKK)", name_of(s->site), (unsigned long long)s->calls, (unsigned long long)to_ns(c, s->inclusive),
+                         (unsigned long long)to_ns(c, s->exclusive), (unsigned long long)to_ns(c, s->min), (unsigned long long)to_ns(c, s->max));
+}
+
+/* Sums in the order of their first ends; then those of which no call ended. To be freed; NULL: no memory. */
+static const struct ledger_sum **in_order(const struct ledger *l)
+{
+    const struct ledger_sum **sorted = calloc(l->count + 1, sizeof *sorted);
+    uint32_t open = l->ended;
+    for (uint32_t i = 0; sorted && i < l->count; i++)
+        sorted[l->sum[i].order ? l->sum[i].order - 1 : open++] = &l->sum[i];
+    return sorted;
+}
+
+PyDoc_STRVAR(timings_doc, "timings()\n--\n\nOne tuple per name, in the order of their first ends: (name, calls, inclusive ns, exclusive ns, shortest call's ns, longest\n"
+                          "call's ns), up to now. Calls count from their beginning, their time once they end. A recursive function's inclusive\n"
+                          "time is that of its outermost calls.");
 static PyObject *collector_timings(PyObject *self, PyObject *unused)
 {
-    const struct ledger *l = ((struct collector *)self)->ledger;
+    struct collector *c = (struct collector *)self;
     (void)unused;
+    uint32_t count = is_readable(c) ? c->ledger->count : 0;
+    const struct ledger_sum **sum = count ? in_order(c->ledger) : NULL;
+    if (count && !sum)
+        return PyErr_NoMemory();
     PyObject *list = PyList_New(0);
-    struct clock_scale s = {.ns_per_tick = 1};
-    if (l->count)
-        s = scale();
-    for (uint32_t i = 0; list && i < l->count; i++) {
-        PyObject *row = row_of(&l->sum[i], &s);
+    for (uint32_t i = 0; list && i < count; i++) {
+        PyObject *row = timing_row(c, sum[i]);
         if (!row || PyList_Append(list, row) < 0)
             Py_CLEAR(list);
         Py_XDECREF(row);
     }
+    free(sum);
     return list;
 }
+
+static PyObject *entry_row(struct collector *c, const struct tape_entry *e, PyObject *name)
+{
+    static const char *const events[TAPE_EVENTS] = {"enter", "exit", "suspend", "resume"};
+    static PyObject *event[TAPE_EVENTS]; /* one str for all entries */
+    if (!event[e->event] && !(event[e->event] = PyUnicode_InternFromString(events[e->event])))
+        return NULL;
+    uint64_t ns = instant(c, e->when);
+    return Py_BuildValue("(OOKLkIIOI)", name, event[e->event], (unsigned long long)ns, (long long)ns + c->origin.realtime,
+                         c->ledger->tape.thread[e->thread].ident, (unsigned)e->depth, (unsigned)e->thread, e->raised ? Py_True : Py_False,
+                         (unsigned)e->number);
+}
+
+/* One str per name: `names` maps site numbers to them. A new reference. */
+static PyObject *name_in(PyObject *names, uint32_t site)
+{
+    PyObject *number = PyLong_FromUnsignedLong(site);
+    PyObject *name = number ? PyDict_GetItemWithError(names, number) : NULL;
+    Py_XINCREF(name);
+    if (!name && number && !PyErr_Occurred()) {
+        name = name_of(site);
+        if (name && PyDict_SetItem(names, number, name) < 0)
+            Py_CLEAR(name);
+    }
+    Py_XDECREF(number);
+    return name;
+}
+
+/* Entries are looked at by index: making objects may run a collection of garbage, and with it code that records. */
+static PyObject *entry_at(struct collector *c, Py_ssize_t i, PyObject *names)
+{
+    struct tape_entry e = c->ledger->tape.entry[i];
+    PyObject *name = name_in(names, e.site);
+    PyObject *row = name ? entry_row(c, &e, name) : NULL;
+    Py_XDECREF(name);
+    return row;
+}
+
+PyDoc_STRVAR(rows_doc, "_rows(start, stop)\n--\n\nEntries [start, stop) by time: (name, event, timestamp ns, clock ns, thread, depth, number of the thread in here,\n"
+                       "whether it ended by an exception, number of the entry).");
+static PyObject *collector_rows(PyObject *self, PyObject *args)
+{
+    struct collector *c = (struct collector *)self;
+    struct tape *t = &c->ledger->tape;
+    Py_ssize_t start, stop;
+    if (!PyArg_ParseTuple(args, "nn", &start, &stop))
+        return NULL;
+    tape_sort(t);
+    Py_ssize_t kept = is_readable(c) ? (Py_ssize_t)t->kept : 0;
+    start = start < 0 ? 0 : start;
+    stop = stop > kept ? kept : stop;
+    PyObject *list = PyList_New(0), *names = PyDict_New();
+    for (Py_ssize_t i = start; list && names && i < stop; i++) {
+        PyObject *row = entry_at(c, i, names);
+        if (!row || PyList_Append(list, row) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(row);
+    }
+    Py_XDECREF(names);
+    return names ? list : NULL;
+}
+
+static uint64_t latent_ticks(const struct ledger *l) { return l->last > l->first ? l->last - l->first : 0; }
 
 PyDoc_STRVAR(total_doc, "total_duration_ns()\n--\n\nNanoseconds inside, all stays together; while inside, up to now. Of a collector that was never entered:\n"
                         "from the first call it recorded to the end of the last.");
@@ -265,12 +492,7 @@ static PyObject *collector_total(PyObject *self, PyObject *unused)
     struct collector *c = (struct collector *)self;
     (void)unused;
     uint64_t ticks = c->total + (c->stay ? clock_ticks() - c->begin : 0);
-    if (!ticks && c->ledger->last > c->ledger->first)
-        ticks = c->ledger->last - c->ledger->first;
-    if (!ticks)
-        return PyLong_FromLong(0);
-    struct clock_scale s = scale();
-    return PyLong_FromUnsignedLongLong(clock_scale_duration(&s, ticks));
+    return PyLong_FromUnsignedLongLong(to_ns(c, c->first ? ticks : latent_ticks(c->ledger)));
 }
 
 static PyObject *collector_is_active(PyObject *self, PyObject *unused)
@@ -291,11 +513,59 @@ static PyObject *get_complete(PyObject *self, void *unused)
     return PyBool_FromLong(((struct collector *)self)->ledger->complete);
 }
 
+PyDoc_STRVAR(count_doc, "entry_count()\n--\n\nNumber of entries: two for each call, its beginning and its end, and two for each time that a generator, coroutine or\n"
+                        "block of a task waits; dropped ones included.");
+static PyObject *collector_entry_count(PyObject *self, PyObject *unused)
+{
+    const struct tape *t = &((struct collector *)self)->ledger->tape;
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(t->kept + t->dropped);
+}
+
+static PyObject *get_kept(PyObject *self, void *unused)
+{
+    struct collector *c = (struct collector *)self;
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(is_readable(c) ? c->ledger->tape.kept : 0);
+}
+
+static PyObject *get_dropped(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(((struct collector *)self)->ledger->tape.dropped);
+}
+
+static PyObject *get_max_entries(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromUnsignedLongLong(((struct collector *)self)->ledger->tape.cap);
+}
+
+static PyObject *get_start(PyObject *self, void *unused)
+{
+    struct collector *c = (struct collector *)self;
+    (void)unused;
+    uint64_t ticks = c->first ? c->first : c->ledger->first;
+    return PyLong_FromUnsignedLongLong(ticks ? instant(c, ticks) : 0);
+}
+
+static PyObject *get_end(PyObject *self, void *unused)
+{
+    struct collector *c = (struct collector *)self;
+    (void)unused;
+    uint64_t ticks = c->first ? c->end : c->ledger->last;
+    return PyLong_FromUnsignedLongLong(c->stay || !ticks ? 0 : instant(c, ticks));
+}
+
 static PyMethodDef collector_methods[] = {
     {"__enter__", collector_enter, METH_NOARGS, NULL},
     {"__exit__", collector_exit, METH_VARARGS, NULL},
     {"timings", collector_timings, METH_NOARGS, timings_doc},
     {"total_duration_ns", collector_total, METH_NOARGS, total_doc},
+    {"entry_count", collector_entry_count, METH_NOARGS, count_doc},
+    {"_begin", collector_begin, METH_O, begin_doc},
+    {"_end", collector_end, METH_O, end_doc},
+    {"_rows", collector_rows, METH_VARARGS, rows_doc},
     {"is_active", collector_is_active, METH_NOARGS, PyDoc_STR("is_active()\n--\n\nTrue between entering and leaving.")},
     {NULL, NULL, 0, NULL},
 };
@@ -303,13 +573,18 @@ static PyMethodDef collector_methods[] = {
 static PyGetSetDef collector_attributes[] = {
     {"name", get_name, NULL, PyDoc_STR("The collector's name."), NULL},
     {"complete", get_complete, NULL, PyDoc_STR("False: something of it could not be recorded, or calls were open at a reset."), NULL},
+    {"start_time_ns", get_start, NULL, PyDoc_STR("When it was first entered, on the scale of time.perf_counter_ns(); 0: never."), NULL},
+    {"end_time_ns", get_end, NULL, PyDoc_STR("When it was last left, on the same scale; 0: never, or it is entered."), NULL},
+    {"max_entries", get_max_entries, NULL, PyDoc_STR("Entries that are kept at most; timings count all."), NULL},
+    {"dropped", get_dropped, NULL, PyDoc_STR("Entries that were not kept."), NULL},
+    {"_kept", get_kept, NULL, PyDoc_STR("Entries that were kept."), NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyTypeObject collector_type = {
     PyVarObject_HEAD_INIT(NULL, 0)
     .tp_name = "timestamp_capture._core.Collector",
-    .tp_doc = PyDoc_STR("Collector(name=\"default\")\n--\n\nRecord what the enclosed code calls."),
+    .tp_doc = PyDoc_STR("Collector(name=\"default\", max_entries=1000000)\n--\n\nRecord what the enclosed code calls."),
     .tp_basicsize = sizeof(struct collector),
     .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
     .tp_new = collector_new,
@@ -318,6 +593,20 @@ static PyTypeObject collector_type = {
     .tp_methods = collector_methods,
     .tp_getset = collector_attributes,
 };
+
+PyObject *collector_nearest(int levels, PyObject **distance)
+{
+    struct thread *t = recorder_on ? recorder_thread_here : NULL;
+    const python_frame *f = next_with_code(python_current_frame(PyThreadState_Get()));
+    for (int level = -levels; t && t->hosts.count && f; f = next_with_code(python_caller(f)), level++) {
+        const struct stay *s = scope_entered_by(t, f);
+        if (s) {
+            *distance = PyLong_FromLong(level);
+            return *distance ? Py_NewRef(s->collector) : NULL;
+        }
+    }
+    return NULL;
+}
 
 int collector_add_type(PyObject *module)
 {

@@ -14,6 +14,10 @@ struct thread;
 /* Of a collector that waits to be found in a variable, or was entered on this thread; else, and for any other object, NULL. */
 struct ledger *collector_ledger(PyObject *object, const struct thread *t);
 
+/* The nearest collector that a frame on the stack has entered, a new reference, and how many frames that one is away from
+ * `levels` Python frames outwards. NULL: none, or an exception. */
+PyObject *collector_nearest(int levels, PyObject **distance);
+
 int collector_add_type(PyObject *module); /* 0, or -1 with an exception */
 
 #endif

@@ -60,11 +60,24 @@ struct ledger *ledger_new(void)
 {
     struct ledger *l = calloc(1, sizeof *l);
     if (l)
-        *l = (struct ledger){.owned = true, .complete = true, .number = 1};
+        *l = (struct ledger){.owned = true, .complete = true, .number = 1, .tape.cap = TAPE_DEFAULT_CAP};
     return l;
 }
 
 void ledger_next_stay(struct ledger *l) { l->number++; }
+
+void ledger_clear(struct ledger *l)
+{
+    uint64_t cap = l->tape.cap;
+    free(l->sum);
+    free(l->index);
+    tape_free(&l->tape);
+    l->tape.cap = cap;
+    l->sum = NULL;
+    l->index = NULL;
+    l->count = l->room = l->ended = 0;
+    l->first = l->last = 0;
+}
 
 static void delete_if_unused(struct ledger *l)
 {
@@ -72,6 +85,7 @@ static void delete_if_unused(struct ledger *l)
         return;
     free(l->sum);
     free(l->index);
+    tape_free(&l->tape);
     free(l);
 }
 
@@ -158,7 +172,17 @@ void chain_count(struct chain *c, uint32_t site, uint64_t now)
     }
 }
 
-void chain_add(struct chain *c, uint32_t site, uint64_t elapsed, uint64_t own, uint64_t now, const struct chain *around)
+static void note_whole(struct ledger *l, struct ledger_sum *s, uint64_t whole)
+{
+    if (!s->order) {
+        s->order = ++l->ended;
+        s->min = whole;
+    }
+    s->min = whole < s->min ? whole : s->min;
+    s->max = whole > s->max ? whole : s->max;
+}
+
+void chain_add(struct chain *c, uint32_t site, uint64_t elapsed, uint64_t own, uint64_t now, const struct chain *around, uint64_t whole)
 {
     for (; c; c = c->outer) {
         struct ledger_sum *s = chain_is_live(c) ? ledger_sum_of(c->ledger, site) : NULL;
@@ -166,6 +190,8 @@ void chain_add(struct chain *c, uint32_t site, uint64_t elapsed, uint64_t own, u
             continue;
         s->exclusive += own;
         s->inclusive += chain_has(around, c->ledger) ? 0 : elapsed;
+        if (whole != LEDGER_PART)
+            note_whole(c->ledger, s, whole);
         c->ledger->last = now;
     }
 }

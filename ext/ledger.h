@@ -12,9 +12,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tape.h"
+
 struct ledger_sum {
-    uint32_t site;
+    uint32_t site; /* the first of its name */
+    uint32_t order; /* in which first calls ended; 0: none did */
     uint64_t calls, inclusive, exclusive; /* ticks; a recursive function's inclusive time is that of its outermost calls */
+    uint64_t min, max; /* of one call that ended */
 };
 
 struct chain;
@@ -29,6 +33,8 @@ struct ledger {
     bool complete;
     uint32_t number;      /* of the stay: chains with another one are of a stay that has ended */
     uint64_t first, last; /* ticks: from its first call's beginning to its last call's end */
+    uint32_t ended;       /* sums of which a call ended */
+    struct tape tape;
 };
 
 struct chain {
@@ -40,6 +46,7 @@ struct chain {
 
 struct ledger *ledger_new(void);          /* NULL: no memory */
 void ledger_disown(struct ledger *l);     /* its collector is gone */
+void ledger_clear(struct ledger *l);      /* it has nothing of what it had */
 void ledger_next_stay(struct ledger *l);  /* what is enclosed now is not of it any more */
 
 struct ledger_sum *ledger_sum_of(struct ledger *l, uint32_t site); /* NULL: no memory, so it is not complete */
@@ -63,8 +70,10 @@ static inline struct chain *chain_live(struct chain *c)
 /* A call begins that the chain encloses. */
 void chain_count(struct chain *c, uint32_t site, uint64_t now);
 
-/* A stretch of a call has ended. `around`: the chain of the innermost call of the same site that is open, or NULL. */
-void chain_add(struct chain *c, uint32_t site, uint64_t elapsed, uint64_t own, uint64_t now, const struct chain *around);
+/* A stretch of a call has ended. `around`: the chain of the innermost call of the same site that is open, or NULL. `whole`: what
+ * the call took in all, if that is known. */
+#define LEDGER_PART UINT64_MAX
+void chain_add(struct chain *c, uint32_t site, uint64_t elapsed, uint64_t own, uint64_t now, const struct chain *around, uint64_t whole);
 
 /* Something of what the chain encloses is not known. */
 void chain_incomplete(struct chain *c);

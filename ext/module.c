@@ -95,6 +95,29 @@ static PyObject *status(PyObject *module, PyObject *unused)
                          functions_count(), "consumers", recorder_consumers(), "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull);
 }
 
+PyDoc_STRVAR(nearest_doc, "_nearest(levels)\n--\n\n(collector, distance): the nearest one that a frame on the stack entered, and how many frames away from the\n"
+                          "caller's `levels`-th that is; None: there is none.");
+static PyObject *nearest(PyObject *module, PyObject *args)
+{
+    int levels;
+    PyObject *distance;
+    (void)module;
+    if (!PyArg_ParseTuple(args, "i", &levels))
+        return NULL;
+    PyObject *collector = collector_nearest(levels, &distance);
+    if (!collector && PyErr_Occurred())
+        return NULL;
+    return collector ? Py_BuildValue("(NN)", collector, distance) : Py_NewRef(Py_None);
+}
+
+PyDoc_STRVAR(wanted_doc, "_wanted()\n--\n\nWould a call made from here be recorded now?");
+static PyObject *wanted(PyObject *module, PyObject *unused)
+{
+    (void)module, (void)unused;
+    struct thread *t = recorder_on && !recorder_nobody_here() ? recorder_thread() : NULL;
+    return PyBool_FromLong(t && recorder_wanted(t, python_current_frame(PyThreadState_Get())));
+}
+
 /* ---- fork and exit ---- */
 
 static PyObject *before_fork(PyObject *module, PyObject *unused)
@@ -155,6 +178,8 @@ static PyMethodDef methods[] = {
     {"reset", reset, METH_NOARGS, reset_doc},
     {"is_running", is_running, METH_NOARGS, is_running_doc},
     {"status", status, METH_NOARGS, status_doc},
+    {"_nearest", nearest, METH_VARARGS, nearest_doc},
+    {"_wanted", wanted, METH_NOARGS, wanted_doc},
     {"_before_fork", before_fork, METH_NOARGS, NULL},
     {"_after_fork_parent", after_fork_parent, METH_NOARGS, NULL},
     {"_after_fork_child", after_fork_child, METH_NOARGS, NULL},

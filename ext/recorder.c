@@ -262,6 +262,58 @@ void recorder_block_enter(struct thread *t, const void *id, uint32_t site)
 
 static bool is_keyed(const struct thread *t, uint32_t depth) { return account_chain(t, depth) && t->accounts.at[depth].key; }
 
+/* A block that can be suspended and resumed in one go. */
+static bool can_step_aside(const struct thread *t, uint32_t depth)
+{
+    return is_keyed(t, depth) && (t->open[depth].what & ~(uint64_t)UINT32_MAX) == OPEN_BLOCK;
+}
+
+struct aside {
+    const void *id;
+    uint32_t site;
+    uint64_t key;
+    struct chain *chain; /* kept */
+};
+
+static struct aside put_aside(struct thread *t)
+{
+    uint32_t depth = t->writer->depth;
+    struct aside a = {t->open[depth].id, open_site(t, depth), t->accounts.at[depth].key, chain_keep(account_chain(t, depth))};
+    recorder_suspend(t, a.site);
+    return a;
+}
+
+static void put_back(struct thread *t, const struct aside *a)
+{
+    if (recorder_open(t, a->id, a->site, OPEN_BLOCK)) {
+        writer_resume(t->writer, a->site, a->key);
+        struct account *account = account_begin(t, a->chain, false);
+        if (account)
+            account->key = a->key;
+    }
+    chain_drop(a->chain);
+}
+
+/* Ends the block at `depth` now: those above, of tasks that wait, are suspended for a moment. False: they cannot be. */
+static bool step_aside(struct thread *t, uint32_t depth, unsigned flags)
+{
+    uint32_t above = t->writer->depth - depth;
+    bool can = true;
+    for (uint32_t i = 1; i <= above && can; i++)
+        can = can_step_aside(t, depth + i);
+    struct aside *aside = can ? malloc(above * sizeof *aside) : NULL;
+    if (!aside)
+        return false;
+    for (uint32_t i = above; i-- > 0;)
+        aside[i] = put_aside(t);
+    recorder_exit(t, open_site(t, depth), flags);
+    recorder_drop_ended(t);
+    for (uint32_t i = 0; i < above; i++)
+        put_back(t, &aside[i]);
+    free(aside);
+    return true;
+}
+
 void recorder_block_exit(struct thread *t, const void *id, bool raised)
 {
     uint32_t top = t->writer->depth, depth = top;
@@ -275,13 +327,15 @@ void recorder_block_exit(struct thread *t, const void *id, bool raised)
         recorder_drop_ended(t);
         return;
     }
-    if (is_keyed(t, depth)) {
+    if (!is_keyed(t, depth)) {
+        writer_exit_below(t->writer, open_site(t, depth), depth, flags);
+        account_end_below(t, depth, raised ? ACCOUNT_RAISES : ACCOUNT_RETURNS);
+        t->open[depth].what |= OPEN_ENDED;
+    } else if (step_aside(t, depth, flags)) {
+        return;
+    } else {
         t->open[depth].what |= OPEN_LEFT | (raised ? OPEN_LEFT_RAISED : 0);
         t->open[depth].id = NULL;
-    } else {
-        writer_exit_below(t->writer, open_site(t, depth), depth, flags);
-        account_end_below(t, depth);
-        t->open[depth].what |= OPEN_ENDED;
     }
     t->ended++;
     recorder_set_usual(t);
@@ -617,6 +671,7 @@ int recorder_after_fork_child(void)
     munmap(r.segment.base, r.segment.capacity);
     functions_forget_sites();
     block_forget_sites();
+    account_forget();
     lineage_descend(r.segment_options.lineage, r.segment.pid, r.segment.start_time);
     r.error = open_segment();
     r.available = r.error == 0;

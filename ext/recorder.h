@@ -153,13 +153,13 @@ static inline void recorder_exit(struct thread *t, uint32_t site, unsigned flags
 {
     uint32_t depth = t->writer->depth;
     writer_exit(t->writer, site, flags);
-    account_end(t, depth);
+    account_end(t, depth, flags & RECORD_RAISED ? ACCOUNT_RAISES : ACCOUNT_RETURNS);
 }
 static inline void recorder_suspend(struct thread *t, uint32_t site)
 {
     uint32_t depth = t->writer->depth;
     writer_suspend(t->writer, site);
-    account_end(t, depth);
+    account_end(t, depth, ACCOUNT_WAITS);
 }
 
 void recorder_block_enter(struct thread *t, const void *id, uint32_t site);

@@ -166,6 +166,15 @@ void scope_remove(struct thread *t, struct stay *s)
     recorder_set_usual(t);
 }
 
+const struct stay *scope_entered_by(const struct thread *t, const python_frame *frame)
+{
+    const struct hosts *h = &t->hosts;
+    const struct stay *s = h->count ? h->bucket[bucket_of(h, frame)] : NULL;
+    while (s && !(s->host == frame && s->code == python_frame_code(frame)))
+        s = s->next;
+    return s;
+}
+
 void scope_ended_elsewhere(struct stay *s)
 {
     s->host = NULL;

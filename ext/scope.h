@@ -17,6 +17,7 @@
 
 struct thread;
 struct waiting_block;
+struct manual;
 
 /* One stay inside a collector, which may be entered again while it is. */
 struct stay {
@@ -27,7 +28,9 @@ struct stay {
     struct stay *outer;       /* of the same collector */
     struct chain *around;     /* kept: what enclosed the frame when it entered, or NULL */
     struct chain *chain;      /* kept: the collector within `around` */
+    PyObject *collector;      /* borrowed */
     struct ledger *ledger;    /* the collector's */
+    struct manual *manual;    /* what it was told by name to begin, innermost first */
     uint64_t thread;          /* number of the thread it is on */
     pid_t pid;                /* a forked child inherits the stay, not the recording */
     uint32_t site;
@@ -51,6 +54,9 @@ int scope_init(void); /* 0, or -1 with an exception */
 
 /* The chain of what `frame` calls, borrowed; NULL: none. The stack of open calls is brought in line. */
 struct chain *scope_resolve(struct thread *t, const python_frame *frame);
+
+/* The stay that this frame entered last, or NULL. */
+const struct stay *scope_entered_by(const struct thread *t, const python_frame *frame);
 
 bool scope_add(struct thread *t, struct stay *s); /* false: no memory */
 void scope_remove(struct thread *t, struct stay *s);

@@ -31,10 +31,6 @@ class Timestamp_Collector(_core.Collector):
         """Number of distinct names recorded."""
         return len({name for name, *_ in self.timings()})
 
-    def entry_count(self) -> int:
-        """Number of entries: two for each call, its beginning and its end."""
-        return 2 * sum(calls for _, calls, *_ in self.timings())
-
     def format_report(self) -> str:
         """The report as text: one row per name, by inclusive time."""
         total = self.total_duration_ns()
@@ -53,7 +49,7 @@ class Timestamp_Collector(_core.Collector):
         ]
         if rows:
             lines += ["Method Timings (sorted by total time):", single, _row(width, "Method", "Calls", "Total", "Self", "Avg", "%Total"), single]
-            for name, calls, inclusive, exclusive in rows:
+            for name, calls, inclusive, exclusive, *_ in rows:
                 mean = inclusive / calls / 1e6 if calls else 0.0
                 share = 100 * inclusive / total if total else 0.0
                 lines.append(

@@ -218,7 +218,7 @@ def test_times_in_a_variable():
     begin = time.perf_counter_ns()
     fib(12)
     elapsed = time.perf_counter_ns() - begin
-    ((name, n, inclusive, exclusive),) = _timestamp_collector_.timings()
+    ((name, n, inclusive, exclusive, *_),) = _timestamp_collector_.timings()
     assert (name, n) == ("fib", 465)
     assert 0 < exclusive == inclusive <= elapsed, "a recursive function's outermost call, and all of it its own"
     assert inclusive <= _timestamp_collector_.total_duration_ns() <= elapsed
@@ -730,7 +730,7 @@ def test_times_agree_with_the_sessions():
             twice(), fib(6)
     stop()
     profile = dump(os.getpid()).check()
-    for name, n, inclusive, exclusive in c.timings():
+    for name, n, inclusive, exclusive, *_ in c.timings():
         site = profile.site(name)
         assert site["calls"] == n
         assert inclusive == pytest.approx(site["inclusive_ns"], rel=0.001, abs=1000)
