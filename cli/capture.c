@@ -5,6 +5,7 @@
 
 #include "cputime.h"
 #include "diagnosis.h"
+#include "members.h"
 #include "message.h"
 #include "scale.h"
 
@@ -24,34 +25,38 @@ static void sum_up(struct capture *c)
     c->cpu = c->snapshot.header.cpu_mode != CPUTIME_WALL;
 }
 
-static int take(struct capture *c, const struct view *view)
+int capture_snapshot(struct snapshot *s, const struct subject *subject)
 {
-    struct snapshot_options options = {.alive = c->subject->alive, .patience = PATIENCE};
-    int r = snapshot_take(&c->snapshot, view, &options);
+    struct view view;
+    struct snapshot_options options = {.alive = subject->alive, .patience = PATIENCE};
+    long owner = subject->file[0] == '/' ? -1 : (long)subject->uid;
+    int r = view_open(&view, subject->dirfd, subject->file, owner);
+    if (r < 0)
+        return r;
+    r = snapshot_take(s, &view, &options);
+    view_close(&view);
+    return r;
+}
+
+void capture_ready(struct capture *c)
+{
+    choose_scale(c);
+    sum_up(c);
+}
+
+int capture_try(struct capture *c, const struct subject *subject)
+{
+    *c = (struct capture){.subject = subject};
+    int r = capture_snapshot(&c->snapshot, subject);
     if (r < 0)
         return r;
     c->taken = clock_ns(CLOCK_MONOTONIC);
     r = profile_make(&c->profile, &c->snapshot);
     if (r < 0)
         snapshot_free(&c->snapshot);
+    else
+        capture_ready(c);
     return r;
-}
-
-int capture_try(struct capture *c, const struct subject *subject)
-{
-    struct view view;
-    *c = (struct capture){.subject = subject};
-    long owner = subject->file[0] == '/' ? -1 : (long)subject->uid;
-    int r = view_open(&view, subject->dirfd, subject->file, owner);
-    if (r < 0)
-        return r;
-    r = take(c, &view);
-    view_close(&view);
-    if (r < 0)
-        return r;
-    choose_scale(c);
-    sum_up(c);
-    return 0;
 }
 
 int capture_take(struct capture *c, const struct subject *subject)
@@ -68,6 +73,11 @@ void capture_free(struct capture *c)
 {
     profile_free(&c->profile);
     snapshot_free(&c->snapshot);
+}
+
+const struct subject *capture_process(const struct capture *c, uint32_t number)
+{
+    return c->members ? &c->members->member[number]->subject : c->subject;
 }
 
 bool capture_continues(const struct capture *now, const struct capture *before)
@@ -106,6 +116,18 @@ double capture_cost_ns(const struct capture *c, uint64_t calls, uint64_t own)
 int capture_check_loss(const struct capture *c, uint64_t allowed)
 {
     const struct profile *p = &c->profile;
+    if (p->lost_processes)
+        return fail(EXIT_LOSS,
+                    "the picture is not complete\n"
+                    "%" PRIu64 " subprocesses recorded, have ended, and left nothing: it was removed, or there was no room\n"
+                    "tscap reset -s %d",
+                    p->lost_processes, (int)c->subject->pid);
+    if (p->other_clock)
+        return fail(EXIT_LOSS,
+                    "the picture is not complete\n"
+                    "%" PRIu64 " subprocesses measure by another clock than process %d (TSCAP_CLOCK)\n"
+                    "the same TSCAP_CLOCK for all, or tscap dump for each",
+                    p->other_clock, (int)c->subject->pid);
     if (!p->complete)
         return fail(EXIT_LOSS,
                     "the picture is not complete\n"

@@ -10,8 +10,11 @@
 #include "snapshot.h"
 #include "subject.h"
 
+struct members;
+
 struct capture {
     const struct subject *subject; /* (borrowed) */
+    const struct members *members; /* (borrowed) it is the sum of these; NULL: of this process alone */
     struct snapshot snapshot;
     struct profile profile;
     struct clock_scale scale;
@@ -26,6 +29,13 @@ int capture_take(struct capture *c, const struct subject *subject);
 /* 0 or -errno, as `error` of a subject; prints nothing. */
 int capture_try(struct capture *c, const struct subject *subject);
 void capture_free(struct capture *c);
+
+/* The pieces of it: the look itself, 0 or -errno; what follows from the profile. */
+int capture_snapshot(struct snapshot *s, const struct subject *subject);
+void capture_ready(struct capture *c);
+
+/* Which process a thread is of, by the number that it has in the profile. */
+const struct subject *capture_process(const struct capture *c, uint32_t number);
 
 /* Of the same recording, so that what came since `before` is the difference: no reset in between, nor another program in
  * the same process (exec). */

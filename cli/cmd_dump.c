@@ -2,7 +2,9 @@
 
 #include "capture.h"
 #include "command.h"
+#include "diagnosis.h"
 #include "functions.h"
+#include "members.h"
 #include "message.h"
 #include "operand.h"
 #include "option.h"
@@ -42,7 +44,7 @@ static bool print_functions(const struct capture *c, const struct column *sort, 
     if (functions_make(&f, c, NULL) < 0)
         return false;
     putchar('\n');
-    bool whole = functions_print(&f, FUNCTIONS_DUMP, sort, limit, width);
+    bool whole = functions_print(&f, c->members ? FUNCTIONS_DUMP_FAMILY : FUNCTIONS_DUMP, sort, limit, width);
     report_summary(c, &f, limit);
     functions_free(&f);
     return whole;
@@ -81,21 +83,37 @@ static void explain_emptiness(const struct capture *c)
         note("no decorated function was called while process %d recorded", (int)c->subject->pid);
 }
 
+static int show(struct capture *c, const struct settings *s, const struct column *sort)
+{
+    if (!print_capture(c, s, sort))
+        return fail(EXIT_FAILED,
+                    "cannot show the profile\n"
+                    "out of memory\n"
+                    "the same again");
+    explain_emptiness(c);
+    return capture_check_loss(c, setting_or(s->max_loss, 0));
+}
+
 static int dump(const struct subject *subject, const struct settings *s, const struct column *sort)
 {
     struct capture c;
     int code = capture_take(&c, subject);
     if (code != EXIT_OK)
         return code;
-    if (print_capture(&c, s, sort)) {
-        explain_emptiness(&c);
-        code = capture_check_loss(&c, setting_or(s->max_loss, 0));
-    } else
-        code = fail(EXIT_FAILED,
-                    "cannot show the profile\n"
-                    "out of memory\n"
-                    "the same again");
+    code = show(&c, s, sort);
     capture_free(&c);
+    return code;
+}
+
+static int dump_family(const struct operand *o, const struct settings *s, const struct column *sort)
+{
+    struct capture c;
+    struct members m;
+    members_begin(&m, &o->places, o->subject);
+    int r = members_look(&m, &c), code = r < 0 ? diagnose_segment(o->subject->where, r) : show(&c, s, sort);
+    if (r == 0)
+        capture_free(&c);
+    members_free(&m);
     return code;
 }
 
@@ -103,12 +121,13 @@ int cmd_dump(const struct settings *s)
 {
     struct operand o;
     int code = check_form(s);
-    const struct column *sort = code == EXIT_OK ? functions_sort_column(FUNCTIONS_DUMP, s->sort, &code) : NULL;
+    enum function_table table = s->subprocesses ? FUNCTIONS_DUMP_FAMILY : FUNCTIONS_DUMP;
+    const struct column *sort = code == EXIT_OK ? functions_sort_column(table, s->sort, &code) : NULL;
     if (!sort)
         return code;
-    code = operand_find(&o, s, OPERAND_ANY);
+    code = operand_find(&o, s, s->subprocesses ? OPERAND_PROCESS : OPERAND_ANY);
     if (code == EXIT_OK)
-        code = dump(o.subject, s, sort);
+        code = s->subprocesses ? dump_family(&o, s, sort) : dump(o.subject, s, sort);
     operand_free(&o);
     return code;
 }

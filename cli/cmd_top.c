@@ -4,8 +4,10 @@
 
 #include "capture.h"
 #include "command.h"
+#include "diagnosis.h"
 #include "functions.h"
 #include "live.h"
+#include "members.h"
 #include "message.h"
 #include "operand.h"
 #include "option.h"
@@ -14,9 +16,11 @@
 
 #define DEFAULT_DELAY 1000000000u
 #define DEFAULT_LIMIT 20
+#define STATE 64
 
 struct top {
     struct subject *subject;
+    struct members *members; /* NULL: of this process alone */
     const struct column *sort;
     uint64_t delay, limit;
     size_t width;
@@ -39,9 +43,14 @@ static int print_interval(const struct top *t, const struct capture *now, const 
                     "cannot show the interval\n"
                     "out of memory\n"
                     "the same again");
-    struct moment m = {.f = &f, .now = now, .before = before, .state = subject_state(now->subject)};
+    char state[STATE];
+    if (t->members)
+        members_state(t->members, state, sizeof state);
+    else
+        snprintf(state, sizeof state, "%s", subject_state(now->subject));
+    struct moment m = {.f = &f, .now = now, .before = before, .state = state};
     report_interval(&m);
-    bool whole = functions_print(&f, FUNCTIONS_TOP, t->sort, t->limit, t->width);
+    bool whole = functions_print(&f, t->members ? FUNCTIONS_TOP_FAMILY : FUNCTIONS_TOP, t->sort, t->limit, t->width);
     if (f.count > t->limit)
         printf("%zu more not shown (--limit)\n", f.count - (size_t)t->limit);
     functions_free(&f);
@@ -51,12 +60,20 @@ static int print_interval(const struct top *t, const struct capture *now, const 
                                   "the same again");
 }
 
+static int look(const struct top *t, struct capture *c)
+{
+    if (!t->members)
+        return capture_take(c, t->subject);
+    int r = members_look(t->members, c);
+    return r < 0 ? diagnose_segment(t->subject->where, r) : EXIT_OK;
+}
+
 /* The next look, and what came since; it takes the place of `last`, if it can. */
 static int next_table(struct top *t, struct capture *last)
 {
     struct capture now;
     subject_refresh(t->subject);
-    int code = capture_take(&now, t->subject);
+    int code = look(t, &now);
     if (code != EXIT_OK)
         return code;
     code = print_interval(t, &now, last);
@@ -76,10 +93,19 @@ static bool has_ended(struct top *t)
     return !t->subject->alive && t->subject->error == -ENOENT;
 }
 
+/* Of a family: the last of them. */
+static bool anybody_lives(const struct top *t)
+{
+    size_t alive = t->subject->alive, recording;
+    if (t->members)
+        members_count(t->members, &alive, &recording);
+    return alive > 0;
+}
+
 static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
 {
     struct capture last;
-    int code = capture_take(&last, t->subject);
+    int code = look(t, &last);
     if (code != EXIT_OK)
         return code;
     uint64_t due = last.taken;
@@ -91,7 +117,7 @@ static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
         ended = has_ended(t);
         if (!ended)
             code = next_table(t, &last);
-        ended |= !t->subject->alive;
+        ended |= !anybody_lives(t);
     }
     if (ended)
         note("process %d has ended", (int)t->subject->pid);
@@ -121,7 +147,7 @@ static int check_form(const struct settings *s)
     return EXIT_OK;
 }
 
-static int show_tables(struct subject *subject, const struct settings *s, const struct column *sort)
+static int show_tables(struct subject *subject, struct members *members, const struct settings *s, const struct column *sort)
 {
     struct top t = {
         .subject = subject,
@@ -131,12 +157,14 @@ static int show_tables(struct subject *subject, const struct settings *s, const 
         .width = s->width == UNSET ? terminal_width() : s->width,
         .complete = true,
     };
+    t.members = members;
     return print_tables(&t, s->batch, setting_or(s->max_loss, 0));
 }
 
-static int show_screen(struct subject *subject, const struct settings *s, const struct column *sort)
+static int show_screen(struct subject *subject, struct members *members, const struct settings *s, const struct column *sort)
 {
     struct live_options o = {
+        .members = members,
         .sort = sort,
         .delay = setting_or(s->delay, DEFAULT_DELAY),
         .max_loss = setting_or(s->max_loss, 0),
@@ -145,11 +173,21 @@ static int show_screen(struct subject *subject, const struct settings *s, const 
     return live_run(subject, &o);
 }
 
+static int show(const struct operand *o, const struct settings *s, const struct column *sort)
+{
+    struct members m = {0}, *members = s->subprocesses ? &m : NULL;
+    if (members)
+        members_begin(members, &o->places, o->subject);
+    int code = s->batch == UNSET ? show_screen(o->subject, members, s, sort) : show_tables(o->subject, members, s, sort);
+    members_free(&m);
+    return code;
+}
+
 int cmd_top(const struct settings *s)
 {
     struct operand o;
     int code;
-    const struct column *sort = functions_sort_column(FUNCTIONS_TOP, s->sort, &code);
+    const struct column *sort = functions_sort_column(s->subprocesses ? FUNCTIONS_TOP_FAMILY : FUNCTIONS_TOP, s->sort, &code);
     if (!sort)
         return code;
     code = check_form(s);
@@ -157,7 +195,7 @@ int cmd_top(const struct settings *s)
         return code;
     code = operand_find(&o, s, OPERAND_LIVING);
     if (code == EXIT_OK)
-        code = s->batch == UNSET ? show_screen(o.subject, s, sort) : show_tables(o.subject, s, sort);
+        code = show(&o, s, sort);
     operand_free(&o);
     return code;
 }

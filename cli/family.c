@@ -184,17 +184,21 @@ void family_free(struct family *f)
 
 /* ---- who is missing ---- */
 
-static bool is_heir(const struct subject *s, const struct subject *parent)
+bool family_is_heir(const struct subject *child, const struct subject *parent)
 {
-    bool child = s->error == 0 && ancestor_is(&s->header.lineage[0], parent->pid, parent->start_time);
-    return child && s->header.session_flags & SESSION_INHERITED && s->header.anchor_ticks >= parent->header.session_started;
+    bool own = child->error == 0 && ancestor_is(&child->header.lineage[0], parent->pid, parent->start_time);
+    return own && child->header.session_flags & SESSION_COUNTED && child->header.anchor_ticks >= parent->header.session_started;
 }
 
-uint64_t family_missing(const struct family *f, size_t i)
+uint64_t family_missing(const struct family *f)
 {
-    const struct subject *parent = f->relative[i].subject;
-    uint64_t expected = parent->error == 0 ? parent->header.offspring : 0;
-    for (size_t k = 0; k < f->count && expected; k++)
-        expected -= is_heir(f->relative[k].subject, parent);
-    return expected;
+    uint64_t missing = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct subject *parent = f->relative[i].subject;
+        uint64_t expected = parent->error == 0 ? parent->header.offspring : 0;
+        for (size_t k = 0; k < f->count && expected; k++)
+            expected -= family_is_heir(f->relative[k].subject, parent);
+        missing += expected;
+    }
+    return missing;
 }

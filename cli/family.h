@@ -28,7 +28,10 @@ int family_of(struct family *f, const struct subjects *all, const struct subject
 
 void family_free(struct family *f);
 
-/* Children of it to which its session was handed on, and of which nothing is there. */
-uint64_t family_missing(const struct family *f, size_t i);
+/* Was the parent's session handed on to this child when it was forked, after the parent's last reset? */
+bool family_is_heir(const struct subject *child, const struct subject *parent);
+
+/* Heirs of all of them of which nothing is there. */
+uint64_t family_missing(const struct family *f);
 
 #endif

@@ -129,10 +129,7 @@ static bool tell_all(struct campaign *c, const struct family *f, bool *whole)
 static bool await_missing(struct campaign *c, const struct family *f)
 {
     struct timespec pause = {.tv_nsec = PAUSE_NS};
-    uint64_t missing = 0;
-    for (size_t i = 0; i < f->count; i++)
-        missing += family_missing(f, i);
-    if (!missing || !c->pauses)
+    if (!c->pauses || !family_missing(f))
         return false;
     c->pauses--;
     nanosleep(&pause, NULL);

@@ -65,6 +65,8 @@ static uint64_t key_p50(const void *row, const void *context) { (void)context; r
 static uint64_t key_p95(const void *row, const void *context) { (void)context; return ROW(row)->site->p95; }
 static uint64_t key_p99(const void *row, const void *context) { (void)context; return ROW(row)->site->p99; }
 
+static uint64_t key_processes(const void *row, const void *context) { (void)context; return ROW(row)->site->processes; }
+
 /* As yappi's tavg: inclusive time of the outermost calls, by all calls. */
 static uint64_t key_mean(const void *row, const void *context)
 {
@@ -102,26 +104,30 @@ static void cell_name(const struct column *c, const void *row, const void *conte
     label_with_place(buffer, size, ROW(row)->label, ROW(row)->site);
 }
 
-#define BOTH (FUNCTIONS_DUMP | FUNCTIONS_TOP)
+#define DUMPS (FUNCTIONS_DUMP | FUNCTIONS_DUMP_FAMILY)
+#define TOPS (FUNCTIONS_TOP | FUNCTIONS_TOP_FAMILY)
+#define FAMILIES (FUNCTIONS_DUMP_FAMILY | FUNCTIONS_TOP_FAMILY)
+#define ALL (DUMPS | TOPS)
 const struct column function_columns[] = {
-    {"calls", "calls", "calls begun", BOTH, false, 0, cell_count, key_calls, NULL},
-    {"rate", "calls/s", "calls per second", FUNCTIONS_TOP, false, 5, cell_rate, key_calls, NULL},
-    {"inclusive", "inclusive", "time in the function and all it called; of recursive calls the outermost", BOTH, false, 1,
+    {"calls", "calls", "calls begun", ALL, false, 0, cell_count, key_calls, NULL},
+    {"rate", "calls/s", "calls per second", TOPS, false, 5, cell_rate, key_calls, NULL},
+    {"inclusive", "inclusive", "time in the function and all it called; of recursive calls the outermost", ALL, false, 1,
      cell_time, key_inclusive, NULL},
-    {"exclusive", "exclusive", "time in the function itself: less its recorded callees", BOTH, false, 0,
+    {"exclusive", "exclusive", "time in the function itself: less its recorded callees", ALL, false, 0,
      cell_time, key_exclusive, NULL},
-    {"percent", "%", "exclusive, as a share of all functions", BOTH, false, 2, cell_percent, key_exclusive, NULL},
-    {"mean", "mean", "inclusive by calls", BOTH, false, 5, cell_mean, key_mean, NULL},
-    {"min", "min", "shortest call that has ended", FUNCTIONS_DUMP, false, 9, cell_ended, key_min, NULL},
-    {"max", "max", "longest call that has ended", FUNCTIONS_DUMP, false, 7, cell_ended, key_max, NULL},
-    {"p50", "p50", "half of the calls took at most this, within 3.2 %", FUNCTIONS_DUMP, false, 8, cell_ended, key_p50, NULL},
-    {"p95", "p95", "95 % of the calls took at most this", FUNCTIONS_DUMP, false, 6, cell_ended, key_p95, NULL},
-    {"p99", "p99", "99 % of the calls took at most this", FUNCTIONS_DUMP, false, 4, cell_ended, key_p99, NULL},
-    {"cpu", "CPU", "exclusive time on a CPU", BOTH, false, 3, cell_cpu_time, key_exclusive_cpu, NULL},
-    {"elapsed", "elapsed", "inclusive, and what generators and coroutines waited between start and return", BOTH, false, 10,
+    {"percent", "%", "exclusive, as a share of all functions", ALL, false, 2, cell_percent, key_exclusive, NULL},
+    {"mean", "mean", "inclusive by calls", ALL, false, 5, cell_mean, key_mean, NULL},
+    {"min", "min", "shortest call that has ended", DUMPS, false, 9, cell_ended, key_min, NULL},
+    {"max", "max", "longest call that has ended", DUMPS, false, 7, cell_ended, key_max, NULL},
+    {"p50", "p50", "half of the calls took at most this, within 3.2 %", DUMPS, false, 8, cell_ended, key_p50, NULL},
+    {"p95", "p95", "95 % of the calls took at most this", DUMPS, false, 6, cell_ended, key_p95, NULL},
+    {"p99", "p99", "99 % of the calls took at most this", DUMPS, false, 4, cell_ended, key_p99, NULL},
+    {"cpu", "CPU", "exclusive time on a CPU", ALL, false, 3, cell_cpu_time, key_exclusive_cpu, NULL},
+    {"elapsed", "elapsed", "inclusive, and what generators and coroutines waited between start and return", ALL, false, 10,
      cell_time, key_elapsed, NULL},
-    {"suspended", "suspended", "generators and coroutines that wait now", BOTH, false, 11, cell_count, key_suspended, NULL},
-    {"name", "name", "function or block, with file and line", BOTH, true, 0, cell_name, NULL, text_cut_path},
+    {"suspended", "suspended", "generators and coroutines that wait now", ALL, false, 11, cell_count, key_suspended, NULL},
+    {"processes", "processes", "processes that have called it", FAMILIES, false, 4, cell_count, key_processes, NULL},
+    {"name", "name", "function or block, with file and line", ALL, true, 0, cell_name, NULL, text_cut_path},
     {0},
 };
 
@@ -137,7 +143,7 @@ const struct column *functions_sort_column(enum function_table table, const char
                      "--sort: there is no column '%s'\n"
                      "the columns are those of the table\n"
                      "tscap %s --sort help",
-                     name, table == FUNCTIONS_TOP ? "top" : "dump");
+                     name, table & TOPS ? "top" : "dump");
     return c;
 }
 

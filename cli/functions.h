@@ -8,7 +8,8 @@
 
 #include "cells.h"
 
-enum function_table { FUNCTIONS_DUMP = 1, FUNCTIONS_TOP = 2 };
+/* Of one process, and of a family. */
+enum function_table { FUNCTIONS_DUMP = 1, FUNCTIONS_TOP = 2, FUNCTIONS_DUMP_FAMILY = 4, FUNCTIONS_TOP_FAMILY = 8 };
 
 struct function_row {
     struct profile_times t;          /* first: see cells.h */
@@ -26,7 +27,7 @@ struct functions {
     double seconds; /* that the rows speak of */
 };
 
-extern const struct column function_columns[]; /* of both tables */
+extern const struct column function_columns[]; /* of all tables */
 
 /* `before`: NULL, or an earlier look. 0 or -ENOMEM. */
 int functions_make(struct functions *f, const struct capture *now, const struct capture *before);

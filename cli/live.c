@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "diagnosis.h"
+#include "family_session.h"
 #include "keys.h"
 #include "message.h"
 #include "order.h"
@@ -39,11 +41,37 @@ struct live {
     uint64_t patience; /* CLOCK_MONOTONIC: until when to wait for the answer */
     uint32_t orders;   /* of the session, once it is begun by us */
     uint64_t anchor;   /* of its segment */
+    struct family_session family; /* the same for subprocesses */
+    bool family_begun;
 
     enum failure failure; /* why it cannot go on: to be said once the screen is gone */
     int error;
     struct control_reply reply;
 };
+
+/* ---- failures ---- */
+
+static int tell_failure(const struct live *l)
+{
+    switch (l->failure) {
+    case FAILURE_START:
+        return order_check(l->subject, CONTROL_START, ORDER_TIMEOUT, l->error, &l->reply);
+    case FAILURE_MEMORY:
+        return fail(EXIT_FAILED,
+                    "cannot go on showing process %d\n"
+                    "out of memory\n"
+                    "the same again",
+                    (int)l->subject->pid);
+    case FAILURE_TERMINAL:
+        return fail(EXIT_FAILED,
+                    "cannot go on showing process %d\n"
+                    "the terminal is gone\n"
+                    "tscap top -b 10 %d",
+                    (int)l->subject->pid, (int)l->subject->pid);
+    default:
+        return EXIT_OK;
+    }
+}
 
 /* ---- the session ---- */
 
@@ -79,7 +107,7 @@ static void ask_to_start(struct live *l)
     l->anchor = l->subject->header.anchor_ticks;
     l->patience = clock_ns(CLOCK_MONOTONIC) + ORDER_TIMEOUT;
     l->session = SESSION_ASKED;
-    l->asked = order_send(l->subject, CONTROL_START, 0);
+    l->asked = order_send(l->subject, CONTROL_START, l->options->members ? CONTROL_SUBPROCESSES : 0);
     if (l->asked < 0)
         fail_to_start(l, l->asked);
 }
@@ -92,6 +120,17 @@ static void take_answer(struct live *l)
     l->session = done ? SESSION_BEGUN : SESSION_LEFT_ALONE;
     if (!done && (r < 0 || l->reply.result != CONTROL_ALREADY))
         fail_to_start(l, r);
+}
+
+/* Subprocesses follow once the process itself records. */
+static void begin_family_session(struct live *l)
+{
+    const struct members *m = l->options->members;
+    if (!m || !l->options->start || l->asked >= 0 || l->failure || l->family_begun)
+        return;
+    l->family_begun = true;
+    if (!family_session_begin(&l->family, m))
+        l->failure = FAILURE_MEMORY;
 }
 
 static void await_answer(struct live *l, const struct pollfd *p)
@@ -117,10 +156,20 @@ static void withdraw(struct live *l)
     order_ask(l->subject, CONTROL_STATUS, 0, SETTLE_NS, &reply);
 }
 
+static int end_family_session(struct live *l, bool ours)
+{
+    if (ours && !family_session_add(&l->family, l->subject, l->orders))
+        return tell_failure(&(struct live){.subject = l->subject, .failure = FAILURE_MEMORY});
+    return family_session_end(&l->family, l->options->members);
+}
+
 static int end_session(struct live *l)
 {
     withdraw(l);
-    if (l->session == SESSION_LEFT_ALONE || !is_ours_still(l))
+    bool ours = l->session != SESSION_LEFT_ALONE && is_ours_still(l);
+    if (l->options->members)
+        return end_family_session(l, ours);
+    if (!ours)
         return EXIT_OK;
     return order_give(l->subject, CONTROL_STOP, ORDER_TIMEOUT, "stopped recording", "does not record");
 }
@@ -129,8 +178,15 @@ static int end_session(struct live *l)
 
 static void set_state(struct live *l)
 {
-    const char *state = l->ended ? "ended" : l->asked >= 0 ? "starting" : is_ours(l) ? "recording (begun here)" : subject_state(l->subject);
-    snprintf(l->picture.state, sizeof l->picture.state, "%s", state);
+    char family[64];
+    const char *state = subject_state(l->subject);
+    if (l->options->members) {
+        members_state(l->options->members, family, sizeof family);
+        state = family;
+    }
+    bool ours = is_ours(l) || (l->family.count && strstr(state, "recording"));
+    state = l->ended ? "ended" : l->asked >= 0 ? "starting" : state;
+    snprintf(l->picture.state, sizeof l->picture.state, "%s%s", state, ours && !l->ended && l->asked < 0 ? " (begun here)" : "");
 }
 
 static void freeze(struct live *l)
@@ -148,10 +204,24 @@ static void tell_unreadable(struct live *l, int error)
     snprintf(l->picture.notice, sizeof l->picture.notice, "its segment cannot be read now: %s", strerror(-error));
 }
 
+static int take_look(const struct live *l, struct capture *c)
+{
+    return l->options->members ? members_look(l->options->members, c) : capture_try(c, l->subject);
+}
+
+/* Of a family as long as one of them does. */
+static bool lives(const struct live *l)
+{
+    size_t alive = l->subject->alive, recording;
+    if (!alive && l->options->members && l->subject->error != -ENOENT)
+        members_count(l->options->members, &alive, &recording);
+    return alive > 0;
+}
+
 static void look(struct live *l)
 {
     struct capture c;
-    int r = capture_try(&c, l->subject);
+    int r = take_look(l, &c);
     if (r == 0)
         r = picture_add(&l->picture, &c);
     if (r == -ENOMEM)
@@ -166,7 +236,7 @@ static void look_again(struct live *l)
     if (l->ended)
         return;
     subject_refresh(l->subject);
-    if (!l->subject->alive) {
+    if (!lives(l)) {
         freeze(l);
         return;
     }
@@ -250,40 +320,20 @@ static void wait_for_anything(struct live *l)
 
 static void watch(struct live *l)
 {
+    family_session_open(&l->family);
     if (l->options->start && !l->subject->session.running)
         ask_to_start(l);
     draw(l);
     while (!l->failure && !l->picture.leaving && !signals_leave()) {
         wait_for_anything(l);
         heed_signals();
+        begin_family_session(l);
         look_in_time(l);
         draw(l);
     }
 }
 
-/* ---- leaving ---- */
-
-static int tell_failure(const struct live *l)
-{
-    switch (l->failure) {
-    case FAILURE_START:
-        return order_check(l->subject, CONTROL_START, ORDER_TIMEOUT, l->error, &l->reply);
-    case FAILURE_MEMORY:
-        return fail(EXIT_FAILED,
-                    "cannot go on showing process %d\n"
-                    "out of memory\n"
-                    "the same again",
-                    (int)l->subject->pid);
-    case FAILURE_TERMINAL:
-        return fail(EXIT_FAILED,
-                    "cannot go on showing process %d\n"
-                    "the terminal is gone\n"
-                    "tscap top -b 10 %d",
-                    (int)l->subject->pid, (int)l->subject->pid);
-    default:
-        return EXIT_OK;
-    }
-}
+/* ---- the whole ---- */
 
 static int run_on_screen(struct live *l)
 {
@@ -307,17 +357,23 @@ int live_run(struct subject *subject, const struct live_options *o)
 {
     struct live l = {.subject = subject, .options = o, .asked = -1};
     struct capture first;
-    int code = capture_take(&first, subject);
+    int code = EXIT_OK, r = o->members ? members_look(o->members, &first) : 0;
+    if (r < 0)
+        return diagnose_segment(subject->where, r);
+    if (!o->members)
+        code = capture_take(&first, subject);
     if (code != EXIT_OK)
         return code;
     l.due = first.taken + o->delay;
     picture_init(&l.picture, o->sort);
+    l.picture.family = o->members;
     if (picture_add(&l.picture, &first) < 0)
         l.failure = FAILURE_MEMORY;
     code = l.failure ? tell_failure(&l) : run_on_screen(&l);
     if (code == EXIT_OK)
         code = capture_check_loss(&l.picture.now->capture, o->max_loss);
     picture_free(&l.picture);
+    family_session_free(&l.family);
     signals_pass_on();
     return code;
 }

@@ -5,10 +5,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "members.h"
 #include "subject.h"
 #include "table.h"
 
 struct live_options {
+    struct members *members; /* (borrowed) NULL: the process alone */
     const struct column *sort;
     uint64_t delay;    /* ns between two looks */
     uint64_t max_loss; /* calls */

@@ -13,5 +13,7 @@ const struct loss_row losses[] = {
     {"paused", "times the hook was taken out because the C stack ran low", AT(paused)},
     {"displaced", "times another frame-evaluation hook was found in the place of ours", AT(displaced)},
     {"refused_growth", "times more memory was refused", AT(refused_growth)},
+    {"processes", "subprocesses that recorded and of which nothing is left", AT(lost_processes)},
+    {"other_clock", "subprocesses that measure by another clock and cannot be added", AT(other_clock)},
 };
 const size_t loss_count = sizeof losses / sizeof *losses;

@@ -19,7 +19,7 @@ const struct option_row options[] = {
     {"json", 'j', NULL, OPTION_FLAG, AT(json), 0, 0, COMMAND_PS | COMMAND_DUMP, false, "JSON instead of a table"},
     {"tree", 't', NULL, OPTION_FLAG, AT(tree), 0, 0, COMMAND_DUMP, false, "call trees, one per thread"},
     {"tree", 't', NULL, OPTION_FLAG, AT(tree), 0, 0, COMMAND_PS, false, "each process below the one it descends from"},
-    {"subprocesses", 's', NULL, OPTION_FLAG, AT(subprocesses), 0, 0, ORDERS, false, "all processes that descend from it, too"},
+    {"subprocesses", 's', NULL, OPTION_FLAG, AT(subprocesses), 0, 0, ORDERS | TABLES, false, "all processes that descend from it, too"},
     {"threads", 0, NULL, OPTION_FLAG, AT(threads), 0, 0, COMMAND_DUMP, false, "a table of the threads"},
     {"batch", 'b', "N", OPTION_COUNT, AT(batch), 1, UINT32_MAX, COMMAND_TOP, false, "print N tables and end, instead of a full screen"},
     {"no-start", 0, NULL, OPTION_FLAG, AT(no_start), 0, 0, COMMAND_TOP, false, "only look: do not begin to record"},

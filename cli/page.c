@@ -89,7 +89,7 @@ static void add_losses(struct head *h, const struct profile *p)
             head_add(h, RANK_LOSS, "%s", text);
     }
     if (!p->complete)
-        head_add(h, RANK_LOSS, "not complete: some thread's data could not be read this time");
+        head_add(h, RANK_LOSS, "not complete: some thread's or process' data could not be read this time");
 }
 
 /* "last 1.00 s by exclusive; 3 with 'x' of 12 functions, from number 5; paused" */
@@ -111,7 +111,9 @@ static void make_head(struct head *h, const struct picture *p, size_t width)
 {
     h->lines = 0;
     const struct capture *now = &p->now->capture;
-    head_add(h, RANK_COMMAND, "%d %s", (int)now->subject->pid, subject_name(now->subject));
+    char whose[REPORT_ITEM];
+    report_write_whose(now, whose, sizeof whose);
+    head_add(h, RANK_COMMAND, "%s %s", whose, subject_name(now->subject));
     add_items(h, p, width);
     add_losses(h, &now->profile);
     head_add(h, RANK_STATUS, "%s", ""); /* written when it is known where the list is scrolled to */

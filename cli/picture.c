@@ -76,7 +76,10 @@ const struct capture *picture_earlier(const struct picture *p)
 
 const struct column *picture_columns(const struct picture *p, unsigned *table)
 {
-    *table = p->list == PICTURE_FUNCTIONS ? (unsigned)FUNCTIONS_TOP : 1;
+    if (p->list == PICTURE_FUNCTIONS)
+        *table = p->family ? FUNCTIONS_TOP_FAMILY : FUNCTIONS_TOP;
+    else
+        *table = p->family ? THREADS_FAMILY : THREADS;
     return p->list == PICTURE_FUNCTIONS ? function_columns : thread_columns;
 }
 
@@ -153,7 +156,7 @@ void picture_init(struct picture *p, const struct column *sort)
 {
     *p = (struct picture){.page = 1};
     p->sort[PICTURE_FUNCTIONS] = sort;
-    p->sort[PICTURE_THREADS] = column_find(thread_columns, 1, "time");
+    p->sort[PICTURE_THREADS] = column_find(thread_columns, THREADS, "time");
 }
 
 void picture_free(struct picture *p)

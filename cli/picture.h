@@ -13,7 +13,7 @@
 #include "threads.h"
 
 #define PICTURE_FILTER 128
-#define PICTURE_STATE 64
+#define PICTURE_STATE 96
 #define PICTURE_NOTICE 256
 
 enum picture_list { PICTURE_FUNCTIONS, PICTURE_THREADS, PICTURE_LISTS };
@@ -26,6 +26,7 @@ struct look {
 
 struct picture {
     /* set by who watches the process */
+    bool family; /* looks are sums over several processes */
     char state[PICTURE_STATE];   /* of the process */
     char notice[PICTURE_NOTICE]; /* what else is to be said; "": nothing */
 

@@ -4,6 +4,7 @@
 #include "cputime.h"
 #include "json.h"
 #include "losses.h"
+#include "members.h"
 #include "threads.h"
 #include "version.h"
 
@@ -75,6 +76,30 @@ static void write_process(struct writer *w)
     json_end(j);
 }
 
+static void write_member(struct writer *w, const struct subject *s, bool read)
+{
+    struct json *j = &w->json;
+    json_object(j, NULL);
+    json_count(j, "pid", (uint64_t)s->pid);
+    json_count(j, "start_time", s->start_time);
+    json_count(j, "parent_pid", s->header.parent_pid);
+    json_string(j, "command", s->command[0] ? s->command : NULL);
+    json_bool(j, "alive", s->alive);
+    json_bool(j, "read", read);
+    json_end(j);
+}
+
+static void write_members(struct writer *w)
+{
+    const struct members *m = w->c->members;
+    json_array(&w->json, "processes");
+    if (!m)
+        write_member(w, w->c->subject, true);
+    for (size_t i = 0; m && i < m->count; i++)
+        write_member(w, &m->member[i]->subject, m->member[i]->taken);
+    json_end(&w->json);
+}
+
 static void write_clock(struct writer *w)
 {
     struct json *j = &w->json;
@@ -122,7 +147,7 @@ static void write_losses(struct writer *w)
     for (size_t i = 0; i < loss_count; i++)
         json_count(j, losses[i].name, loss_of(&losses[i], p));
     json_end(j);
-    json_bool(j, "complete", p->complete);
+    json_bool(j, "complete", p->complete && !p->lost_processes && !p->other_clock);
 }
 
 static void write_overhead(struct writer *w)
@@ -156,6 +181,7 @@ static void write_site(struct writer *w, const struct profile_site *s)
     json_count(j, "track", s->track);
     json_string(j, "kind", kind_name(s->kind));
     write_times(w, &s->t);
+    json_count(j, "processes", s->processes);
     json_count(j, "ended", s->ended);
     write_time(w, "min_ns", s->min);
     write_time(w, "max_ns", s->max);
@@ -211,9 +237,10 @@ static void write_thread(struct writer *w, const struct profile_thread *t)
 {
     struct json *j = &w->json;
     json_object(j, NULL);
+    json_count(j, "pid", (uint64_t)capture_process(w->c, t->process)->pid);
     json_count(j, "tid", t->tid);
     json_string(j, "name", t->name);
-    json_bool(j, "alive", w->c->subject->alive && !t->exited && !t->merged);
+    json_bool(j, "alive", capture_process(w->c, t->process)->alive && !t->exited && !t->merged);
     json_bool(j, "merged", t->merged);
     json_bool(j, "complete", t->complete);
     json_count(j, "roots_ticks", t->roots);
@@ -250,6 +277,7 @@ bool profile_json_write(const struct capture *c, FILE *out)
     json_string(&w.json, "schema", "tscap.profile/1");
     json_string(&w.json, "tscap_version", TSCAP_VERSION);
     write_process(&w);
+    write_members(&w);
     write_clock(&w);
     write_session(&w);
     write_losses(&w);

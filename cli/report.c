@@ -5,6 +5,7 @@
 
 #include "cputime.h"
 #include "losses.h"
+#include "members.h"
 #include "threads.h"
 #include "units.h"
 
@@ -45,11 +46,26 @@ static void print_session(const struct capture *c)
         printf(", dormant");
 }
 
+void report_write_whose(const struct capture *c, char *buffer, size_t size)
+{
+    size_t others = c->members ? c->members->count - 1 : 0, ended = others;
+    int n = snprintf(buffer, size, "%d", (int)c->subject->pid);
+    if (!others)
+        return;
+    for (size_t i = 1; i <= others; i++)
+        ended -= c->members->member[i]->subject.alive;
+    n += snprintf(buffer + n, size - (size_t)n, " and %zu subprocess%s", others, others == 1 ? "" : "es");
+    if (ended && c->subject->alive)
+        snprintf(buffer + n, size - (size_t)n, " (%zu ended)", ended);
+}
+
 void report_heading(const struct capture *c)
 {
     const struct segment_header *h = &c->snapshot.header;
     uint64_t ended, threads = all_threads(&c->profile, &ended);
-    printf("process %d: %s\n", (int)c->subject->pid, subject_name(c->subject));
+    char whose[REPORT_ITEM];
+    report_write_whose(c, whose, sizeof whose);
+    printf("process %s: %s\n", whose, subject_name(c->subject));
     printf("Python %s", h->python);
     print_session(c);
     printf(", %" PRIu64 " thread%s recorded", threads, plural(threads));
@@ -110,7 +126,7 @@ static void print_losses(const struct capture *c)
             puts(text);
     }
     if (!c->profile.complete)
-        puts("not complete: some thread's data could not be read");
+        puts("not complete: some thread's or process' data could not be read");
 }
 
 void report_summary(const struct capture *c, const struct functions *f, uint64_t limit)
@@ -184,7 +200,8 @@ static void print_other_losses(const struct profile *p)
 void report_interval(const struct moment *m)
 {
     char text[REPORT_ITEM];
-    printf("%d %s\n", (int)m->now->subject->pid, subject_name(m->now->subject));
+    report_write_whose(m->now, text, sizeof text);
+    printf("%s %s\n", text, subject_name(m->now->subject));
     for (size_t i = 0; i < report_item_count; i++) {
         report_items[i](m, text, sizeof text);
         printf("%s%s", i ? ", " : "", text);

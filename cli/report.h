@@ -12,6 +12,9 @@
 
 void report_heading(const struct capture *c);
 
+/* "4242", "4242 and 3 subprocesses (1 ended)". */
+void report_write_whose(const struct capture *c, char *buffer, size_t size);
+
 /* `f`: NULL where no functions are listed; `limit`: rows that may have been printed. */
 void report_summary(const struct capture *c, const struct functions *f, uint64_t limit);
 

@@ -55,8 +55,10 @@ static struct thread_row *make_rows(const struct profile *p, size_t *count)
 
 static int compare_lanes(const void *a, const void *b)
 {
-    uint64_t x = ((const struct thread_row *)a)->thread->lane, y = ((const struct thread_row *)b)->thread->lane;
-    return (x > y) - (x < y);
+    const struct profile_thread *x = ((const struct thread_row *)a)->thread, *y = ((const struct thread_row *)b)->thread;
+    if (x->process != y->process)
+        return x->process < y->process ? -1 : 1;
+    return (x->lane > y->lane) - (x->lane < y->lane);
 }
 
 /* What a thread had that it has no more went to the merged ones; all of it, if the thread is gone. */
@@ -67,8 +69,8 @@ static void add_moved(struct profile_times *moved, const struct profile_times *b
     moved->off_exclusive += minus(before->off_exclusive, now->off_exclusive);
 }
 
-/* `earlier` is sorted by lane; what is found there is used up. */
-static void subtract_earlier(struct threads *x, struct thread_row *earlier, size_t count, struct profile_times *moved)
+/* `earlier` is sorted by lane; what is found there is used up. `moved`: by process. */
+static void subtract_earlier(struct threads *x, struct thread_row *earlier, size_t count, struct profile_times moved[])
 {
     for (size_t i = 0; i < x->count; i++) {
         struct thread_row *row = &x->row[i];
@@ -76,28 +78,40 @@ static void subtract_earlier(struct threads *x, struct thread_row *earlier, size
         if (!b)
             continue;
         if (row->thread->complete && !row->thread->merged)
-            add_moved(moved, &b->t, &row->t);
+            add_moved(&moved[row->thread->process], &b->t, &row->t);
         times_subtract(&row->t, &b->t);
         b->t = (struct profile_times){0};
     }
     for (size_t i = 0; i < count; i++)
-        add_moved(moved, &earlier[i].t, &(struct profile_times){0});
+        add_moved(&moved[earlier[i].thread->process], &earlier[i].t, &(struct profile_times){0});
+}
+
+static uint32_t last_process(const struct capture *now, const struct capture *before)
+{
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < now->profile.threads; i++)
+        last = now->profile.thread[i].process > last ? now->profile.thread[i].process : last;
+    for (uint32_t i = 0; i < before->profile.threads; i++)
+        last = before->profile.thread[i].process > last ? before->profile.thread[i].process : last;
+    return last;
 }
 
 static int make_interval(struct threads *x, const struct capture *before)
 {
     size_t count;
-    struct profile_times moved = {0};
     struct thread_row *earlier = make_rows(&before->profile, &count);
-    if (!earlier)
-        return -ENOMEM;
-    qsort(earlier, count, sizeof *earlier, compare_lanes);
-    subtract_earlier(x, earlier, count, &moved);
-    for (size_t i = 0; i < x->count; i++)
+    struct profile_times *moved = calloc((size_t)last_process(x->cells.capture, before) + 1, sizeof *moved);
+    if (earlier && moved) {
+        qsort(earlier, count, sizeof *earlier, compare_lanes);
+        subtract_earlier(x, earlier, count, moved);
+    }
+    for (size_t i = 0; moved && i < x->count; i++)
         if (x->row[i].thread->merged)
-            times_subtract(&x->row[i].t, &moved);
+            times_subtract(&x->row[i].t, &moved[x->row[i].thread->process]);
+    bool whole = earlier && moved;
     free(earlier);
-    return 0;
+    free(moved);
+    return whole ? 0 : -ENOMEM;
 }
 
 static void drop_silent(struct threads *x)
@@ -138,6 +152,12 @@ void threads_free(struct threads *x)
 #define ROW(pointer) ((const struct thread_row *)(pointer))
 #define CELLS(pointer) ((const struct cells *)(pointer))
 
+static void cell_pid(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    (void)c;
+    snprintf(buffer, size, "%d", (int)capture_process(CELLS(context)->capture, ROW(row)->thread->process)->pid);
+}
+
 static void cell_tid(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
 {
     (void)c, (void)context;
@@ -147,7 +167,7 @@ static void cell_tid(const struct column *c, const void *row, const void *contex
 static void cell_state(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
 {
     const struct profile_thread *t = ROW(row)->thread;
-    bool alive = CELLS(context)->capture->subject->alive && !t->exited && !t->merged;
+    bool alive = capture_process(CELLS(context)->capture, t->process)->alive && !t->exited && !t->merged;
     (void)c;
     snprintf(buffer, size, "%s%s", alive ? "alive" : "ended", t->complete ? "" : ", incomplete");
 }
@@ -158,15 +178,17 @@ static void cell_name(const struct column *c, const void *row, const void *conte
     snprintf(buffer, size, "%s", thread_name(ROW(row)->thread));
 }
 
+#define BOTH (THREADS | THREADS_FAMILY)
 const struct column thread_columns[] = {
-    {"tid", "tid", "kernel's thread id", 1, false, 0, cell_tid, NULL, NULL},
-    {"state", "state", "alive or ended", 1, true, 1, cell_state, NULL, NULL},
-    {"calls", "calls", "calls begun", 1, false, 0, cell_count, key_calls, NULL},
-    {"open", "open", "calls that have not ended", 1, false, 4, cell_count, key_open, NULL},
-    {"time", "recorded", "time in recorded functions", 1, false, 0, cell_time, key_exclusive, NULL},
-    {"percent", "%", "the same, as a share of all threads", 1, false, 3, cell_percent, key_exclusive, NULL},
-    {"cpu", "CPU", "of it on a CPU", 1, false, 2, cell_cpu_time, key_exclusive_cpu, NULL},
-    {"name", "name", "Python's name of the thread", 1, true, 0, cell_name, NULL, text_cut_end},
+    {"pid", "pid", "process", THREADS_FAMILY, false, 0, cell_pid, NULL, NULL},
+    {"tid", "tid", "kernel's thread id", BOTH, false, 0, cell_tid, NULL, NULL},
+    {"state", "state", "alive or ended", BOTH, true, BOTH, cell_state, NULL, NULL},
+    {"calls", "calls", "calls begun", BOTH, false, 0, cell_count, key_calls, NULL},
+    {"open", "open", "calls that have not ended", BOTH, false, 4, cell_count, key_open, NULL},
+    {"time", "recorded", "time in recorded functions", BOTH, false, 0, cell_time, key_exclusive, NULL},
+    {"percent", "%", "the same, as a share of all threads", BOTH, false, 3, cell_percent, key_exclusive, NULL},
+    {"cpu", "CPU", "of it on a CPU", BOTH, false, 2, cell_cpu_time, key_exclusive_cpu, NULL},
+    {"name", "name", "Python's name of the thread", BOTH, true, 0, cell_name, NULL, text_cut_end},
     {0},
 };
 
@@ -176,7 +198,7 @@ bool threads_print(const struct capture *c, uint64_t limit, size_t width)
     struct threads x;
     if (threads_make(&x, c, NULL) < 0)
         return false;
-    table_begin(&t, thread_columns, 1, &x);
+    table_begin(&t, thread_columns, c->members ? THREADS_FAMILY : THREADS, &x);
     for (size_t i = 0; i < x.count && i < limit; i++)
         table_add(&t, &x.row[i]);
     bool whole = table_finish(&t, stdout, width, terminal_styled());

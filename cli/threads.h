@@ -20,7 +20,8 @@ struct threads {
     size_t count;
 };
 
-extern const struct column thread_columns[]; /* table 1 */
+enum thread_table { THREADS = 1, THREADS_FAMILY = 2 };
+extern const struct column thread_columns[];
 
 /* `before`: NULL, or an earlier look. What threads did that have since been merged into one does not count as that
  * one's. 0 or -ENOMEM. */

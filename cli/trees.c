@@ -66,12 +66,15 @@ static bool print_tree(struct tree *tree, const struct profile_thread *thread, u
     return whole;
 }
 
-static void print_heading(const struct profile_thread *thread)
+static void print_heading(const struct capture *c, const struct profile_thread *thread)
 {
+    putchar('\n');
+    if (c->members)
+        printf("process %d ", (int)capture_process(c, thread->process)->pid);
     if (thread->merged)
-        printf("\n%s\n", thread_name(thread));
+        printf("%s\n", thread_name(thread));
     else
-        printf("\nthread %" PRIu32 " %s%s\n", thread->tid, thread_name(thread), thread->exited ? " (ended)" : "");
+        printf("thread %" PRIu32 " %s%s\n", thread->tid, thread_name(thread), thread->exited ? " (ended)" : "");
 }
 
 bool trees_print(const struct capture *c, uint64_t limit, size_t width)
@@ -82,7 +85,7 @@ bool trees_print(const struct capture *c, uint64_t limit, size_t width)
         const struct profile_thread *thread = &c->profile.thread[i];
         if (!thread->first_root)
             continue;
-        print_heading(thread);
+        print_heading(c, thread);
         whole = print_tree(&tree, thread, limit, width);
     }
     labels_free(tree.label, &c->profile);

@@ -30,7 +30,8 @@ static struct {
     struct lanes *lanes;
     struct lanes_options lanes_options;
     struct segment_options segment_options;
-    bool running, subprocesses, inherited; /* the session: as enum session_flag */
+    bool running, subprocesses; /* the session: as enum session_flag */
+    uint32_t inherited;         /* SESSION_INHERITED, SESSION_COUNTED */
     uint64_t consumers;
     uint32_t last_epoch; /* survives what fork wipes */
     uint64_t ended; /* ticks at which recording last ended */
@@ -422,7 +423,7 @@ static void remove_consumer(bool lingers)
 
 static uint32_t session_flags(bool running)
 {
-    return (running ? SESSION_RUNNING : 0) | (r.subprocesses ? SESSION_SUBPROCESSES : 0) | (r.inherited ? SESSION_INHERITED : 0);
+    return (running ? SESSION_RUNNING : 0) | (r.subprocesses ? SESSION_SUBPROCESSES : 0) | r.inherited;
 }
 
 /* Readers see the session's words together: pairs with read_session in snapshot.c. */
@@ -631,17 +632,19 @@ void recorder_close(void)
         kin_clear(&r.segment);
 }
 
-static void inherit(void)
+static void inherit(uint32_t how)
 {
-    r.inherited = true;
-    r.inherited = recorder_start(true) != RECORDER_FAILED;
-    PyErr_Clear();
+    r.inherited = how;
+    if (recorder_start(true) == RECORDER_FAILED) {
+        r.inherited = 0;
+        PyErr_Clear();
+    }
 }
 
 void recorder_inherit(void)
 {
     if (r.available && kin_record(&r.segment))
-        inherit();
+        inherit(SESSION_INHERITED);
 }
 
 void recorder_after_fork_parent(void)
@@ -659,7 +662,8 @@ int recorder_after_fork_child(void)
     uint64_t call_cost = atomic_load_explicit(&header()->call_cost, memory_order_relaxed);
     r.consumers = 0;
     recorder_disarm();
-    r.running = r.subprocesses = r.inherited = recorder_on = recorder_everyone = false;
+    r.running = r.subprocesses = recorder_on = recorder_everyone = false;
+    r.inherited = 0;
     scope_latent = 0;
     if (recorder_thread_here) {
         pthread_setspecific(r.key, NULL);
@@ -679,6 +683,8 @@ int recorder_after_fork_child(void)
         return r.error;
     atomic_store_explicit(&header()->call_cost, call_cost, memory_order_relaxed); /* of the same code on the same machine */
     if (heir)
-        inherit();
+        inherit(SESSION_INHERITED | SESSION_COUNTED);
+    else
+        recorder_inherit(); /* who told all that it found, parents first, may not have found us */
     return 0;
 }

@@ -8,7 +8,9 @@
 
 struct builder {
     struct profile *p;
-    const struct snapshot *s;
+    const struct profile_source *source, *end;
+    const struct snapshot *s; /* of the source whose turn it is */
+    double call_costs;        /* picoseconds; of all calls */
     struct counts pair_index; /* caller, callee -> 1 + index in p->pair */
     struct counts open;       /* sites and pairs open on the path being walked */
     struct block {
@@ -39,6 +41,13 @@ static bool reserve(void **array, uint32_t *room, uint32_t needed, size_t size)
 
 static uint64_t site_open_key(uint32_t site) { return 1ull << 63 | site; }
 static uint64_t pair_key(uint32_t caller, uint32_t callee) { return 1ull << 62 | (uint64_t)caller << 24 | callee; }
+
+/* What the current source's site is called in the profile; 0: it is the recorder's own. */
+static uint32_t site_id(const struct builder *b, uint32_t id)
+{
+    const uint32_t *map = b->source->site;
+    return !map ? id : id <= b->s->sites ? map[id] : 0;
+}
 
 /* ---- sums ---- */
 
@@ -103,7 +112,7 @@ static int add_node(struct builder *b, const struct lane_copy *l, void *item)
     if (!reserve((void **)&p->node, &b->nodes_room, i + 1, sizeof *p->node))
         return -ENOMEM;
     n->scratch = i;
-    p->node[i] = (struct profile_node){.site = n->site, .other = n->flags & NODE_OTHER, .t = times_of(p, n)};
+    p->node[i] = (struct profile_node){.site = site_id(b, n->site), .other = n->flags & NODE_OTHER, .t = times_of(p, n)};
     p->node[i].parent = segment_ref_of(b->s->image, n) == l->lane->root ? 0 : index_of(b, n->parent);
     p->nodes = i;
     if (n->flags & NODE_PAIR)
@@ -136,7 +145,7 @@ static int add_block(struct builder *b, const struct lane_copy *l, void *item)
         b->blocks_room = room;
     }
     uint64_t key = block->item.key;
-    b->block[b->blocks++] = (struct block){.site = key >> 8 & 0xffffff, .exponent = key & 0xff, .block = block};
+    b->block[b->blocks++] = (struct block){.site = site_id(b, key >> 8 & 0xffffff), .exponent = key & 0xff, .block = block};
     return 0;
 }
 
@@ -223,16 +232,27 @@ static struct profile_pair *pair_of(struct builder *b, uint32_t caller, uint32_t
     return &p->pair[p->pairs++];
 }
 
+/* Sources come one after another, so each is counted once. */
+static void count_process(const struct builder *b, struct profile_site *site, const struct profile_times *t)
+{
+    uint32_t turn = (uint32_t)(b->end - b->source);
+    if (site->turn == turn || !(t->calls || t->inclusive))
+        return;
+    site->turn = turn;
+    site->processes++;
+}
+
 static int account(struct builder *b, const struct node *n, bool site_open, bool pair_open)
 {
     struct profile *p = b->p;
     const struct profile_node *pn = &p->node[n->scratch];
-    struct profile_site *site = site_of(p, n->site);
+    struct profile_site *site = site_of(p, pn->site);
     if (!site) /* the recorder's own */
         return 0;
-    struct profile_pair *pair = pair_of(b, node_caller(n), n->site);
+    struct profile_pair *pair = pair_of(b, site_id(b, node_caller(n)), pn->site);
     if (!pair)
         return -ENOMEM;
+    count_process(b, site, &pn->t);
     add_times(&site->t, &pn->t, site_open, !site_open);
     add_times(&pair->t, &pn->t, site_open, !pair_open);
     p->calls += pn->t.calls;
@@ -360,7 +380,7 @@ static int add_thread(struct builder *b, const struct lane_copy *l)
 {
     struct profile *p = b->p;
     struct profile_thread *t = &p->thread[p->threads++];
-    *t = (struct profile_thread){.lane = (uint64_t)l->page << 32 | l->generation, .tid = l->tid, .exited = l->state == LANE_EXITED, .merged = l->tid == 0, .complete = l->complete};
+    *t = (struct profile_thread){.process = b->source->process, .lane = (uint64_t)l->page << 32 | l->generation, .tid = l->tid, .exited = l->state == LANE_EXITED, .merged = l->tid == 0, .complete = l->complete};
     memcpy(t->name, l->name, sizeof t->name);
     t->count = !l->complete;
     if (l->empty || !l->complete)
@@ -392,9 +412,6 @@ static int add_threads(struct builder *b)
             order[count++] = &s->lane[i];
     if (count)
         qsort(order, count, sizeof *order, compare_lanes);
-    b->p->thread = calloc((size_t)count + 1, sizeof *b->p->thread);
-    if (!b->p->thread)
-        r = -ENOMEM;
     for (uint32_t i = 0; i < count && r == 0; i++)
         r = add_thread(b, order[i]);
     free(order);
@@ -451,26 +468,74 @@ static char *copy_string(const struct snapshot *s, uint32_t ref)
     return strdup(snapshot_string(s, ref, buffer, sizeof buffer));
 }
 
-static int add_sites(struct builder *b)
+static bool fill_site(struct profile_site *site, const struct snapshot *s, const struct site_record *r, uint32_t id)
+{
+    *site = (struct profile_site){.id = id, .line = r->line, .track = r->track, .kind = r->kind, .min = UINT64_MAX};
+    site->name = copy_string(s, r->name);
+    site->qualname = copy_string(s, r->qualname);
+    site->module = copy_string(s, r->module);
+    site->file = copy_string(s, r->file);
+    return site->name && site->qualname && site->module && site->file;
+}
+
+/* A row for each that is not there yet: p->site[id], with holes. */
+static int add_source_sites(struct builder *b)
 {
     struct profile *p = b->p;
-    p->site = calloc((size_t)b->s->sites + 1, sizeof *p->site);
-    if (!p->site)
-        return -ENOMEM;
-    for (uint32_t id = 1; id <= b->s->sites; id++) {
-        const struct site_record *r = &b->s->site[id];
-        if (r->kind == SITE_OWN)
+    for (uint32_t i = 1; i <= b->s->sites; i++) {
+        const struct site_record *r = &b->s->site[i];
+        uint32_t id = site_id(b, i);
+        if (r->kind == SITE_OWN || !id || p->site[id].id)
             continue;
-        struct profile_site *site = &p->site[p->sites++];
-        *site = (struct profile_site){.id = id, .line = r->line, .track = r->track, .kind = r->kind, .min = UINT64_MAX};
-        site->name = copy_string(b->s, r->name);
-        site->qualname = copy_string(b->s, r->qualname);
-        site->module = copy_string(b->s, r->module);
-        site->file = copy_string(b->s, r->file);
-        if (!site->name || !site->qualname || !site->module || !site->file)
+        bool whole = fill_site(&p->site[id], b->s, r, id);
+        p->sites = id + 1 > p->sites ? id + 1 : p->sites;
+        if (!whole)
             return -ENOMEM;
     }
     return 0;
+}
+
+static void close_holes(struct profile *p)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < p->sites; i++)
+        if (p->site[i].id)
+            p->site[kept++] = p->site[i];
+    p->sites = kept;
+}
+
+static uint32_t last_site(const struct profile_source *s)
+{
+    uint32_t last = s->site ? 0 : s->snapshot->sites;
+    for (uint32_t i = 1; s->site && i <= s->snapshot->sites; i++)
+        last = s->site[i] > last ? s->site[i] : last;
+    return last;
+}
+
+typedef int visit_source(struct builder *b);
+
+static int each_source(struct builder *b, const struct profile_source *source, visit_source *visit)
+{
+    int r = 0;
+    for (b->source = source; b->source < b->end && r == 0; b->source++) {
+        b->s = b->source->snapshot;
+        r = visit(b);
+    }
+    return r;
+}
+
+static int add_sites(struct builder *b, const struct profile_source *source)
+{
+    uint32_t last = 0;
+    for (const struct profile_source *s = source; s < b->end; s++) {
+        uint32_t id = last_site(s);
+        last = id > last ? id : last;
+    }
+    b->p->site = calloc((size_t)last + 1, sizeof *b->p->site);
+    int r = b->p->site ? each_source(b, source, add_source_sites) : -ENOMEM;
+    if (r == 0)
+        close_holes(b->p);
+    return r;
 }
 
 static int compare_pairs(const void *a, const void *b)
@@ -484,28 +549,55 @@ static int compare_pairs(const void *a, const void *b)
 static void add_header(struct profile *p, const struct snapshot *s)
 {
     const struct segment_header *h = &s->header;
-    p->lost_sites = h->lost_sites;
-    p->lost_lanes = h->lost_lanes;
+    p->lost_sites += h->lost_sites;
+    p->lost_lanes += h->lost_lanes;
     p->lost += h->lost_calls;
-    p->paused = h->paused;
-    p->displaced = h->displaced;
-    p->refused_growth = h->refused_growth;
-    p->call_cost = h->call_cost;
-    p->complete = s->complete;
+    p->paused += h->paused;
+    p->displaced += h->displaced;
+    p->refused_growth += h->refused_growth;
+    p->call_cost = h->call_cost > p->call_cost ? h->call_cost : p->call_cost;
+    p->complete &= s->complete;
     for (uint32_t i = 0; i < s->lanes; i++)
         p->records += s->lane[i].empty ? 0 : s->lane[i].head - s->lane[i].lane->first;
 }
 
+/* A call costs what it does on average. */
+static int add_source(struct builder *b)
+{
+    uint64_t before = b->p->calls;
+    add_header(b->p, b->s);
+    int r = add_threads(b);
+    b->call_costs += (double)(b->p->calls - before) * (double)b->s->header.call_cost;
+    return r;
+}
+
+static int add_sources(struct builder *b, const struct profile_source *source)
+{
+    struct profile *p = b->p;
+    size_t threads = 0;
+    for (const struct profile_source *s = source; s < b->end; s++)
+        threads += s->snapshot->lanes;
+    p->thread = calloc(threads + 1, sizeof *p->thread);
+    int r = p->thread ? each_source(b, source, add_source) : -ENOMEM;
+    if (p->calls)
+        p->call_cost = (uint64_t)(b->call_costs / (double)p->calls + 0.5);
+    return r;
+}
+
 int profile_make(struct profile *p, const struct snapshot *s)
 {
+    return profile_make_sum(p, &(struct profile_source){.snapshot = s}, 1);
+}
+
+int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count)
+{
     *p = (struct profile){.complete = true};
-    struct builder b = {.p = p, .s = s};
+    struct builder b = {.p = p, .end = source + count};
     int r = counts_init(&b.pair_index) && counts_init(&b.open) ? 0 : -ENOMEM;
-    add_header(p, s);
     if (r == 0)
-        r = add_sites(&b);
+        r = add_sites(&b, source);
     if (r == 0)
-        r = add_threads(&b);
+        r = add_sources(&b, source);
     if (r == 0)
         r = add_quantiles(&b);
     if (r == 0 && p->pairs)

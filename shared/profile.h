@@ -34,6 +34,8 @@ struct profile_site {
     uint64_t min, max; /* ticks, of ended calls; 0 when there is none */
     uint64_t ended;    /* calls that min, max and the quantiles speak of */
     uint64_t p50, p95, p99;
+    uint32_t processes; /* that called it, of those that the profile is of */
+    uint32_t turn;      /* while it is made: of the source that was counted last */
 };
 
 struct profile_pair {
@@ -49,7 +51,8 @@ struct profile_node {
 };
 
 struct profile_thread {
-    uint64_t lane; /* the same number in a later look: the same thread */
+    uint32_t process; /* number of the source it is of */
+    uint64_t lane; /* the same number in a later look: the same thread of that process */
     uint32_t tid;
     char name[64];
     bool exited;   /* in the process' lifetime */
@@ -74,6 +77,7 @@ struct profile {
     uint64_t unpathed;   /* calls whose path went to (other): exact per site and pair */
     uint64_t clamped, mismatched, silent_ends;
     uint64_t lost_sites, lost_lanes, paused, displaced, refused_growth;
+    uint64_t lost_processes, other_clock; /* processes that are not in the sums; set by who knows of more than one */
     bool complete;
     /* what recording cost the target */
     uint64_t records;    /* written */
@@ -83,6 +87,15 @@ struct profile {
 };
 
 int profile_make(struct profile *p, const struct snapshot *s); /* 0 or -ENOMEM */
+
+/* Of several processes together, which use the same clock. */
+struct profile_source {
+    const struct snapshot *snapshot;
+    const uint32_t *site; /* [snapshot->sites + 1]: what its sites are called in the profile, below 2^24; NULL: the same */
+    uint32_t process;     /* number that its threads get */
+};
+int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count); /* 0 or -ENOMEM */
+
 void profile_free(struct profile *p);
 
 /* The site with this id, NULL: none. */

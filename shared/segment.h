@@ -246,7 +246,8 @@ struct lane {
 enum session_flag {
     SESSION_RUNNING = 1,
     SESSION_SUBPROCESSES = 2, /* as last begun: children made while it runs record, too; stays when it ends */
-    SESSION_INHERITED = 4,    /* the process records since it was forked: an ancestor's session came to it */
+    SESSION_INHERITED = 4,    /* the process records from its start: an ancestor's session came to it */
+    SESSION_COUNTED = 8,      /* the same by fork: it is one of its parent's offspring */
 };
 
 /* A process that this one descends from. */

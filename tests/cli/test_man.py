@@ -64,7 +64,7 @@ def test_keys(tscap):
 
 def test_json_keys():
     text = section("Sh", "JSON")
-    for key in "schema process clock session lost complete overhead sites threads pairs".split():
+    for key in "schema process processes clock session lost complete overhead sites threads pairs".split():
         assert re.search(r"^\.It %s$" % key, text, re.M)
 
 
