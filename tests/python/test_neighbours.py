@@ -1,7 +1,12 @@
 """Other tools that watch the same code at the same time: both see what they would see alone."""
+import bdb
 import cProfile
 import ctypes
+import io
+import pdb
+import profile
 import pstats
+import re
 import sys
 
 import pytest
@@ -137,6 +142,245 @@ def test_restarted_events(recording):
         sys.monitoring.restart_events()
         work()
     assert recording.profile.check().counts() == {name: 2 * calls for name, calls in WORK.items()}
+
+
+# ---- tools that come before us or after us, and go before us or after us ----
+
+WATCHED = ("leaf", "parent", "raises")
+
+
+class Tracer:
+    """Debuggers and profilers in Python: sys.settrace, sys.setprofile."""
+
+    def __init__(self, setter):
+        self.setter = setter
+        self.calls = dict.fromkeys(WATCHED, 0)
+
+    def __call__(self, frame, event, argument):
+        if event == "call" and frame.f_code.co_filename == __file__ and frame.f_code.co_name in WATCHED:
+            self.calls[frame.f_code.co_name] += 1
+        return self
+
+    def begin(self):
+        self.setter(self)
+
+    def end(self):
+        self.setter(None)
+
+
+class CProfile:
+    def __init__(self):
+        self.profile = cProfile.Profile()
+        self.begin, self.end = self.profile.enable, self.profile.disable
+
+    @property
+    def calls(self):
+        stats = pstats.Stats(self.profile).stats
+        return {name: sum(row[1] for key, row in stats.items() if key[0] == __file__ and key[2] == name) for name in WATCHED}
+
+
+class Monitor:
+    """A debugger of 3.12 and later: all lines and calls, by sys.monitoring."""
+
+    def __init__(self):
+        self.tool, self.events = sys.monitoring.DEBUGGER_ID, sys.monitoring.events
+        self.calls, self.lines = dict.fromkeys(WATCHED, 0), 0
+
+    def started(self, code, offset):
+        if code.co_filename == __file__ and code.co_name in WATCHED:
+            self.calls[code.co_name] += 1
+
+    def line(self, code, number):
+        self.lines += code is leaf.__code__
+
+    def begin(self):
+        sys.monitoring.use_tool_id(self.tool, "debugger")
+        sys.monitoring.register_callback(self.tool, self.events.PY_START, self.started)
+        sys.monitoring.register_callback(self.tool, self.events.LINE, self.line)
+        sys.monitoring.set_events(self.tool, self.events.PY_START | self.events.LINE)
+
+    def end(self):
+        sys.monitoring.set_events(self.tool, 0)
+        sys.monitoring.free_tool_id(self.tool)
+        assert self.lines == self.calls["leaf"], "one line in it"
+
+
+class Pdb:
+    """A breakpoint in the first line of some functions, passed by `continue`."""
+
+    def __init__(self):
+        self.pdb = pdb.Pdb(stdin=io.StringIO("continue\n" * 10000), stdout=io.StringIO(), nosigint=True, readrc=False)
+        self.lines = {function.__code__.co_firstlineno + 2: function.__name__ for function in (leaf, raises)}
+
+    @property
+    def calls(self):
+        return {self.lines[b.line]: b.hits for b in self.breaks}
+
+    def begin(self):
+        for line in self.lines:
+            assert self.pdb.set_break(__file__, line) is None
+        self.breaks = [b for (file, line), found in bdb.Breakpoint.bplist.items() for b in found if line in self.lines]
+        self.pdb.reset()
+        self.pdb.botframe = sys._getframe()
+        self.pdb.set_continue()
+        sys.settrace(self.pdb.trace_dispatch)
+
+    def end(self):
+        sys.settrace(None)
+        self.pdb.clear_all_breaks()
+
+
+TOOLS = {
+    "settrace": lambda: Tracer(sys.settrace),
+    "setprofile": lambda: Tracer(sys.setprofile),
+    "cProfile": CProfile,
+    "pdb": Pdb,
+    "monitoring": Monitor,
+}
+
+
+def turns(ours, theirs, first, last):
+    """Work is done after each step; how often while each of the two was there."""
+    there = set()
+    done = {ours: 0, theirs: 0}
+    other = {ours: theirs, theirs: ours}
+    for one, step in ((first, "begin"), (other[first], "begin"), (last, "end"), (other[last], "end")):
+        getattr(one, step)()
+        (there.add if step == "begin" else there.remove)(one)
+        work()
+        for present in there:
+            done[present] += 1
+    return done[ours], done[theirs]
+
+
+class Ours:
+    def __init__(self, recording):
+        self.recording = recording
+
+    def begin(self):
+        self.recording.__enter__()
+
+    def end(self):
+        self.recording.__exit__()
+
+
+@pytest.mark.parametrize("goes", ["we go first", "it goes first"])
+@pytest.mark.parametrize("comes", ["we come first", "it comes first"])
+@pytest.mark.parametrize("name", TOOLS)
+def test_tools(recording, name, comes, goes):
+    if name == "monitoring" and sys.version_info < (3, 12):
+        pytest.skip("sys.monitoring is of 3.12")
+    ours, theirs = Ours(recording), TOOLS[name]()
+    first, last = (ours if text.startswith("we") else theirs for text in (comes, goes))
+    our_turns, their_turns = turns(ours, theirs, first, last)
+    assert recording.profile.check().counts() == {function: our_turns * calls for function, calls in WORK.items()}
+    assert theirs.calls == {function: their_turns * WORK[function] for function in theirs.calls}
+
+
+def test_profile_of_the_standard_library(recording):
+    """profile, which is Python itself, around recording and within it."""
+    for outside in (True, False):
+        outer = profile.Profile()
+        with recording:
+            if not outside:
+                outer.runcall(work)
+        if outside:
+            with recording:
+                pass
+            outer.runcall(lambda: (recording.__enter__(), work(), recording.__exit__()))
+        assert recording.profile.check().counts() == WORK
+        stats = {key[2]: counts[1] for key, counts in pstats.Stats(outer).stats.items() if key[0] == __file__}
+        assert {name: stats[name] for name in WATCHED} == {name: WORK[name] for name in WATCHED}
+
+
+COVERED = """
+    import coverage, os, sys, timestamp_capture
+    from timestamp_capture import timestamp
+
+    @timestamp
+    def even(n):
+        if n % 2:
+            return False
+        return True
+
+    @timestamp
+    def never():
+        return 1
+
+    def lines(tool):
+        executed = tool.get_data().lines(os.path.abspath(__file__))
+        first = even.__code__.co_firstlineno
+        return sorted(line - first for line in executed if first < line <= first + 12)
+
+    def covered(first, last, values):
+        tool = coverage.Coverage(data_file=None, config_file=False, include=[os.path.abspath(__file__)])
+        steps = {"we": (timestamp_capture.start, timestamp_capture.stop), "it": (tool.start, tool.stop)}
+        other = {"we": "it", "it": "we"}
+        steps[first][0](); steps[other[first]][0]()
+        for n in values: even(n)
+        steps[last][1](); steps[other[last]][1]()
+        return lines(tool)
+
+    __file__ = sys.argv[0] if not globals().get("__file__") else __file__
+    seen = [(covered(first, last, range(100)), covered(first, last, range(0, 100, 2)))
+            for first in ("we", "it") for last in ("we", "it")]
+    checkpoint(seen=seen)
+"""
+
+
+@pytest.mark.parametrize("core", ["ctrace", "pytrace", "sysmon"])
+def test_coverage(program, core):
+    """The same lines as without us, of code that is decorated, and each call counted."""
+    pytest.importorskip("coverage")
+    if core == "sysmon" and sys.version_info < (3, 12):
+        pytest.skip("sys.monitoring is of 3.12")
+    p = program(COVERED, environment={"COVERAGE_CORE": core})
+    for odd, even in p.wait()["seen"]:
+        assert odd == [2, 3, 4] and even == [2, 4]
+    assert p.dump().check().counts() == {"even": 4 * 150}
+    p.finish()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is of 3.12")
+def test_every_tool_id_is_taken(program):
+    """A clear error in the process and outside of it; nothing is half begun, and it works as soon as one is free."""
+    p = program(
+        """
+        import sys, timestamp_capture
+        from timestamp_capture import Timestamp_Collector, timestamp
+        @timestamp
+        def f(): pass
+        for tool in range(6): sys.monitoring.use_tool_id(tool, f"tool {tool}")
+        errors = []
+        try: timestamp_capture.start()
+        except RuntimeError as e: errors.append(str(e))
+        try:
+            with Timestamp_Collector(): pass
+        except RuntimeError as e: errors.append(str(e))
+        f()
+        checkpoint(errors=errors, running=timestamp_capture.is_running(), consumers=timestamp_capture.status()["consumers"])
+        sys.monitoring.free_tool_id(1)
+        checkpoint()
+        f()
+        checkpoint()
+        """
+    )
+    report = p.wait()
+    assert len(report["errors"]) == 2 and report["running"] is False and report["consumers"] == 0
+    assert all("all six tool ids of sys.monitoring are in use" in error for error in report["errors"])
+    done = p.tscap("start", check=False)
+    assert done.returncode == 1 and done.stdout == ""
+    what, why, remedy = done.stderr.splitlines()
+    assert what == "tscap: cannot start %d" % p.pid and "all six tool ids" in why and remedy.startswith("  try: ")
+    assert re.search("^state +dormant$", p.tscap("status").stdout, re.M)
+    p.go()
+    p.wait()
+    p.tscap("start")
+    p.go()
+    p.wait()
+    assert p.dump().check().counts() == {"f": 1}
+    p.tscap("stop")
+    p.finish()
 
 
 # ---- until 3.11: other frame-evaluation hooks ----
