@@ -27,7 +27,7 @@ static bool answers(const struct subject *s)
 /* Is the process whose name it has another program now? */
 static bool is_replaced(struct subject *s)
 {
-    rundir_segment_name(s->pid, s->start_time, s->file, sizeof s->file);
+    rundir_segment_name(s->inner, s->start_time, s->file, sizeof s->file);
     subject_refresh(s);
     return s->replaced;
 }
@@ -72,6 +72,7 @@ static bool parse_name(const char *name, struct subject *s)
         return false;
     if (!rundir_parse_name(segment, &s->pid, &s->start_time))
         return false;
+    s->inner = s->pid;
     rundir_socket_name(s->pid, s->start_time, socket, sizeof socket);
     return strcmp(name, segment) == 0 || strcmp(name, socket) == 0;
 }

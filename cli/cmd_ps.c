@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "command.h"
+#include "containers.h"
 #include "family.h"
 #include "json.h"
 #include "message.h"
@@ -27,6 +28,13 @@ static void cell_pid(const struct column *c, const void *row, const void *contex
 {
     (void)c, (void)context;
     snprintf(buffer, size, "%d", (int)ROW(row)->pid);
+}
+
+static void cell_inner(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
+{
+    (void)c, (void)context;
+    if (ROW(row)->apart)
+        snprintf(buffer, size, "%d", (int)ROW(row)->inner);
 }
 
 static void cell_user(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
@@ -81,15 +89,19 @@ static void cell_command(const struct column *c, const void *row, const void *co
         snprintf(buffer, size, "%s", subject_name(ROW(row)));
 }
 
+/* Tables: the column of what is in a container is shown only if anything is. */
+enum { HERE = 1, APART = 2, ALL = HERE | APART };
+
 static const struct column columns[] = {
-    {"pid", "pid", "process", 1, false, 0, cell_pid, NULL, NULL},
-    {"user", "user", "whose it is", 1, true, 2, cell_user, NULL, NULL},
-    {"python", "python", "version of CPython", 1, true, 1, cell_python, NULL, NULL},
-    {"state", "state", "recording, stopped, dormant or dead", 1, true, 0, cell_state, NULL, NULL},
-    {"functions", "functions", "decorated functions and blocks", 1, false, 3, cell_functions, NULL, NULL},
-    {"memory", "memory", "size of the segment", 1, false, 5, cell_memory, NULL, NULL},
-    {"age", "age", "since timestamp_capture was imported", 1, false, 4, cell_age, NULL, NULL},
-    {"command", "command", "command line", 1, true, 0, cell_command, NULL, text_cut_end},
+    {"pid", "pid", "process", ALL, false, 0, cell_pid, NULL, NULL},
+    {"inner", "inner", "its number in its container", APART, false, 0, cell_inner, NULL, NULL},
+    {"user", "user", "whose it is", ALL, true, 2, cell_user, NULL, NULL},
+    {"python", "python", "version of CPython", ALL, true, 1, cell_python, NULL, NULL},
+    {"state", "state", "recording, stopped, dormant or dead", ALL, true, 0, cell_state, NULL, NULL},
+    {"functions", "functions", "decorated functions and blocks", ALL, false, 3, cell_functions, NULL, NULL},
+    {"memory", "memory", "size of the segment", ALL, false, 5, cell_memory, NULL, NULL},
+    {"age", "age", "since timestamp_capture was imported", ALL, false, 4, cell_age, NULL, NULL},
+    {"command", "command", "command line", ALL, true, 0, cell_command, NULL, text_cut_end},
     {0},
 };
 
@@ -114,10 +126,18 @@ static void add_tree(struct table *t, const struct subjects *all, const struct s
     family_free(&f);
 }
 
+static unsigned choose_table(const struct subjects *all)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (all->subject[i].apart)
+            return APART;
+    return HERE;
+}
+
 static bool print_table(const struct subjects *all, const struct settings *s)
 {
     struct table t;
-    table_begin(&t, columns, 1, NULL);
+    table_begin(&t, columns, choose_table(all), NULL);
     if (s->tree)
         add_tree(&t, all, s);
     for (size_t i = 0; !s->tree && i < all->count; i++)
@@ -142,6 +162,8 @@ static void write_subject(struct json *j, const struct subject *s)
 {
     json_object(j, NULL);
     json_count(j, "pid", (uint64_t)s->pid);
+    json_bool(j, "container", s->apart);
+    json_count(j, "inner_pid", (uint64_t)s->inner);
     json_count(j, "start_time", s->start_time);
     json_count(j, "uid", s->uid);
     json_string(j, "command", s->command[0] ? s->command : NULL);
@@ -192,7 +214,7 @@ int cmd_ps(const struct settings *s)
                     "JSON has the lineage of each process\n"
                     "tscap ps --json");
     int code = places_open(&places);
-    bool whole = code == EXIT_OK && subjects_find(&all, &places) == 0;
+    bool whole = code == EXIT_OK && subjects_find(&all, &places) == 0 && containers_find(&all, &places) == 0;
     whole = whole && (s->json ? write_json(&all, s) : print_table(&all, s));
     if (whole)
         explain_emptiness(&all, &places, s);

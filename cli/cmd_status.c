@@ -37,6 +37,12 @@ static void get_process(const struct status *s, char *buffer, size_t size)
     snprintf(buffer, size, "%d", (int)s->subject->pid);
 }
 
+static void get_container(const struct status *s, char *buffer, size_t size)
+{
+    if (s->subject->apart)
+        snprintf(buffer, size, "process %d of a container", (int)s->subject->inner);
+}
+
 static void get_command(const struct status *s, char *buffer, size_t size)
 {
     snprintf(buffer, size, "%s", subject_name(s->subject));
@@ -169,6 +175,7 @@ static void get_displaced(const struct status *s, char *buffer, size_t size)
 
 static const struct status_field fields[] = {
     {"process", get_process},
+    {"container", get_container},
     {"command", get_command},
     {"user", get_user},
     {"parent", get_parent},

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "containers.h"
 #include "message.h"
 #include "process.h"
 #include "segment.h"
@@ -105,7 +106,8 @@ static int without_segment(const struct patient *p)
         return not_loaded(p);
     if (target_environment(p->pid, "TSCAP_DISABLE", value, sizeof value) == 0 && value[0] && strcmp(value, "0") != 0)
         return disabled(p);
-    return elsewhere(p);
+    int code = containers_diagnose(p->pid, p->command);
+    return code != EXIT_OK ? code : elsewhere(p);
 }
 
 static bool is_foreign(pid_t pid)
@@ -117,6 +119,9 @@ static bool is_foreign(pid_t pid)
 int diagnose_process(pid_t pid, const struct places *places, const char *command)
 {
     struct patient p = {.pid = pid, .places = places, .command = command};
+    int closed = containers_diagnose_access(pid, command);
+    if (closed != EXIT_OK)
+        return closed;
     if (is_foreign(pid))
         return not_permitted(&p);
     int r = target_inspect(pid, &p.target);

@@ -31,7 +31,7 @@ static struct name *make_names(const struct subjects *all)
 {
     struct name *name = calloc(all->count + 1, sizeof *name);
     for (size_t i = 0; name && i < all->count; i++)
-        name[i] = (struct name){{.pid = (uint32_t)all->subject[i].pid, .start_time = all->subject[i].start_time}, i};
+        name[i] = (struct name){{.pid = (uint32_t)all->subject[i].inner, .start_time = all->subject[i].start_time}, i};
     if (name)
         qsort(name, all->count, sizeof *name, compare_names);
     return name;
@@ -186,7 +186,7 @@ void family_free(struct family *f)
 
 bool family_is_heir(const struct subject *child, const struct subject *parent)
 {
-    bool own = child->error == 0 && ancestor_is(&child->header.lineage[0], parent->pid, parent->start_time);
+    bool own = child->error == 0 && ancestor_is(&child->header.lineage[0], parent->inner, parent->start_time);
     return own && child->header.session_flags & SESSION_COUNTED && child->header.anchor_ticks >= parent->header.session_started;
 }
 

@@ -115,7 +115,7 @@ static bool tell_all(struct campaign *c, const struct family *f, bool *whole)
     bool any = false;
     for (size_t i = 0; i < f->count && *whole; i++) {
         struct subject *s = f->relative[i].subject;
-        if (!s->alive && i && c->command == CONTROL_RESET)
+        if (!s->alive && !s->apart && i && c->command == CONTROL_RESET)
             forget(s);
         if (!subject_ready(s) || was_told(c, s))
             continue;

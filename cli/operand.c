@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "containers.h"
 #include "diagnosis.h"
 #include "message.h"
 #include "units.h"
@@ -65,6 +66,8 @@ static int check_living(const struct subject *s, const char *command)
 static int find_by_pid(struct operand *o, const struct settings *s, pid_t pid, enum operand_kind kind)
 {
     struct subject *found = with_pid(&o->all, pid);
+    if ((!found || !found->alive) && containers_find_process(&o->all, &o->places, pid))
+        found = with_pid(&o->all, pid);
     if (!found)
         return diagnose_process(pid, &o->places, s->command);
     if (found->error < 0)
@@ -152,18 +155,25 @@ static int find_file(struct operand *o, const struct settings *s, enum operand_k
     return EXIT_OK;
 }
 
+static int list_processes(struct operand *o, bool containers)
+{
+    if (subjects_find(&o->all, &o->places) == 0 && (!containers || containers_find(&o->all, &o->places) == 0))
+        return EXIT_OK;
+    return fail(EXIT_FAILED,
+                "cannot list processes\n"
+                "out of memory\n"
+                "the same again");
+}
+
 static int find_process(struct operand *o, const struct settings *s, enum operand_kind kind)
 {
     pid_t pid;
     const char *text = s->operand;
     int r = places_open(&o->places);
+    if (r == EXIT_OK)
+        r = list_processes(o, !is_number(text) || s->subprocesses);
     if (r != EXIT_OK)
         return r;
-    if (subjects_find(&o->all, &o->places) < 0)
-        return fail(EXIT_FAILED,
-                    "cannot list processes\n"
-                    "out of memory\n"
-                    "the same again");
     if (is_pid(text, &pid))
         return find_by_pid(o, s, pid, kind);
     if (is_number(text) || !*text)
@@ -193,9 +203,12 @@ bool operand_refresh(struct operand *o)
     if (o->subject == &o->file)
         return false;
     subjects_free(&o->all);
+    places_leave_containers(&o->places);
     o->subject = NULL;
-    if (subjects_find(&o->all, &o->places) < 0)
+    if (subjects_find(&o->all, &o->places) < 0 || containers_find(&o->all, &o->places) < 0)
         return false;
+    if (was.apart && !with_pid(&o->all, was.pid))
+        containers_find_process(&o->all, &o->places, was.pid);
     for (size_t i = 0; i < o->all.count; i++)
         if (o->all.subject[i].pid == was.pid && o->all.subject[i].start_time == was.start_time && o->all.subject[i].uid == was.uid)
             o->subject = &o->all.subject[i];

@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "family_order.h"
 #include "message.h"
@@ -13,17 +15,29 @@
 
 #define SEND_TIMEOUT_MS 1000 /* a socket takes a request at once, or its queue is full */
 
-int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
+/* In another user namespace our root may be nobody: there we come as the process' own user. What its listener hears of us is
+ * what we are at connect(2). */
+static int send_to(const struct subject *s, enum control_command command, uint32_t argument, int timeout_ms)
 {
     struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command, .argument = argument};
+    struct control_address to = {.dirfd = s->dirfd, .pid = s->inner, .start_time = s->start_time, .peer = s->alive ? s->pid : 0};
+    bool disguised = s->apart && geteuid() == 0 && s->uid != 0 && seteuid(s->uid) == 0;
+    int fd = control_send(&to, &request, timeout_ms);
+    if (disguised && seteuid(0) != 0)
+        abort(); /* cannot be: root is kept as the saved user id */
+    return fd;
+}
+
+int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
+{
     int timeout_ms = (int)((timeout_ns + 999999) / 1000000);
-    return control_ask(subject->dirfd, subject->pid, subject->start_time, &request, reply, timeout_ms);
+    int fd = send_to(subject, command, argument, timeout_ms < SEND_TIMEOUT_MS ? timeout_ms : SEND_TIMEOUT_MS);
+    return fd < 0 ? fd : control_take_reply(fd, reply, timeout_ms);
 }
 
 int order_send(const struct subject *subject, enum control_command command, uint32_t argument)
 {
-    struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command, .argument = argument};
-    return control_send(subject->dirfd, subject->pid, subject->start_time, &request, SEND_TIMEOUT_MS);
+    return send_to(subject, command, argument, SEND_TIMEOUT_MS);
 }
 
 struct order {
@@ -80,6 +94,7 @@ static int explain_error(const struct order *o, int error)
     case ECONNREFUSED:
     case ECONNRESET:
     case EPIPE:
+    case ESRCH:
         return nobody_listens(o);
     case EPROTO:
         return fail(EXIT_UNSUPPORTED,

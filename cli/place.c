@@ -41,17 +41,32 @@ static int refuse(const char *path, int error)
                 path, (unsigned)s.st_mode & 0777, path);
 }
 
-/* False only without memory. */
-static bool add(struct places *p, uid_t uid, int fd)
+/* NULL only without memory. */
+static struct place *add(struct places *p, uid_t uid, int fd)
 {
     struct place *more = realloc(p->place, (p->count + 1) * sizeof *more);
     if (!more)
-        return false;
+        return NULL;
     p->place = more;
     p->place[p->count] = (struct place){.uid = uid, .fd = fd};
-    rundir_path(uid, p->place[p->count].path, sizeof p->place->path);
-    p->count++;
-    return true;
+    rundir_path(uid, p->place[p->count].path, RUNDIR_PATH_MAX);
+    return &p->place[p->count++];
+}
+
+struct place *places_add(struct places *p, uid_t uid, int fd, const char *path)
+{
+    struct place *added = add(p, uid, fd);
+    if (!added)
+        return NULL;
+    added->apart = true;
+    snprintf(added->path, sizeof added->path, "%s", path);
+    return added;
+}
+
+void places_leave_containers(struct places *p)
+{
+    while (p->count && p->place[p->count - 1].apart)
+        close(p->place[--p->count].fd);
 }
 
 static int open_one(struct places *p, uid_t uid)
@@ -118,7 +133,7 @@ static int open_all_users(struct places *p)
     return EXIT_OK;
 }
 
-static bool is_forced(void)
+bool places_forced(void)
 {
     const char *forced = getenv("TSCAP_DIR");
     return forced && *forced;
@@ -135,12 +150,12 @@ int places_open_own(struct places *p)
 {
     *p = (struct places){0};
     rundir_path(geteuid(), p->sought, sizeof p->sought);
-    return open_one(p, is_forced() ? owner_of(p->sought) : geteuid());
+    return open_one(p, places_forced() ? owner_of(p->sought) : geteuid());
 }
 
 int places_open(struct places *p)
 {
-    if (is_forced() || geteuid() != 0)
+    if (places_forced() || geteuid() != 0)
         return places_open_own(p);
     *p = (struct places){0};
     rundir_path(0, p->sought, sizeof p->sought);

@@ -2,6 +2,7 @@
 #ifndef TSCAP_PLACE_H
 #define TSCAP_PLACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -10,7 +11,8 @@
 struct place {
     uid_t uid; /* whose */
     int fd;
-    char path[RUNDIR_PATH_MAX];
+    bool apart; /* in a container */
+    char path[RUNDIR_PATH_MAX + 32]; /* in a container: after "/proc/PID/root" */
 };
 
 struct places {
@@ -23,5 +25,12 @@ struct places {
 int places_open(struct places *p);
 int places_open_own(struct places *p); /* never another user's */
 void places_close(struct places *p);
+
+/* One more, in a container, whose descriptor is ours from now on; NULL: no memory. It moves with the next one. */
+struct place *places_add(struct places *p, uid_t uid, int fd, const char *path);
+void places_leave_containers(struct places *p);
+
+/* Is $TSCAP_DIR set? */
+bool places_forced(void);
 
 #endif

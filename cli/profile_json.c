@@ -64,7 +64,7 @@ static void write_process(struct writer *w)
     const struct subject *s = w->c->subject;
     const struct segment_header *h = &w->c->snapshot.header;
     json_object(j, "process");
-    json_count(j, "pid", h->pid);
+    json_count(j, "pid", (uint64_t)s->pid);
     json_count(j, "start_time", h->start_time);
     json_string(j, "command", s->command[0] ? s->command : NULL);
     json_string(j, "python", h->python);

@@ -21,7 +21,7 @@ static bool is_alive(pid_t pid, uint64_t start_time)
 static bool is_replaced(const struct subject *s)
 {
     const struct segment_header *h = &s->header;
-    bool own = s->error == 0 && h->pid == (uint32_t)s->pid && h->start_time == s->start_time;
+    bool own = s->error == 0 && h->pid == (uint32_t)s->inner && h->start_time == s->start_time;
     return own && h->address && process_lacks_mapping(s->pid, h->address, h->capacity);
 }
 
@@ -40,9 +40,14 @@ static struct session_state session_of(const struct segment_header *h)
 static void read_header(struct subject *s, long owner)
 {
     struct view view;
+    struct stat status;
     s->error = view_open(&view, s->dirfd, s->file, owner);
     if (s->error < 0)
         return;
+    if (fstat(view.fd, &status) == 0) {
+        s->device = status.st_dev;
+        s->inode = status.st_ino;
+    }
     s->header = view.identity;
     s->session = session_of(&view.identity);
     s->bytes = view.bytes;
@@ -88,23 +93,34 @@ static struct subject *new_subject(struct subjects *s)
 /* A renamed or forged file: its name and its content speak of different processes. */
 static void check_name(struct subject *s)
 {
-    if (s->error == 0 && (s->header.pid != (uint32_t)s->pid || s->header.start_time != s->start_time))
+    if (s->error == 0 && (s->header.pid != (uint32_t)s->inner || s->header.start_time != s->start_time))
         s->error = -EBADMSG;
+}
+
+struct subject *subjects_add(struct subjects *all, const struct place *place, const char *name, pid_t pid, pid_t inner, uint64_t start_time)
+{
+    struct subject *s = new_subject(all);
+    if (!s)
+        return NULL;
+    *s = (struct subject){.pid = pid, .inner = inner, .start_time = start_time, .uid = place->uid, .dirfd = place->fd};
+    snprintf(s->file, sizeof s->file, "%s", name);
+    snprintf(s->where, sizeof s->where, "%s/%s", place->path, name);
+    subject_refresh(s);
+    check_name(s);
+    return s;
+}
+
+void subjects_remove(struct subjects *s, size_t i)
+{
+    memmove(&s->subject[i], &s->subject[i + 1], (s->count - i - 1) * sizeof *s->subject);
+    s->count--;
 }
 
 static int add_found(void *context, int dirfd, const char *name, pid_t pid, uint64_t start_time)
 {
     struct finder *f = context;
-    struct subject *s = new_subject(f->found);
     (void)dirfd; /* the walk's own; ours stays open */
-    if (!s)
-        return -ENOMEM;
-    *s = (struct subject){.pid = pid, .start_time = start_time, .uid = f->place->uid, .dirfd = f->place->fd};
-    snprintf(s->file, sizeof s->file, "%s", name);
-    snprintf(s->where, sizeof s->where, "%s/%s", f->place->path, name);
-    subject_refresh(s);
-    check_name(s);
-    return 0;
+    return subjects_add(f->found, f->place, name, pid, pid, start_time) ? 0 : -ENOMEM;
 }
 
 int subjects_find(struct subjects *s, const struct places *places)
@@ -112,7 +128,7 @@ int subjects_find(struct subjects *s, const struct places *places)
     *s = (struct subjects){0};
     for (size_t i = 0; i < places->count; i++) {
         struct finder f = {.found = s, .place = &places->place[i]};
-        if (rundir_each(f.place->fd, add_found, &f) == -ENOMEM)
+        if (!f.place->apart && rundir_each(f.place->fd, add_found, &f) == -ENOMEM)
             return -ENOMEM;
     }
     return 0;
@@ -139,7 +155,7 @@ int subject_of_file(struct subject *s, const char *path)
     read_header(s, -1);
     if (s->error < 0)
         return s->error;
-    s->pid = (pid_t)s->header.pid;
+    s->pid = s->inner = (pid_t)s->header.pid;
     s->start_time = s->header.start_time;
     look_up_process(s);
     return 0;

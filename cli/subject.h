@@ -15,6 +15,8 @@
 
 struct subject {
     pid_t pid;
+    pid_t inner; /* its number for itself, by which its segment is named; differs only in another pid namespace */
+    bool apart;  /* in a container: in another pid or mount namespace, or below another root */
     uint64_t start_time;
     uid_t uid;
     bool alive;
@@ -28,6 +30,8 @@ struct subject {
     struct segment_header header;
     struct session_state session;
     uint64_t bytes;
+    dev_t device;
+    ino_t inode;
 };
 
 struct subjects {
@@ -35,9 +39,13 @@ struct subjects {
     size_t count;
 };
 
-/* All in these places, by place and pid. 0 or -ENOMEM. */
+/* All in these places, by place and pid; but for containers, where only their processes know the numbers. 0 or -ENOMEM. */
 int subjects_find(struct subjects *s, const struct places *places);
 void subjects_free(struct subjects *s);
+
+/* One more: of that process, in that place, by that name. NULL: -ENOMEM. */
+struct subject *subjects_add(struct subjects *s, const struct place *place, const char *name, pid_t pid, pid_t inner, uint64_t start_time);
+void subjects_remove(struct subjects *s, size_t i);
 
 /* A segment file by its path: whose it is comes from what it says. 0 or -errno, as in `error` above. */
 int subject_of_file(struct subject *s, const char *path);

@@ -25,10 +25,11 @@ static bool may_live(int dirfd, pid_t pid, uint64_t start_time)
 {
     uint64_t now;
     struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = CONTROL_STATUS};
+    struct control_address to = {.dirfd = dirfd, .pid = pid, .start_time = start_time};
     struct control_reply reply;
     if (process_start_time(pid, &now) == 0 && now == start_time)
         return true;
-    int r = control_ask(dirfd, pid, start_time, &request, &reply, KNOCK_MS);
+    int r = control_ask(&to, &request, &reply, KNOCK_MS);
     return r != -ENOENT && r != -ECONNREFUSED;
 }
 

@@ -195,6 +195,19 @@ static int open_proc(pid_t pid, const char *name, FILE **file)
     return errno == ENOENT ? -ESRCH : -errno;
 }
 
+/* Fields of stat from the third on, the state; the second, the name, may hold blanks and brackets. NULL: no such process. */
+static const char *read_stat(pid_t pid, char *text, size_t size)
+{
+    FILE *file;
+    if (open_proc(pid, "stat", &file) < 0)
+        return NULL;
+    size_t n = fread(text, 1, size - 1, file);
+    fclose(file);
+    text[n] = '\0';
+    const char *end = strrchr(text, ')');
+    return end && end[1] == ' ' ? end + 2 : NULL;
+}
+
 /* A file as the process sees it; `range`: an address range of its mapping, which leads to it even after it was deleted,
  * but only for the privileged. */
 static int examine_mapped(pid_t pid, const char *range, const char *path, bool *python, uint32_t *version)
@@ -257,13 +270,24 @@ static int look_at_mappings(struct target *t, pid_t pid)
     return r;
 }
 
+/* Those belong to no program. Field 9 of stat, the kernel's flags of a task, proc(5). */
+static bool is_kernel_thread(pid_t pid)
+{
+    char text[512];
+    unsigned flags;
+    const char *rest = read_stat(pid, text, sizeof text);
+    return rest && sscanf(rest, "%*c %*d %*d %*d %*d %*d %u", &flags) == 1 && flags & 0x00200000u; /* PF_KTHREAD */
+}
+
 static int look_at_executable(struct target *t, pid_t pid)
 {
     char path[64];
     snprintf(path, sizeof path, "/proc/%ld/exe", (long)pid);
     ssize_t n = readlink(path, t->image, sizeof t->image - 1);
+    if (n < 0 && errno == ENOENT)
+        return is_kernel_thread(pid) ? 0 : -ESRCH; /* its memory is gone: it is about to end */
     if (n < 0)
-        return errno == ENOENT ? 0 : -errno; /* a kernel thread */
+        return -errno;
     t->image[n] = '\0';
     int r = target_examine_file(path, &t->python, &t->version);
     return r == -ENOEXEC ? 0 : r;
@@ -305,13 +329,7 @@ int target_environment(pid_t pid, const char *name, char *buffer, size_t size)
 
 char target_state(pid_t pid)
 {
-    FILE *file;
-    char text[512] = "";
-    if (open_proc(pid, "stat", &file) < 0)
-        return 0;
-    size_t n = fread(text, 1, sizeof text - 1, file);
-    fclose(file);
-    text[n] = '\0';
-    const char *end = strrchr(text, ')');
-    return end && end[1] == ' ' ? end[2] : 0;
+    char text[512];
+    const char *rest = read_stat(pid, text, sizeof text);
+    return rest ? *rest : 0;
 }

@@ -1,6 +1,7 @@
 #include "control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -60,27 +61,53 @@ static void address_of(struct sockaddr_un *a, int dirfd, const char *name)
 
 static uint64_t deadline_in(int timeout_ms) { return clock_ns(CLOCK_MONOTONIC) + (uint64_t)timeout_ms * 1000000u; }
 
-static int connect_and_send(int fd, const struct sockaddr_un *address, struct control_request request, uint64_t deadline)
+/* Who listens: the kernel noted it at listen(2). */
+static int check_peer(int fd, pid_t expected)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0)
+        return -errno;
+    return peer.pid == expected ? 0 : -ESRCH;
+}
+
+static int connect_and_send(int fd, const struct sockaddr_un *address, pid_t peer, struct control_request request, uint64_t deadline)
 {
     if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
         return errno == EAGAIN ? -ETIMEDOUT : -errno; /* EAGAIN: its queue is full, it does not answer */
-    return transfer(fd, &request, sizeof request, true, deadline);
+    int r = peer ? check_peer(fd, peer) : 0;
+    return r < 0 ? r : transfer(fd, &request, sizeof request, true, deadline);
 }
 
-int control_send(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, int timeout_ms)
+/* The socket itself, for connect(2) would follow a link that lies in its place. */
+static int open_socket_file(const struct control_address *to)
 {
     char name[64];
-    struct sockaddr_un address;
-    uint64_t deadline = deadline_in(timeout_ms);
-    int r = rundir_socket_name(pid, start_time, name, sizeof name);
+    struct stat s;
+    int r = rundir_socket_name(to->pid, to->start_time, name, sizeof name);
     if (r < 0)
         return r;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = openat(to->dirfd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    address_of(&address, dirfd, name);
-    r = connect_and_send(fd, &address, *request, deadline);
-    if (r < 0)
+    if (fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode))
+        return fd;
+    close(fd);
+    return -ECONNREFUSED;
+}
+
+int control_send(const struct control_address *to, const struct control_request *request, int timeout_ms)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    uint64_t deadline = deadline_in(timeout_ms);
+    int file = open_socket_file(to);
+    if (file < 0)
+        return file;
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", file);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int r = fd < 0 ? -errno : connect_and_send(fd, &address, to->peer, *request, deadline);
+    close(file);
+    if (r < 0 && fd >= 0)
         close(fd);
     return r < 0 ? r : fd;
 }
@@ -98,10 +125,10 @@ int control_take_reply(int fd, struct control_reply *reply, int timeout_ms)
     return r;
 }
 
-int control_ask(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, struct control_reply *reply, int timeout_ms)
+int control_ask(const struct control_address *to, const struct control_request *request, struct control_reply *reply, int timeout_ms)
 {
     uint64_t deadline = deadline_in(timeout_ms);
-    int fd = control_send(dirfd, pid, start_time, request, timeout_ms);
+    int fd = control_send(to, request, timeout_ms);
     return fd < 0 ? fd : control_take_reply(fd, reply, remaining_ms(deadline));
 }
 

@@ -39,13 +39,21 @@ struct control_reply {
     char text[CONTROL_TEXT]; /* printable, ends with 0 */
 };
 
-/* Connects to the listener of (pid, start_time) in the run directory `dirfd`, sends, waits. 0, -ENOENT no socket,
- * -ECONNREFUSED nobody listens, -ETIMEDOUT, -EPROTO not a listener, -EACCES ... */
-int control_ask(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, struct control_reply *reply, int timeout_ms);
+/* Whose listener: the process as it is named in the run directory `dirfd`, which is as it sees itself. */
+struct control_address {
+    int dirfd;
+    pid_t pid;
+    uint64_t start_time;
+    pid_t peer; /* as we see it: nobody else may answer; 0: whoever does */
+};
+
+/* Connects to the listener, sends, waits. 0, -ENOENT no socket, -ECONNREFUSED nobody listens, -ESRCH another process does,
+ * -ETIMEDOUT, -EPROTO not a listener, -EACCES ... */
+int control_ask(const struct control_address *to, const struct control_request *request, struct control_reply *reply, int timeout_ms);
 
 /* The same in two steps, for who has other things to wait for. The request is on its way: a descriptor that becomes
  * readable when there is a reply; closing it gives up. Or -errno. */
-int control_send(int dirfd, pid_t pid, uint64_t start_time, const struct control_request *request, int timeout_ms);
+int control_send(const struct control_address *to, const struct control_request *request, int timeout_ms);
 int control_take_reply(int fd, struct control_reply *reply, int timeout_ms); /* closes it. 0 or -errno */
 
 /* A listening socket of that name, mode 0600. The descriptor or -errno. Names longer than sun_path go through

@@ -21,7 +21,7 @@ int rundir_path(uid_t uid, char *buffer, size_t size)
     return 0;
 }
 
-static int check_private(int fd, uid_t uid)
+int rundir_check_private(int fd, uid_t uid)
 {
     struct stat s;
     if (fstat(fd, &s) != 0)
@@ -40,7 +40,7 @@ int rundir_open(uid_t uid, bool create)
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return errno == ELOOP || errno == ENOTDIR ? -EPERM : -errno;
-    r = check_private(fd, uid);
+    r = rundir_check_private(fd, uid);
     if (r < 0) {
         close(fd);
         return r;

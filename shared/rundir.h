@@ -22,6 +22,9 @@ int rundir_path(uid_t uid, char *buffer, size_t size);
  * `create`, makes it first. The fd, -ENOENT, -EPERM, ... */
 int rundir_open(uid_t uid, bool create);
 
+/* Is what is open a directory of `uid`'s own with no rights for others? 0, -EPERM. */
+int rundir_check_private(int fd, uid_t uid);
+
 int rundir_segment_name(pid_t pid, uint64_t start_time, char *buffer, size_t size);
 int rundir_socket_name(pid_t pid, uint64_t start_time, char *buffer, size_t size);
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -18,6 +19,7 @@ HERE = pathlib.Path(__file__).parent
 ROOT = pathlib.Path(os.environ["TSCAP_ROOT"])
 TSCAP = os.environ["TSCAP"]
 LIMIT = 60  # seconds that anything may take
+NOBODY = 65534  # a user id that is not ours
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +79,38 @@ def tscap():
         changed = {name: value for name, value in changed.items() if value is not None}
         command = [TSCAP, *map(str, arguments)]
         return Result(subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, env=changed))
+
+    return run
+
+
+@pytest.fixture
+def public():
+    """A folder that everybody can read."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="tscap-test-public.", dir="/dev/shm"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def public_package(public):
+    """The package, where everybody can read it; in this folder."""
+    package = pathlib.Path(__import__("timestamp_capture").__file__).parent
+    shutil.copytree(package, public / "timestamp_capture", ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run(["chmod", "-R", "a+rX", str(public)], check=True)
+    return public
+
+
+@pytest.fixture
+def tscap_as_nobody(public):
+    command = shutil.copy(TSCAP, public / "tscap")
+    os.chmod(command, 0o755)
+
+    def run(*arguments, **environment):
+        changed = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
+        become = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups"]
+        process = subprocess.run([*become, str(command), *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT, env=changed)
+        return Result(process)
 
     return run
 

@@ -7,9 +7,7 @@ import sys
 
 import pytest
 
-from conftest import LIMIT, ROOT, TSCAP, Program, Result
-
-NOBODY = 65534
+from conftest import NOBODY, ROOT, Program
 
 COVERAGE = pathlib.Path(os.environ["TSCAP_BUILD"]).name == "cov"
 
@@ -17,30 +15,6 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root and setpriv"),
     pytest.mark.skipif(COVERAGE, reason="another user may not write the counters, and that is said on stderr"),
 ]
-
-
-@pytest.fixture
-def public(tmp_path_factory):
-    """A place that everybody can read."""
-    path = pathlib.Path("/dev/shm/tscap-test-public.%d" % os.getpid())
-    path.mkdir(mode=0o755)
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def tscap_as_nobody(public):
-    command = shutil.copy(TSCAP, public / "tscap")
-    os.chmod(command, 0o755)
-
-    def run(*arguments, **environment):
-        changed = {name: value for name, value in {**os.environ, **environment}.items() if value is not None}
-        become = ["setpriv", "--reuid=%d" % NOBODY, "--regid=%d" % NOBODY, "--clear-groups"]
-        process = subprocess.run([*become, str(command), *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT, env=changed)
-        return Result(process)
-
-    return run
 
 
 CODE = """
@@ -57,14 +31,11 @@ for line in sys.stdin:
 
 
 @pytest.fixture
-def nobodys(public):
+def nobodys(public_package):
     """A program of nobody's, in the default directory of that user."""
     directory = pathlib.Path("/dev/shm/tscap-%d" % NOBODY)
     existed = directory.exists()
-    package = pathlib.Path(__import__("timestamp_capture").__file__).parent
-    shutil.copytree(package, public / "timestamp_capture", ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run(["chmod", "-R", "a+rX", str(public)], check=True)
-    environment = {**os.environ, "PYTHONPATH": str(public)}
+    environment = {**os.environ, "PYTHONPATH": str(public_package)}
     del environment["TSCAP_DIR"]
     program = Program([sys.executable, "-c", CODE], env=environment)
     try:

@@ -51,7 +51,8 @@ static const struct control_request status = {
 
 static int ask(struct control_reply *reply, int timeout_ms)
 {
-    return control_ask(dirfd, PID, START, &status, reply, timeout_ms);
+    struct control_address to = {.dirfd = dirfd, .pid = PID, .start_time = START};
+    return control_ask(&to, &status, reply, timeout_ms);
 }
 
 /* ---- the other side, in a thread ---- */
@@ -206,6 +207,35 @@ Test(control, nobody_is_there)
     begin_listening();
     close(listener);
     cr_expect_eq(ask(&got, LONG_MS), -ECONNREFUSED, "a socket that was left behind");
+}
+
+/* ---- somebody else answers ---- */
+
+static int ask_only(pid_t peer)
+{
+    struct control_address to = {.dirfd = dirfd, .pid = PID, .start_time = START, .peer = peer};
+    struct control_reply got;
+    return control_ask(&to, &status, &got, SHORT_MS);
+}
+
+Test(control, only_the_process_itself_is_told)
+{
+    struct control_request request;
+    begin_listening();
+    cr_expect_eq(ask_only(getppid()), -ESRCH);
+    int fd = accept_one(LONG_MS);
+    cr_expect_eq(control_receive(fd, &request, SHORT_MS), -ECONNRESET, "it heard nothing");
+    close(fd);
+    cr_expect_eq(ask_only(getpid()), -ETIMEDOUT, "it is asked, and does not answer");
+}
+
+Test(control, a_link_is_not_followed)
+{
+    begin_listening();
+    cr_assert_eq(renameat(dirfd, NAME, dirfd, "moved"), 0);
+    cr_assert_eq(symlinkat("moved", dirfd, NAME), 0);
+    cr_expect_eq(ask_only(0), -ECONNREFUSED);
+    cr_expect_eq(accept_one(0), -1, "nobody came");
 }
 
 /* ---- listening ---- */
