@@ -13,10 +13,12 @@ from reading import dump, tscap
 
 PRELUDE = """\
 import json as _json, os as _os, sys as _sys
-_out, _in = _os.fdopen({out}, "w"), _os.fdopen({into})
+_out, _in = {out}, {into}
 def checkpoint(**facts):
-    print(_json.dumps(facts), file=_out, flush=True)
-    return _in.readline().strip()
+    with open(_out, "w", closefd=False) as out:
+        print(_json.dumps(facts), file=out)
+    with open(_in, "rb", buffering=0, closefd=False) as into:  # unbuffered: it takes no more than its line
+        return into.readline().decode().strip()
 """
 
 

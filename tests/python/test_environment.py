@@ -54,7 +54,7 @@ def test_disabled_starts_no_thread_and_maps_nothing(program):
     p = program(
         """
         import os, timestamp_capture
-        maps = open("/proc/self/maps").read()
+        with open("/proc/self/maps") as file: maps = file.read()
         checkpoint(tasks=len(os.listdir("/proc/self/task")), mapped=".tscap" in maps)
         """,
         environment={"TSCAP_DISABLE": "1"},
@@ -237,7 +237,7 @@ def test_closing_all_descriptors(program):
         @timestamp
         def f(): pass
 
-        keep = {_out.fileno(), _in.fileno()}
+        keep = {_out, _in}
         for fd in range(3, 1024):
             if fd not in keep:
                 try: os.close(fd)
@@ -274,7 +274,7 @@ def test_closing_all_descriptors_before_a_fork_brings_the_listener_back(program)
     p = program(
         """
         import os, timestamp_capture
-        keep = {_out.fileno(), _in.fileno()}
+        keep = {_out, _in}
         for fd in range(3, 1024):
             if fd not in keep:
                 try: os.close(fd)

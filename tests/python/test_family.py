@@ -2,6 +2,7 @@
 what they recorded stays as long as the family does."""
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import textwrap
@@ -326,7 +327,7 @@ def test_a_pid_that_is_used_again_is_nobody(program, run_directory):
     (segment,) = [name for name in os.listdir(run_directory) if name.startswith("%d-" % child) and name.endswith(".tscap")]
     path = os.path.join(run_directory, segment)
     start = processes()[child]["lineage"][0]["start_time"]
-    data = open(path, "rb").read()
+    data = pathlib.Path(path).read_bytes()
     known = p.pid.to_bytes(4, "little") + bytes(4) + start.to_bytes(8, "little")
     other = p.pid.to_bytes(4, "little") + bytes(4) + (start - 1).to_bytes(8, "little")
     assert data.count(known) == 1
