@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if PY_VERSION_HEX < 0x03090000 || PY_VERSION_HEX >= 0x030e0000
-#error "CPython 3.9 to 3.13 are supported"
+#if PY_VERSION_HEX < 0x03090000 || PY_VERSION_HEX >= 0x03100000
+#error "CPython 3.9 to 3.15 are supported"
 #endif
 
 #define PYTHON_311_AND_LATER (PY_VERSION_HEX >= 0x030b0000)
@@ -24,6 +24,11 @@ typedef PyFrameObject python_frame;
 #undef Py_BUILD_CORE
 #undef RESUME /* an opcode */
 typedef _PyInterpreterFrame python_frame;
+#elif PY_VERSION_HEX >= 0x030e0000
+#define Py_BUILD_CORE
+#include <internal/pycore_interpframe_structs.h>
+#undef Py_BUILD_CORE
+typedef struct _PyInterpreterFrame python_frame;
 #else
 /* Include/internal/pycore_frame.h: 3.12 and 3.13 agree on these. */
 typedef struct python_frame {
@@ -86,13 +91,24 @@ static inline python_frame *python_caller(const python_frame *f)
 #endif
 }
 
+#if PY_VERSION_HEX >= 0x030e0000
+/* A reference in a frame, whose lowest two bits say how it is counted (Include/internal/pycore_stackref.h). Borrowed; NULL:
+ * none, or something that is no object (Py_INT_TAG). */
+static inline PyObject *python_object(_PyStackRef reference)
+{
+    return reference.bits & 2 ? NULL : (PyObject *)(reference.bits & ~(uintptr_t)3);
+}
+#endif
+
 /* What the frame runs, a code object, borrowed; NULL: one of the interpreter's own frames between C and Python (3.12). */
 static inline PyCodeObject *python_frame_code(const python_frame *f)
 {
 #if PY_VERSION_HEX < 0x030c0000
     return f->f_code;
-#else
+#elif PY_VERSION_HEX < 0x030e0000
     return f->owner != PYTHON_FRAME_OWNED_BY_CSTACK ? (PyCodeObject *)f->executable : NULL;
+#else
+    return f->owner < FRAME_OWNED_BY_INTERPRETER ? (PyCodeObject *)python_object(f->f_executable) : NULL;
 #endif
 }
 
@@ -103,15 +119,17 @@ static inline PyObject *python_frame_local(const python_frame *f, Py_ssize_t pla
     return f->f_localsplus[place];
 #elif PY_VERSION_HEX < 0x030c0000
     return f->localsplus[place];
-#else
+#elif PY_VERSION_HEX < 0x030e0000
     return f->local[place];
+#else
+    return python_object(f->localsplus[place]);
 #endif
 }
 
 /* The names of a module's or a class body's frame, usually a dict. Borrowed. */
 static inline PyObject *python_frame_names(const python_frame *f)
 {
-#if PY_VERSION_HEX < 0x030c0000
+#if PY_VERSION_HEX < 0x030c0000 || PY_VERSION_HEX >= 0x030e0000
     return f->f_locals;
 #else
     return f->locals;
@@ -141,7 +159,7 @@ static inline Py_ssize_t python_code_local(const PyCodeObject *code, PyObject *n
 #endif
 }
 
-/* Objects/codeobject.c, _PyCodeObjectExtra: the same in 3.9 to 3.13. What PyUnstable_Code_GetExtra reads, without a call. */
+/* Objects/codeobject.c, _PyCodeObjectExtra: the same in 3.9 to 3.15. What PyUnstable_Code_GetExtra reads, without a call. */
 struct python_code_extra {
     Py_ssize_t size;
     void *extra[1];

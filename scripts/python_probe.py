@@ -16,7 +16,7 @@ VERSIONS_FILE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "python
 
 def supported_versions():
     with open(VERSIONS_FILE) as file:
-        return [line.strip() for line in file if line.strip() and not line.startswith("#")]
+        return [line.split()[0] for line in file if line.strip() and not line.startswith("#")]
 
 
 def minor():
@@ -68,7 +68,7 @@ def main(form):
         print("PY_SITE := " + sysconfig.get_path("platlib"))
     else:
         mark = "free-threaded" if free_threaded() else "gil"
-        version = platform.python_version() + ("t" if free_threaded() else "")
+        version = platform.python_version() + getattr(sys, "abiflags", "")
         print("\t".join((executable(), version, mark, tag())))
     return 0
 

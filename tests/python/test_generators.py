@@ -509,3 +509,23 @@ def test_random_ones_while_recording_comes_and_goes(recording):
     for name, t in truth.items():
         assert profile.calls(name) <= t.began
     assert rounds > 0
+
+
+@pytest.mark.parametrize("resume", [next, lambda generator: generator.throw(ValueError)], ids=["next", "throw"])
+def test_suspended_before_recording_began(recording, resume):
+    """Its call is seen from where it goes on, however it goes on, and every other call is exact."""
+
+    @timestamp("goes on")
+    def goes_on():
+        for _ in range(3):
+            try:
+                yield
+            except ValueError:
+                pass
+            leaf()
+
+    generator = started(goes_on())
+    with recording:
+        resume(generator)
+        resume(generator)
+    assert recording.profile.check().pairs()["goes on", "leaf"] == (2, 2)
