@@ -16,8 +16,11 @@ terminal (``tscap start PID``).
 
 from . import _children
 from ._collector import Timestamp_Collector
-from ._core import is_running, reset, start, status, stop, timestamp_block
 from ._decorators import timestamp
+from ._select import core, status
+
+is_running, reset, start, stop = core.is_running, core.reset, core.start, core.stop
+timestamp_block = core.timestamp_block
 
 __all__ = [
     "Timestamp_Collector",

@@ -6,20 +6,20 @@ from __future__ import annotations
 import os
 import sys
 
-from . import _core
+from ._select import core
 
 
 def _end_cleanly(_: object) -> None:
     from multiprocessing import util
 
-    util.Finalize(None, _core._at_exit, exitpriority=-1000)
+    util.Finalize(None, core._at_exit, exitpriority=-1000)
 
 
 def _in_child() -> None:
     """A child of multiprocessing forgets the parent's finalizers first and runs these hooks then (Process._bootstrap)."""
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.register_after_fork(_core, _end_cleanly)
+        util.register_after_fork(core, _end_cleanly)
 
 
 def watch() -> None:

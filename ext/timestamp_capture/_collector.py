@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from . import _core
+from ._select import core
 
 
-class Timestamp_Collector(_core.Collector):
+class Timestamp_Collector(core.Collector):
     """Record what the enclosed code calls, and add it up.
 
         with Timestamp_Collector("request") as collector:

@@ -7,7 +7,7 @@ import inspect
 import types
 from typing import Any, Callable, TypeVar, overload
 
-from . import _core
+from ._select import core
 
 T = TypeVar("T")
 
@@ -34,9 +34,14 @@ def timestamp(function: Any = None, /, *, name: str | None = None) -> Any:
     return _mark(function, name, 2)
 
 
+def _is_python(target: Any) -> bool:
+    """PyPy's functions in RPython are of the same type, and have code of another."""
+    return isinstance(target, types.FunctionType) and isinstance(target.__code__, types.CodeType)
+
+
 def _mark(target: Any, name: str | None, levels: int) -> Any:
-    if isinstance(target, types.FunctionType):
-        _core.decorate(target, name, levels)
+    if _is_python(target):
+        core.decorate(target, name, levels)
     elif isinstance(target, type):
         _mark_class(target)
     else:
@@ -44,16 +49,16 @@ def _mark(target: Any, name: str | None, levels: int) -> Any:
         if not inside:
             raise TypeError(_refusal(target))
         for function in inside:
-            _core.decorate(function, name, levels)
+            core.decorate(function, name, levels)
     return target
 
 
 def _mark_class(cls: type) -> None:
     """All functions that the class itself defines; what it inherits belongs to others."""
     for member in list(vars(cls).values()):
-        for function in [member] if isinstance(member, types.FunctionType) else _functions_inside(member):
+        for function in [member] if _is_python(member) else _functions_inside(member):
             if function.__qualname__.startswith(cls.__qualname__ + "."):
-                _core.decorate(function, None, 2)
+                core.decorate(function, None, 2)
 
 
 def _functions_inside(target: Any) -> list[types.FunctionType]:
@@ -71,7 +76,7 @@ def _functions_inside(target: Any) -> list[types.FunctionType]:
         candidates = [inspect.getattr_static(target, "__wrapped__", None)]
     found: list[types.FunctionType] = []
     for candidate in candidates:
-        if isinstance(candidate, types.FunctionType):
+        if _is_python(candidate):
             found.append(candidate)
         elif candidate is not None and candidate is not target:
             found += _functions_inside(candidate)
@@ -97,13 +102,13 @@ def wrap_in_block(name: str, function: Callable[..., Any]) -> Callable[..., Any]
     if inspect.iscoroutinefunction(function):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with _core.timestamp_block(name):
+            with core.timestamp_block(name):
                 return await function(*args, **kwargs)
 
     elif inspect.isasyncgenfunction(function):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with _core.timestamp_block(name):
+            with core.timestamp_block(name):
                 generator = function(*args, **kwargs)
                 step = generator.__anext__()
                 while True:  # what `yield from` is to generators
@@ -122,13 +127,13 @@ def wrap_in_block(name: str, function: Callable[..., Any]) -> Callable[..., Any]
     elif inspect.isgeneratorfunction(function):
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with _core.timestamp_block(name):
+            with core.timestamp_block(name):
                 return (yield from function(*args, **kwargs))
 
     else:
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with _core.timestamp_block(name):
+            with core.timestamp_block(name):
                 return function(*args, **kwargs)
 
     return functools.wraps(function)(wrapper)

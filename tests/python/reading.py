@@ -4,7 +4,10 @@ import os
 import subprocess
 import sys
 
+import timestamp_capture
+
 TSCAP = os.environ["TSCAP"]
+FROM_OUTSIDE = timestamp_capture.status()["recorder"] == "compiled"  # can this process be read by tscap?
 
 
 def tscap(*arguments, check=True, timeout=60):

@@ -43,9 +43,15 @@ def test_nested(recording):
         ("outer", "inner", "function", "in function"): 3,
         ("outer", "inner", "function", "in function", "leaf"): 3,
     }
-    site = profile.site("outer")
+
+
+def test_a_site_says_where_it_is(recording):
+    with recording:
+        with timestamp_block("placed"):
+            pass
+    site = recording.profile.site("placed")
     assert (site["kind"], site["file"]) == ("block", __file__)
-    assert site["line"] > inspect.getsourcelines(test_nested)[1]
+    assert site["line"] > inspect.getsourcelines(test_a_site_says_where_it_is)[1]
 
 
 def test_dormant_blocks_do_nothing(recording):

@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 
 import timestamp_capture
-from reading import dump
+from reading import FROM_OUTSIDE, dump
 from timestamp_capture import Timestamp_Collector, start, status, stop, timestamp, timestamp_block
 
 
@@ -372,6 +372,8 @@ def test_tasks(name, function, session):
     for n, c in enumerate(asyncio.run(gather_requests(20, function=function, name=name)), 1):
         assert calls(c) == {"twice": n, "leaf": 3 * n, "block": n}
     stop()
+    if not FROM_OUTSIDE:
+        return
     profile = dump(os.getpid())
     profile.check_sums()
     counts = profile.counts()
@@ -664,6 +666,8 @@ def test_left_in_the_wrong_order():
     two.__exit__(None, None, None)
     leaf()
     assert calls(one) == {"leaf": 2, "two": 1} and calls(two) == {"leaf": 2}
+    if not FROM_OUTSIDE:
+        return
     profile = dump(os.getpid()).check()
     assert profile.counts("calls", "open", "suspended") == {"one": (1, 0, 0), "two": (1, 0, 0), "leaf": (3, 0, 0)}
 
@@ -681,7 +685,8 @@ def test_left_from_within_a_call():
     leaves()
     leaf()
     assert calls(c) == {"leaves": 1, "leaf": 1}
-    dump(os.getpid()).check()
+    if FROM_OUTSIDE:
+        dump(os.getpid()).check()
 
 
 def test_exceptions_through_several():
@@ -739,6 +744,9 @@ def test_times_agree_with_the_sessions():
 
 # ---- all of it at random, against an oracle that is handed from caller to callee ----
 
+
+# The recorder in pure Python has no collectors that are not entered.
+HOLDS = {"held": "held", "hold": "hold"} if FROM_OUTSIDE else {"held": "entered", "hold": "enter"}
 
 class Oracle:
     """Runs a random program. `around`: the truth of the collectors that enclose what runs now."""
@@ -818,14 +826,14 @@ class Oracle:
             self.leaf(around)
             return
         for _ in range(self.random.randrange(1, 4)):
-            action = self.random.choice(["entered", "held", "block", "call", "caught", "generator", "in_turns"])
+            action = self.random.choice(["entered", HOLDS["held"], "block", "call", "caught", "generator", "in_turns"])
             getattr(self, action)(depth - 1, around)
 
     # the same in tasks
 
     async def run_task(self, depth, around):
         for _ in range(self.random.randrange(1, 4)):
-            action = self.random.choice(["run", "wait", "enter", "hold", "block", "await", "gather"] if depth else ["run", "wait"])
+            action = self.random.choice(["run", "wait", "enter", HOLDS["hold"], "block", "await", "gather"] if depth else ["run", "wait"])
             await getattr(self, f"task_{action}")(depth - 1, around)
 
     async def task_run(self, depth, around):
@@ -875,6 +883,8 @@ def test_random_programs(seed, session):
     made, counted = oracle.check()
     assert made > 100 and counted > 1000
     oracle.made.clear()
+    if not FROM_OUTSIDE:
+        return
     profile = dump(os.getpid())
     profile.check_sums()
     assert profile["losses"]["mismatched"] == profile["losses"]["clamped"] == 0
@@ -901,6 +911,8 @@ def test_random_tasks(seed, session):
     made, counted = oracle.check()
     assert made > 50 and counted > 500
     oracle.made.clear()
+    if not FROM_OUTSIDE:
+        return
     profile = dump(os.getpid())
     profile.check_sums()
     assert profile["losses"]["mismatched"] == profile["losses"]["clamped"] == 0
