@@ -36,29 +36,31 @@ static uint64_t best_of(PyObject *function)
     return best;
 }
 
-/* The calls land in this thread's lane, so the numbers are reset afterwards: nothing has been recorded yet. */
+/* What the calls take, in picoseconds for each; 0: other threads, which run meanwhile, have made it useless. */
 static uint64_t added_by_recording(PyObject *function)
 {
-    uint64_t without = best_of(function), with;
-    if (functions_decorate((PyFunctionObject *)function, NULL, NULL) < 0 || functions_publish(false) < 0 || hook_arm() < 0)
+    uint64_t without = best_of(function), filtered, with;
+    bool decorated = functions_decorate((PyFunctionObject *)function, NULL, NULL) == 0 && functions_publish(false) == 0;
+    if (!decorated || hook_armed() || recorder_consumers() || hook_arm() < 0)
         return 0;
-    with = best_of(function);
-    linger_note_filtered(with > without ? (with - without) * 1000 / CALLS : 1);
+    filtered = best_of(function);
     recorder_measuring(true);
     with = best_of(function);
     recorder_measuring(false);
-    hook_disarm();
+    if (recorder_consumers())
+        return 0;
+    recorder_disarm();
+    linger_note_filtered(filtered > without ? (filtered - without) * 1000 / CALLS : 1);
     return with > without ? (with - without) * 1000 / CALLS : 1;
 }
 
-void hook_measure(void)
+/* The calls land in this thread's lane, so the numbers are reset afterwards: nothing has been recorded yet. */
+static void measure(struct segment_header *h)
 {
     PyObject *type, *value, *traceback;
-    struct segment_header *h = recorder_segment()->header;
-    if (atomic_load_explicit(&h->call_cost, memory_order_relaxed) || recorder_consumers())
-        return;
     PyErr_Fetch(&type, &value, &traceback);
     bool had_lane = recorder_thread_here != NULL;
+    uint32_t epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
     PyObject *function = make_function();
     uint64_t cost = function ? added_by_recording(function) : 0;
     Py_XDECREF(function);
@@ -66,5 +68,17 @@ void hook_measure(void)
     atomic_store_explicit(&h->call_cost, cost, memory_order_release);
     if (!had_lane) /* the listener, or a thread that only starts recording */
         recorder_forget_thread();
-    recorder_reset();
+    if (epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed)) /* else others have begun to record */
+        recorder_reset();
+}
+
+void hook_measure(void)
+{
+    static bool measuring;
+    struct segment_header *h = recorder_segment()->header;
+    if (measuring || atomic_load_explicit(&h->call_cost, memory_order_relaxed) || recorder_consumers())
+        return;
+    measuring = true;
+    measure(h);
+    measuring = false;
 }

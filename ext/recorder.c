@@ -374,13 +374,15 @@ static bool is_time_to_look(void)
     return true;
 }
 
+/* Other threads may run while functions are looked at and calls measured; not between the last question and the answer. */
 static int arm(bool look_again)
 {
-    if (hook_armed())
-        return look_again ? functions_publish(true) : 0;
-    hook_measure();
-    if (functions_publish(look_again) < 0)
+    if ((look_again || !hook_armed()) && functions_publish(look_again) < 0)
         return -1;
+    if (!hook_armed())
+        hook_measure();
+    if (hook_armed())
+        return 0;
     uint64_t before = clock_ns(CLOCK_MONOTONIC);
     if (hook_arm() < 0)
         return -1;
@@ -388,16 +390,14 @@ static int arm(bool look_again)
     return 0;
 }
 
-static int add_consumer(bool look_again)
+/* The hooks are armed. */
+static void add_consumer(void)
 {
-    if (arm(look_again) < 0)
-        return -1;
     if (r.consumers == 0)
         next_epoch();
     r.consumers++;
     recorder_on = true;
     atomic_store_explicit(&header()->consumers, (uint32_t)r.consumers, memory_order_release);
-    return 0;
 }
 
 void recorder_disarm(void)
@@ -451,7 +451,7 @@ static bool refuse_unavailable(void)
 
 enum recorder_change recorder_start(bool subprocesses)
 {
-    if (refuse_unavailable())
+    if (refuse_unavailable() || arm(true) < 0)
         return RECORDER_FAILED;
     uint64_t first = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
     if (r.running) {
@@ -459,8 +459,7 @@ enum recorder_change recorder_start(bool subprocesses)
         publish_session(true, first, 0, resets()); /* who started it sees that somebody else wants it too */
         return RECORDER_ALREADY;
     }
-    if (add_consumer(true) < 0)
-        return RECORDER_FAILED;
+    add_consumer();
     r.running = true;
     r.subprocesses = subprocesses;
     set_everyone(true);
@@ -496,7 +495,10 @@ int recorder_want(void)
 {
     if (refuse_unavailable())
         return -1;
-    return add_consumer(is_time_to_look());
+    if (arm(is_time_to_look()) < 0)
+        return -1;
+    add_consumer();
+    return 0;
 }
 
 void recorder_unwant(void) { remove_consumer(hook_is_dear()); }
@@ -521,7 +523,7 @@ void recorder_unwant_latent(void)
     recorder_unwant();
 }
 
-void recorder_measuring(bool on) { set_everyone(on); }
+void recorder_measuring(bool on) { set_everyone(on || r.running); }
 
 /* ---- setting up ---- */
 

@@ -221,3 +221,49 @@ def test_many_threads_enter_while_it_is_disarmed():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_many_threads_are_the_first(program):
+    """What a call costs is measured before the first recording, and other threads run meanwhile: armed once all the same."""
+    p = program(
+        """
+        import sys, threading
+        from timestamp_capture import Timestamp_Collector, start, stop, status, timestamp
+
+        @timestamp
+        def leaf(): pass
+
+        def begins():
+            ready.wait()
+            start()
+
+        def collects():
+            ready.wait()
+            with Timestamp_Collector() as c:
+                leaf(), leaf()
+            found.append([row[:2] for row in c.timings()])
+
+        found = []
+        ready = threading.Barrier(8)
+        sys.setswitchinterval(1e-6)
+        threads = [threading.Thread(target=target) for target in (begins, collects) * 4]
+        for t in threads: t.start()
+        for t in threads: t.join()
+        checkpoint(found=found, status=status())
+        leaf()
+        checkpoint()
+        stop()
+        checkpoint(status=status())
+        """
+    )
+    facts = p.wait()
+    assert facts["found"] == [[["leaf", 2]]] * 4
+    assert facts["status"]["consumers"] == 1 and facts["status"]["running"]
+    before = p.dump().calls("leaf")
+    p.go()
+    p.wait()
+    assert p.dump().calls("leaf") == before + 1
+    p.go()
+    facts = p.wait()
+    assert facts["status"]["consumers"] == 0 and not facts["status"]["armed"]
+    p.finish()
