@@ -237,8 +237,12 @@ cov: ## line coverage per source file, of all suites on $(PYTHON)
 	    GCOV_ERROR_FILE=/dev/null $(MAKE) FLAVOUR=cov PYTHONS='$(PYTHON)' check-$$group || echo "cov: check-$$group failed" >&2; done
 	@scripts/coverage '$(O)/cov'
 
-soak: ## stress programs for SOAK_SECONDS=600 each
+soak: check-soak ## long tests on every interpreter; stress programs for SOAK_SECONDS=600 each
 	+@$(MAKE) STRESS_SECONDS='$(SOAK_SECONDS)' check-stress
+
+.PHONY: check-soak
+check-soak: cli $(O)/bootstrap/check
+	+@$(TEST_ENV) scripts/run-python-tests soak
 
 fuzz: $(O)/bootstrap/fuzz ## fuzz each parser for FUZZ_SECONDS=60, from the committed corpus
 	+@$(MAKE) FLAVOUR=fuzz CC='$(FUZZ_CC)' run-fuzzers
