@@ -24,6 +24,6 @@ def test_storm(run_directory, tmp_path):
 @pytest.mark.skipif(not shutil.which("valgrind"), reason="needs valgrind to count instructions")
 @pytest.mark.parametrize("kind", bench_dormant.KINDS[1:])
 def test_dormant_again(kind):
-    """Instructions of a call, counted by callgrind."""
+    """Instructions of a call, counted by callgrind: no more than of one that was never decorated."""
     plain, decorated = bench_dormant.instructions("undecorated"), bench_dormant.instructions(kind)
-    assert decorated == pytest.approx(plain, rel=bench_dormant.INSTRUCTION_SHARE)
+    assert 0 < decorated <= plain * (1 + bench_dormant.INSTRUCTION_SHARE)
