@@ -72,6 +72,15 @@ static int disabled(const struct patient *p)
                 (int)p->pid);
 }
 
+static int free_threaded(const struct patient *p)
+{
+    return fail(EXIT_UNSUPPORTED,
+                "process %d cannot be recorded\n"
+                "its CPython is a free-threaded build, in which timestamp_capture does nothing\n"
+                "run it with a build that has the global interpreter lock",
+                (int)p->pid);
+}
+
 /* TSCAP_DIR set for one side only is a common mistake. */
 static int elsewhere(const struct patient *p)
 {
@@ -106,6 +115,8 @@ static int without_segment(const struct patient *p)
         return not_loaded(p);
     if (target_environment(p->pid, "TSCAP_DISABLE", value, sizeof value) == 0 && value[0] && strcmp(value, "0") != 0)
         return disabled(p);
+    if (p->target.free_threaded)
+        return free_threaded(p);
     int code = containers_diagnose(p->pid, p->command);
     return code != EXIT_OK ? code : elsewhere(p);
 }

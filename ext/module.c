@@ -38,7 +38,7 @@ static PyObject *decorate(PyObject *module, PyObject *args)
         PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
         return NULL;
     }
-    if (functions_decorate((PyFunctionObject *)function, name, calling_code(levels)) < 0)
+    if (PYTHON_HAS_LOCK && functions_decorate((PyFunctionObject *)function, name, calling_code(levels)) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -232,6 +232,10 @@ PyMODINIT_FUNC PyInit__core(void);
 PyMODINIT_FUNC PyInit__core(void)
 {
     PyObject *module = PyModule_Create(&definition);
+#ifdef Py_GIL_DISABLED
+    if (module)
+        PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED); /* see PYTHON_HAS_LOCK */
+#endif
     if (module && set_up(module) < 0)
         Py_CLEAR(module);
     return module;

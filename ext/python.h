@@ -15,6 +15,15 @@
 #define PYTHON_311_AND_LATER (PY_VERSION_HEX >= 0x030b0000)
 #define PYTHON_HAS_MONITORING (PY_VERSION_HEX >= 0x030c0000)
 
+/* What we keep about functions, sessions and names is guarded by the interpreter's lock. A free-threaded build has none, so
+ * there nothing is ever recorded, and nothing but this is said about it: import, decorators and blocks do no more than
+ * look at constants, collectors and start() raise. */
+#ifdef Py_GIL_DISABLED
+#define PYTHON_HAS_LOCK 0
+#else
+#define PYTHON_HAS_LOCK 1
+#endif
+
 #if PY_VERSION_HEX < 0x030b0000
 #include <frameobject.h>
 typedef PyFrameObject python_frame;

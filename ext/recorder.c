@@ -55,6 +55,8 @@ const char *recorder_problem(void)
         return "";
     case -ECANCELED:
         return "TSCAP_DISABLE is set";
+    case -ENOTSUP:
+        return "free-threaded builds of Python are not supported: run the program with the usual build";
     case -EPERM:
         return "the run directory is not private to this user (TSCAP_DIR, else /dev/shm/tscap-<uid>): wrong owner, mode or a link";
     case -ENOENT:
@@ -601,6 +603,8 @@ static int init(void)
     const char *disabled = getenv("TSCAP_DISABLE");
     if (disabled && *disabled && strcmp(disabled, "0") != 0)
         return -ECANCELED;
+    if (!PYTHON_HAS_LOCK)
+        return -ENOTSUP;
     clock_choose();
     read_settings();
     lineage_now(r.segment_options.lineage);

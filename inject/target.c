@@ -240,6 +240,19 @@ static void look_at_library(struct target *t, pid_t pid, const char *range, cons
     snprintf(t->image, sizeof t->image, "%s", path);
 }
 
+#define EXTENSION "/timestamp_capture/_core"
+
+/* "...cpython-314t-x86_64-linux-gnu.so": the letters after the version are the build's flags (PEP 3149). */
+static void look_at_extension(struct target *t, const char *suffix)
+{
+    static const char tag[] = ".cpython-";
+    t->loaded = true;
+    if (strncmp(suffix, tag, sizeof tag - 1) != 0)
+        return;
+    suffix += sizeof tag - 1;
+    t->free_threaded = suffix[strspn(suffix, "0123456789")] == 't';
+}
+
 /* A line of maps: "begin-end rights offset device inode    path", proc(5). */
 static void look_at_mapping(struct target *t, pid_t pid, char *line)
 {
@@ -248,8 +261,9 @@ static void look_at_mapping(struct target *t, pid_t pid, char *line)
     line[strcspn(line, "\n")] = '\0';
     if (sscanf(line, "%39s %*s %*s %*s %*s %n", range, &path) != 1 || line[path] != '/')
         return;
-    if (strstr(line + path, "/timestamp_capture/_core"))
-        t->loaded = true;
+    const char *extension = strstr(line + path, EXTENSION);
+    if (extension)
+        look_at_extension(t, extension + sizeof EXTENSION - 1);
     look_at_library(t, pid, range, line + path);
 }
 

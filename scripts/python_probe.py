@@ -44,11 +44,16 @@ def include_dirs():
     return sorted({paths["include"], paths["platinclude"]})
 
 
+def importable():
+    """A free-threaded build of a supported version: the package can be imported there and says that it does nothing."""
+    return free_threaded() and minor().rstrip("t") in supported_versions()
+
+
 def problem():
     """Why this interpreter cannot be used, or None."""
     if platform.python_implementation() != "CPython":
         return "%s is not supported, only CPython" % platform.python_implementation()
-    if minor() not in supported_versions():
+    if minor() not in supported_versions() and not importable():
         return "Python %s is not supported (%s)" % (minor(), ", ".join(supported_versions()))
     if not any(os.path.exists(os.path.join(path, "Python.h")) for path in include_dirs()):
         return "no Python.h; install this interpreter's headers (Debian: python%d.%d-dev)" % sys.version_info[:2]

@@ -68,6 +68,18 @@ def test_python_that_was_told_not_to(tscap, start_app):
     assert "TSCAP_DISABLE" in result.err
 
 
+def test_free_threaded_python(tscap, start_program, tmp_path):
+    """Stands in for one: what tells is the name of the extension that is mapped."""
+    extension = tmp_path / "timestamp_capture" / "_core.cpython-314t-x86_64-linux-gnu.so"
+    extension.parent.mkdir()
+    extension.write_bytes(b"code")
+    maps_it = "import mmap, sys; f = open(sys.argv[1]); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); print('ready', flush=True); input()"
+    program = start_program(sys.executable, "-c", maps_it, str(extension))
+    program.expect("ready")
+    result = tscap("start", program.pid).is_error(5)
+    assert "free-threaded" in result.err
+
+
 def test_directory_set_for_the_process_only(tscap, app, run_directory, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)

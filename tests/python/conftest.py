@@ -5,6 +5,7 @@ Run by hand, the release build and a directory in memory serve.
 """
 import os
 import shutil
+import sysconfig
 import tempfile
 
 ROOT = os.environ.get("TSCAP_ROOT") or os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -29,6 +30,14 @@ collect_ignore = fallback.ignored_files() if PURE else []
 def pytest_collection_modifyitems(items):
     if PURE:
         fallback.mark_skips(items)
+
+
+def pytest_ignore_collect(collection_path):
+    """A free-threaded build records nothing: all there is to test is that it says so."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    return True if free_threaded != (collection_path.name == "test_free_threaded.py") else None
 
 
 @pytest.fixture
