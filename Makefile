@@ -224,6 +224,10 @@ check-python: cli $(O)/bootstrap/check ## the Python suite on every interpreter 
 check-cli: cli $(O)/bootstrap/check ## the command's suite on two interpreters
 	+@$(TEST_ENV) scripts/run-python-tests cli
 
+.PHONY: check-newest
+check-newest: ## the Python suite on what only Debian unstable has yet, debug builds too (as root; DEBIAN_MIRROR=)
+	+@$(TEST_ENV) scripts/check-newest
+
 .PHONY: asan ubsan tsan cov soak fuzz bench
 asan ubsan: ## build with that sanitizer, run unit and stress tests
 	+@$(MAKE) FLAVOUR=$@ cli check-unit
@@ -289,8 +293,8 @@ uninstall: ## what install wrote, and nothing else
 	    printf '%s\n' "$$made" | LC_ALL=C sort -r | while read -r folder; do rmdir "$$folder" 2>/dev/null; done; :
 	$(Q)$(if $(DESTDIR),cd '$(DESTDIR)' 2>/dev/null && find . -depth -mindepth 1 -type d -empty -delete || :,:)
 
-clean: ## what was built; build/pythons stays, for it takes long to make
-	$(Q)rm -rf $(addprefix $(O)/,$(FLAVOURS) bootstrap python venv wheel)
+clean: ## what was built; build/pythons and the Debian folder stay, for they take long to make
+	$(Q)rm -rf $(addprefix $(O)/,$(FLAVOURS) bootstrap python venv wheel newest/build)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
