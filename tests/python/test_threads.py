@@ -143,7 +143,7 @@ def test_many_short_ones(program):
         timestamp_capture.start()
         batch(1000)
         checkpoint()
-        batch(4000)
+        batch(9000)
         checkpoint()
         """
     )
@@ -155,10 +155,10 @@ def test_many_short_ones(program):
     profile = p.dump().check()
     p.finish()
     assert first.counts() == {"leaf": 5000, "work": 1000}
-    assert profile.counts() == {"leaf": 25_000, "work": 5000}
+    assert profile.counts() == {"leaf": 50_000, "work": 10_000}
     assert sum(thread["merged"] for thread in profile["threads"]) == 1, "those that ended first share a row"
     assert len(profile["threads"]) < 300
-    assert profile.paths() == {("work",): 5000, ("work", "leaf"): 25_000}
+    assert profile.paths() == {("work",): 10_000, ("work", "leaf"): 50_000}
     assert memory_of(p.pid, size) <= 2 * size
 
 
@@ -313,3 +313,92 @@ def test_start_while_threads_begin_and_end(program):
     profile.check_sums()
     assert profile["lost"] == 0 and profile.calls("work") <= made
     p.finish()
+
+
+def test_native_ids(recording):
+    """The system's, of threads of every kind; those of threads that run are as /proc has them."""
+    import _thread
+
+    ids, done, go = {}, threading.Semaphore(0), threading.Event()
+
+    def run_one(key):
+        work()
+        ids[key] = threading.get_native_id()
+        done.release()
+        go.wait()
+
+    with recording:
+        threads = [threading.Thread(target=run_one, args=(f"named {i}",), name=f"named {i}") for i in range(3)]
+        for thread in threads:
+            thread.start()
+        _thread.start_new_thread(run_one, ("low level",))
+        for _ in range(4):
+            done.acquire()
+        profile = recording.profile
+    by_id = {thread["tid"]: thread["name"] for thread in profile["threads"]}
+    assert set(ids.values()) <= set(by_id)
+    assert {by_id[ids[f"named {i}"]] for i in range(3)} == {f"named {i}" for i in range(3)}
+    assert all(os.path.exists(f"/proc/self/task/{tid}") for tid in ids.values())
+    go.set()
+    for thread in threads:
+        thread.join()
+
+
+def test_threads_of_c_that_call_into_python(program):
+    """A pthread that Python has not made: it calls in again and again, and others of its kind come and go."""
+    p = program(
+        """
+        import ctypes, threading, timestamp_capture
+        from timestamp_capture import Timestamp_Collector, timestamp
+
+        c = ctypes.CDLL(None)
+        ROUTINE = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p)
+        c.pthread_create.argtypes = [ctypes.POINTER(ctypes.c_ulong), ctypes.c_void_p, ROUTINE, ctypes.c_void_p]
+        c.pthread_join.argtypes = [ctypes.c_ulong, ctypes.c_void_p]
+        BACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)
+
+        @timestamp
+        def leaf(): pass
+
+        @timestamp
+        def called_back(a, b):
+            leaf()
+            return 0
+
+        @timestamp
+        def routine(unused):
+            array = (ctypes.c_int * 8)(*range(8, 0, -1))
+            c.qsort(array, 2, 4, BACK(called_back))  # one comparison: through C again
+            leaf()
+            with Timestamp_Collector() as collector: leaf()
+            found.append([row[:2] for row in collector.timings()])
+            return 0
+
+        found = []
+        native = ROUTINE(routine)
+        timestamp_capture.start()
+        for _ in range(20):
+            ids = [ctypes.c_ulong() for _ in range(5)]
+            for one in ids: assert c.pthread_create(ctypes.byref(one), None, native, None) == 0
+            for one in ids: c.pthread_join(one, None)
+        checkpoint(found=found)
+        """
+    )
+    assert p.wait()["found"] == [[["leaf", 1]]] * 100
+    profile = p.dump().check()
+    assert profile.counts() == {"routine": 100, "called_back": 100, "leaf": 300, "default": 100}
+    assert profile.pairs()["routine", "called_back"] == profile.pairs()["called_back", "leaf"] == (100, 100)
+    p.finish()
+
+
+def test_a_name_given_later(recording):
+    """Before its first recorded call."""
+
+    def names_itself():
+        threading.current_thread().name = "ünlü"
+        work()
+
+    with recording:
+        thread = threading.Thread(target=names_itself, name="first name")
+        run(thread)
+    assert "ünlü" in {thread["name"] for thread in recording.profile["threads"] if thread["roots"]}
