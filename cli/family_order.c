@@ -13,8 +13,9 @@
 #include "rundir.h"
 
 #define PAUSES 10
+#define DEAF_PAUSES 400
 #define PAUSE_NS 5000000
-#define ROUNDS_MAX 50 /* a family that multiplies faster than it can be told is not told all */
+#define ROUNDS_MAX 500 /* a family that multiplies faster than it can be told is not told all */
 
 struct told {
     pid_t pid;
@@ -28,6 +29,7 @@ struct campaign {
     size_t count, room;
     pid_t root;
     unsigned pauses;     /* left, for members that are just being made */
+    unsigned deaf;       /* the same, for those that do not listen yet, or not any more: they have just begun, or end */
     size_t obeyed, idle; /* of them: those that did something; for which there was nothing to do */
     uint64_t sites;      /* of the root */
     int code;
@@ -55,19 +57,25 @@ static bool note_told(struct campaign *c, const struct subject *s)
     return true;
 }
 
-/* Members may end at any time: that is no failure, except for the root. */
-static bool has_ended(struct subject *s, int error)
+static void pause_shortly(void)
 {
-    bool deaf = error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -EPIPE;
-    if (deaf)
-        subject_refresh(s);
-    return deaf && !s->alive;
+    struct timespec pause = {.tv_nsec = PAUSE_NS};
+    nanosleep(&pause, NULL);
 }
 
-static void take_answer(struct campaign *c, struct subject *s, bool root, int error, const struct control_reply *reply)
+/* Members may begin and end at any time: that is no failure, except for the root. True: it is to be asked again. */
+static bool is_deaf(struct campaign *c, int error)
 {
-    if (!root && error < 0 && has_ended(s, error))
-        return;
+    bool deaf = error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -EPIPE;
+    if (!deaf || !c->deaf)
+        return false;
+    c->deaf--;
+    pause_shortly();
+    return true;
+}
+
+static void take_answer(struct campaign *c, const struct subject *s, bool root, int error, const struct control_reply *reply)
+{
     int code = order_check(s, c->command, c->timeout, error, reply);
     if (code == EXIT_OK) {
         c->obeyed += reply->result != CONTROL_ALREADY;
@@ -88,16 +96,16 @@ static bool is_done(const struct campaign *c, const struct subject *s)
 static bool tell_one(struct campaign *c, struct subject *s, bool root)
 {
     struct control_reply reply;
-    if (!note_told(c, s))
-        return false;
     if (!root && is_done(c, s)) {
         c->idle++;
-        return true;
+        return note_told(c, s);
     }
     uint32_t argument = c->command == CONTROL_START ? CONTROL_SUBPROCESSES : 0;
     int error = order_ask(s, c->command, argument, c->timeout, &reply);
+    if (!root && is_deaf(c, error))
+        return true;
     take_answer(c, s, root, error, &reply);
-    return true;
+    return note_told(c, s);
 }
 
 /* Of a member that has ended. */
@@ -128,11 +136,10 @@ static bool tell_all(struct campaign *c, const struct family *f, bool *whole)
 /* A child that was forked before its parent was told may not have a segment yet. */
 static bool await_missing(struct campaign *c, const struct family *f)
 {
-    struct timespec pause = {.tv_nsec = PAUSE_NS};
     if (!c->pauses || !family_missing(f))
         return false;
     c->pauses--;
-    nanosleep(&pause, NULL);
+    pause_shortly();
     return true;
 }
 
@@ -166,7 +173,7 @@ static void tell(const struct campaign *c, const char *done, const char *already
 
 int family_order(struct operand *root, enum control_command command, uint64_t timeout_ns, const char *done, const char *already)
 {
-    struct campaign c = {.command = command, .timeout = timeout_ns, .root = root->subject->pid, .pauses = PAUSES, .code = EXIT_OK};
+    struct campaign c = {.command = command, .timeout = timeout_ns, .root = root->subject->pid, .pauses = PAUSES, .deaf = DEAF_PAUSES, .code = EXIT_OK};
     bool whole = true;
     for (unsigned i = 0; i < ROUNDS_MAX && next_round(&c, root, &whole); i++)
         ;

@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "clock.h"
 #include "message.h"
 #include "order.h"
 
-#define ROUNDS_MAX 50
+#define ROUNDS_MAX 100
+#define PAUSE_NS 5000000
 #define BEGIN_TIMEOUT 500000000u /* ns; who watches a screen does not wait longer for one of many */
 
 void family_session_open(struct family_session *f) { *f = (struct family_session){.since = clock_ns(CLOCK_MONOTONIC)}; }
@@ -65,22 +67,24 @@ static bool got_it_from_us(const struct family_session *f, const struct family *
     return heir && r->parent != FAMILY_NONE && find_begun(f, family->relative[r->parent].subject);
 }
 
-static int stop_one(struct family_session *f, const struct subject *s, size_t *stopped)
+static int stop_one(struct family_session *f, const struct subject *s, size_t *stopped, bool *deaf)
 {
     struct begun *b = find_begun(f, s);
     struct control_reply reply;
     if (b->over || b->orders != s->session.orders || !subject_ready(s) || !s->session.running)
         return EXIT_OK;
-    b->over = true;
     int r = order_ask(s, CONTROL_STOP, 0, ORDER_TIMEOUT, &reply);
-    if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET || r == -EPIPE)
-        return EXIT_OK; /* it has just ended */
+    if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET || r == -EPIPE) {
+        *deaf = true; /* it has just begun, or ends */
+        return EXIT_OK;
+    }
+    b->over = true;
     int code = order_check(s, CONTROL_STOP, ORDER_TIMEOUT, r, &reply);
     *stopped += code == EXIT_OK;
     return code;
 }
 
-/* `news`: how many were not known before. */
+/* `news`: how many were not known before, or are to be told again. */
 static int stop_all(struct family_session *f, const struct family *family, size_t *stopped, size_t *news)
 {
     int code = EXIT_OK;
@@ -90,8 +94,10 @@ static int stop_all(struct family_session *f, const struct family *family, size_
         bool new = !find_begun(f, s) && got_it_from_us(f, family, i) && family_session_add(f, s, s->session.orders);
         *news += new;
         if (find_begun(f, s)) {
-            int r = stop_one(f, s, stopped);
+            bool deaf = false;
+            int r = stop_one(f, s, stopped, &deaf);
             code = code == EXIT_OK ? r : code;
+            *news += deaf;
         }
     }
     return code;
@@ -112,11 +118,14 @@ static int stop_round(struct family_session *f, const struct members *m, size_t 
 
 int family_session_end(struct family_session *f, const struct members *m)
 {
+    struct timespec pause = {.tv_nsec = PAUSE_NS};
     size_t stopped = 0, news = 1;
     int code = EXIT_OK;
     for (unsigned i = 0; i < ROUNDS_MAX && news && f->count; i++) {
         int r = stop_round(f, m, &stopped, &news);
         code = code == EXIT_OK ? r : code;
+        if (news)
+            nanosleep(&pause, NULL);
     }
     if (stopped)
         note("stopped recording %zu process%s of the family of %d", stopped, stopped == 1 ? "" : "es", (int)m->pid);

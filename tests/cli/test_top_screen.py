@@ -527,3 +527,36 @@ def test_it_does_not_touch_the_process_by_looking(tscap, recorded, top, run_dire
     t.see("since r")
     leave(t)
     assert segment.read_bytes() == before
+
+
+# ---- subprocesses ----
+
+FORK = """
+import os
+if os.fork() == 0:
+    while True:
+        parent(3)
+        time.sleep(0.001)
+"""
+
+
+def test_a_family(tscap, app, top):
+    """What top began in each member, and what children made meanwhile got from that, ends with it."""
+    app.do("exec(%r)" % FORK)
+    try:
+        t = top("-s", "-d", "0.2", app.pid, width=140)
+        t.see(r"^%d and 1 subprocess " % app.pid)
+        t.see(r"recording \(begun here\)")
+        t.see(r"^ *[0-9]+ .* 1  leaf \(")
+        app.do("exec(%r)" % FORK)
+        t.see(r"^%d and 2 subprocesses " % app.pid)
+        t.see(r"^ *[0-9]+ .* 2  leaf \(")
+        t.press("t")
+        t.see(r"^ *pid +tid +state")
+        leave(t)
+        states = [process["state"] for process in tscap("ps", "--json").json["processes"]]
+        assert states == ["stopped"] * 3
+    finally:
+        for process in tscap("ps", "--json").json["processes"]:
+            if process["parent_pid"] == app.pid:
+                os.kill(process["pid"], signal.SIGKILL)

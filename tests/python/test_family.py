@@ -3,19 +3,24 @@ what they recorded stays as long as the family does."""
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import textwrap
 
 import pytest
 
-from reading import dump, tscap
+from reading import Profile, dump, tscap
 
 
 def processes():
     """{pid: what ps says}, the dead ones as well."""
     listed = json.loads(tscap("ps", "--all", "--json").stdout)["processes"]
     return {process["pid"]: process for process in listed}
+
+
+def dump_family(pid):
+    return Profile(json.loads(tscap("dump", "--subprocesses", "--json", pid).stdout))
 
 
 def lineage(process):
@@ -339,3 +344,30 @@ def test_a_pid_that_is_used_again_is_nobody(program, run_directory):
     assert "subprocess" not in tscap("start", "-s", p.pid).stderr
     p.go()
     p.finish()
+
+
+def request(port):
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(b"hello")
+        assert connection.recv(100) == b"HELLO"
+
+
+def test_a_preforking_server(run_directory):
+    """Each request that was served is counted, whoever served it; workers come and go meanwhile."""
+    path = os.path.join(os.path.dirname(__file__), "programs", "prefork_server.py")
+    with subprocess.Popen([sys.executable, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        port = int(server.stdout.readline())
+        for _ in range(30):
+            request(port)
+        tscap("start", "-s", server.pid)
+        for _ in range(200):
+            request(port)
+        tscap("stop", "-s", server.pid)
+        for _ in range(30):
+            request(port)
+        profile = dump_family(server.pid).check()
+        assert profile.calls("handle") == 200
+        assert len(profile["processes"]) >= 1 + 200 // 20
+        server.stdin.close()
+        assert server.wait(60) == 0
+    assert os.listdir(run_directory) == []
