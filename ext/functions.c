@@ -224,8 +224,10 @@ int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject 
     if (r == 0)
         r = add_mark(function, name, qualname);
     Py_DECREF(qualname);
-    if (r >= 0 && hook_armed())
+    if (r >= 0 && hook_armed()) {
+        stacks_look();
         r = publish((uint32_t)r);
+    }
     return r < 0 ? -1 : 0;
 }
 

@@ -25,6 +25,9 @@ bool hook_check(void);
 /* Measures once what a recorded call adds and notes it in the segment. */
 void hook_measure(void);
 
+/* The key of a generator or coroutine whose frame this is. */
+uint64_t hook_key(const void *frame);
+
 const char *hook_name(void);
 
 #endif

@@ -63,12 +63,26 @@ static inline bool is_suspended(const python_frame *f, const PyObject *generator
 
 /* ---- recording ---- */
 
+/* After a call: another epoch means that recording ended meanwhile, and with it this call. */
+static bool is_on_top_still(struct thread *t, const python_frame *f, uint32_t epoch)
+{
+    return recorder_still(epoch) && recorder_thread() == t && recorder_still(epoch) && recorder_on_top(t, f);
+}
+
+static __attribute__((noinline)) void ends(struct thread *t, const python_frame *f, uint32_t site, uint32_t epoch, const PyObject *result)
+{
+    if (!is_on_top_still(t, f, epoch))
+        return;
+    recorder_exit(t, site, result ? 0 : RECORD_RAISED);
+    recorder_drop_ended(t);
+}
+
 static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwing, struct thread *t, uint32_t site, PyObject *generator)
 {
     bool resumed = !not_started(f);
     if (!resumed && throwing)
         return inner(ts, f, throwing); /* closed or thrown into before its body began */
-    if (!recorder_open(t, f, site, 0))
+    if (!recorder_open(t, f, site, OPEN_KEYED))
         return inner(ts, f, throwing);
     struct writer *w = t->writer;
     uint32_t epoch = t->epoch;
@@ -78,7 +92,7 @@ static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwi
         writer_enter_keyed(w, site, (uintptr_t)generator);
     recorder_began(t, !resumed);
     PyObject *result = inner(ts, f, throwing);
-    if (epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed) && recorder_on_top(t, f)) {
+    if (is_on_top_still(t, f, epoch)) {
         if (result && is_suspended(f, generator))
             recorder_suspend(t, site);
         else
@@ -104,11 +118,7 @@ static __attribute__((noinline)) PyObject *record_slow(PyThreadState *ts, python
     writer_enter(t->writer, site);
     recorder_began(t, true);
     PyObject *result = inner(ts, f, throwing);
-    /* Another epoch: recording ended meanwhile, and with it this call. */
-    if (epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed) && recorder_on_top(t, f)) {
-        recorder_exit(t, site, result ? 0 : RECORD_RAISED);
-        recorder_drop_ended(t);
-    }
+    ends(t, f, site, epoch, result);
     return result;
 }
 
@@ -124,14 +134,15 @@ static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_fram
     t->open[depth] = (struct open_call){.id = f, .what = site};
     writer_enter_then(w, site, NULL);
     PyObject *result = inner(ts, f, throwing);
-    if (__builtin_expect(epoch != atomic_load_explicit(recorder_epoch, memory_order_relaxed), 0))
-        return result;
-    if (__builtin_expect(w->depth != depth || t->ended, 0) && !recorder_on_top(t, f))
-        return result;
-    writer_exit_then(w, site, result ? 0 : RECORD_RAISED, NULL);
-    recorder_drop_ended(t);
+    bool still_usual = epoch == atomic_load_explicit(recorder_usual, memory_order_relaxed); /* else `t` may be gone */
+    if (__builtin_expect(!still_usual || w->depth != depth || t->ended, 0))
+        ends(t, f, site, epoch, result);
+    else
+        writer_exit_then(w, site, result ? 0 : RECORD_RAISED, NULL);
     return result;
 }
+
+uint64_t hook_key(const void *frame) { return (uintptr_t)generator_of(frame); }
 
 /* ---- the C stack: 3.11 turns Python calls into C calls while a hook is set ---- */
 

@@ -20,7 +20,7 @@ static inline bool is_generator(const PyCodeObject *code) { return code->co_flag
 static void generator_begins(struct thread *t, uint32_t site, bool resumed)
 {
     const python_frame *f = python_current_frame(python_this_thread());
-    if (!recorder_wanted(t, f->previous) || !recorder_open(t, f, site, 0))
+    if (!recorder_wanted(t, f->previous) || !recorder_open(t, f, site, OPEN_KEYED))
         return;
     if (resumed)
         writer_resume(t->writer, site, (uintptr_t)f);
@@ -72,7 +72,10 @@ static bool uncover_site(struct thread *t, uint32_t site)
     uint32_t depth = t->writer->depth;
     while (depth && t->open[depth].what & OPEN_BLOCK)
         depth--;
-    return depth && (uint32_t)t->open[depth].what == site && recorder_uncover_depth(t, depth);
+    if (depth && (uint32_t)t->open[depth].what == site)
+        return recorder_uncover_depth(t, depth);
+    stacks_look(); /* it may be on another stack */
+    return false;
 }
 
 static __attribute__((noinline)) PyObject *ends_slow(const PyCodeObject *code, bool waits, unsigned flags)
@@ -127,8 +130,10 @@ CALLBACK(on_yield)
 CALLBACK(on_unwind)
 {
     UNUSED_CALLBACK;
-    struct thread *t = recorder_thread_here;
-    if (__builtin_expect(is_generator(code_of(arguments)), 0) && t && !recorder_on_top(t, python_current_frame(python_this_thread())))
+    const PyCodeObject *code = code_of(arguments);
+    bool generator = is_generator(code) && HOOK_SITE(python_code_extra(code, hook_extra));
+    struct thread *t = __builtin_expect(generator, 0) && recorder_thread_here ? recorder_thread() : NULL;
+    if (t && !recorder_on_top(t, python_current_frame(python_this_thread())))
         return NOTHING; /* its body never began */
     return ends_slow(code_of(arguments), false, RECORD_RAISED);
 }
@@ -141,6 +146,8 @@ CALLBACK(on_throw)
         return NOTHING;
     return begins_slow(code_of(arguments), true);
 }
+
+uint64_t hook_key(const void *frame) { return (uintptr_t)frame; }
 
 /* ---- callbacks as objects ---- */
 

@@ -74,6 +74,7 @@ const char *recorder_problem(void)
 
 static void thread_free(struct thread *t)
 {
+    stacks_free(t);
     free(t->open);
     account_free(&t->accounts);
     scope_free(&t->hosts);
@@ -149,7 +150,16 @@ static void thread_catch_up(struct thread *t)
     account_cut(t);
     writer_catch_up(t);
     t->ended = 0;
+    stacks_forget(t);
     t->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
+    recorder_set_usual(t);
+}
+
+void recorder_cut_open(struct thread *t)
+{
+    account_cut(t);
+    writer_cut(t->writer, clock_ticks());
+    t->ended = 0;
     recorder_set_usual(t);
 }
 
@@ -173,12 +183,13 @@ void recorder_forget_thread(void)
         thread_exited(recorder_thread_here);
 }
 
-struct thread *recorder_thread_slow(void)
+static struct thread *thread_in_step(void)
 {
     struct thread *t = recorder_thread_here;
-    if (atomic_load_explicit(recorder_epoch, memory_order_relaxed) == 0 || opening)
-        return NULL;
+    if (recorder_in_step(t))
+        return t;
     opening = true;
+    stacks_look();
     if (!t)
         t = thread_new();
     else
@@ -186,6 +197,17 @@ struct thread *recorder_thread_slow(void)
     opening = false;
     if (!t)
         atomic_fetch_add_explicit(&header()->lost_calls, 1, memory_order_relaxed);
+    return t;
+}
+
+struct thread *recorder_thread_slow(void)
+{
+    if (atomic_load_explicit(recorder_epoch, memory_order_relaxed) == 0 || opening)
+        return NULL;
+    const void *running = stacks_change ? stacks_running() : NULL; /* first: it may run code that is recorded */
+    struct thread *t = thread_in_step();
+    if (t && running)
+        stacks_follow(t, running);
     return t;
 }
 
@@ -244,7 +266,10 @@ bool recorder_uncover(struct thread *t, const void *id)
     uint32_t depth = t->writer->depth;
     while (depth && t->open[depth].id != id && t->open[depth].what & OPEN_BLOCK)
         depth--;
-    return depth && t->open[depth].id == id && recorder_uncover_depth(t, depth);
+    if (depth && t->open[depth].id == id)
+        return recorder_uncover_depth(t, depth);
+    stacks_look(); /* it may be on another stack */
+    return false;
 }
 
 /* A block within a collector may have to wait with it; others stay where they are. */
@@ -348,7 +373,7 @@ void recorder_block_exit(struct thread *t, const void *id, bool raised)
 
 static void publish_epoch(void)
 {
-    bool usual = recorder_everyone && !scope_latent && clock_source_now != CLOCK_SOURCE_MONOTONIC;
+    bool usual = recorder_everyone && !scope_latent && !stacks_change && clock_source_now != CLOCK_SOURCE_MONOTONIC;
     atomic_store_explicit(recorder_usual, usual ? r.last_epoch : 0, memory_order_release);
     atomic_store_explicit(recorder_epoch, r.last_epoch, memory_order_release);
 }
@@ -358,6 +383,8 @@ static void next_epoch(void)
     r.last_epoch = r.last_epoch < UINT32_MAX - 1 ? r.last_epoch + 1 : 1;
     publish_epoch();
 }
+
+void recorder_nothing_is_usual(void) { publish_epoch(); }
 
 static void set_everyone(bool everyone)
 {
@@ -379,6 +406,7 @@ static bool is_time_to_look(void)
 /* Other threads may run while functions are looked at and calls measured; not between the last question and the answer. */
 static int arm(bool look_again)
 {
+    stacks_look();
     if ((look_again || !hook_armed()) && functions_publish(look_again) < 0)
         return -1;
     if (!hook_armed())

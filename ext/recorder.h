@@ -15,6 +15,7 @@
 #include "lanes.h"
 #include "scope.h"
 #include "sites.h"
+#include "stacks.h"
 
 /* One open call or block of this thread; index = its depth. */
 struct open_call {
@@ -26,6 +27,7 @@ struct open_call {
 #define OPEN_COLLECTOR (1ull << 34)
 #define OPEN_LEFT (1ull << 35)   /* a collector left while calls above it are open: it ends when they have */
 #define OPEN_LEFT_RAISED (1ull << 36)
+#define OPEN_KEYED (1ull << 37) /* a generator or coroutine */
 
 struct thread {
     struct writer *writer;
@@ -38,12 +40,13 @@ struct thread {
     struct hosts hosts;     /* frames that entered collectors */
     struct accounts accounts;
     struct chain *chain;    /* what encloses the call that begins now; borrowed */
+    struct stacks *stacks;  /* where greenlets are used */
 };
 
 #pragma GCC visibility push(hidden) /* no detour through the GOT */
 extern _Atomic uint32_t *recorder_epoch; /* 0: off in this process */
-extern _Atomic uint32_t *recorder_usual; /* the epoch while all threads record by a counter clock and no collector has to be looked
-                                          * for in variables, else 0 */
+extern _Atomic uint32_t *recorder_usual; /* the epoch while all threads record by a counter clock, have one stack, and no
+                                          * collector has to be looked for in variables, else 0 */
 extern bool recorder_on;       /* somebody wants records */
 extern bool recorder_everyone; /* a session runs: all threads record; else only what a collector encloses */
 extern __thread struct thread *recorder_thread_here __attribute__((tls_model("initial-exec")));
@@ -78,10 +81,16 @@ void recorder_after_fork_parent(void);
 int recorder_after_fork_child(void);   /* a segment of the child's own, and the session if it was handed on; no exception */
 void recorder_inherit(void);           /* at import: records, if an ancestor's session covers this process; no exception */
 
-/* The calling thread, in step with the recorder; NULL: it cannot record, which has been counted. */
+/* All calls take the slow path from now on. */
+void recorder_nothing_is_usual(void);
+
+/* Cuts what this thread has open now. */
+void recorder_cut_open(struct thread *t);
+
+/* The calling thread, in step with the recorder, on the stack that runs; NULL: it cannot record, which has been counted. */
 struct thread *recorder_thread_slow(void);
 /* The hot path's only question: in step, recording everything, no collector that asks for frames, nothing ended out of
- * order, a clock that is a counter. */
+ * order, a clock that is a counter, one stack. */
 static inline bool recorder_is_usual(const struct thread *t)
 {
     return t && t->usual == atomic_load_explicit(recorder_usual, memory_order_relaxed);
@@ -93,7 +102,13 @@ static inline bool recorder_in_step(const struct thread *t)
 static inline struct thread *recorder_thread(void)
 {
     struct thread *t = recorder_thread_here;
-    return __builtin_expect(recorder_in_step(t), 1) ? t : recorder_thread_slow();
+    return __builtin_expect(recorder_in_step(t) && !stacks_change, 1) ? t : recorder_thread_slow();
+}
+
+/* After a call that began in `epoch`: is it recorded still? Only then may its thread be looked at. */
+static inline bool recorder_still(uint32_t epoch)
+{
+    return epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed);
 }
 
 bool recorder_more_room(struct thread *t); /* false: no memory; counted */

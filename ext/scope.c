@@ -283,9 +283,12 @@ void scope_pop(struct thread *t, struct stay *s, bool raised)
     uint32_t depth = t->writer->depth;
     while (depth && t->open[depth].id != s)
         depth--;
-    if (!depth)
+    uint64_t left = OPEN_LEFT | (raised ? OPEN_LEFT_RAISED : 0);
+    if (!depth) {
+        stacks_leave(t, s, left);
         return;
-    t->open[depth].what |= OPEN_LEFT | (raised ? OPEN_LEFT_RAISED : 0);
+    }
+    t->open[depth].what |= left;
     t->open[depth].id = NULL; /* the stay is freed */
     t->ended++;
     recorder_drop_ended(t);

@@ -710,6 +710,20 @@ static __attribute__((noinline)) void end_lost(struct folder *f)
         popped(f);
 }
 
+/* A call waits since its stack is left for another one: a plain one is a keyed one from here on, counted as begun. */
+static __attribute__((noinline)) void become_keyed(struct folder *f)
+{
+    struct entry *e = f->top;
+    uint64_t word = get(&e->node);
+    if (!(word >> 32 & ENTRY_KEYED)) {
+        add(f, &node_at(f, f->top_node)->calls, 1);
+        change(f, &e->carried, 0);
+        change(f, &e->off_carried, 0);
+        change(f, &e->node, word | (uint64_t)ENTRY_KEYED << 32);
+    }
+    change(f, &e->key, f->key);
+}
+
 /* A keyed call ends, or waits. It was counted when it began; its duration is all it ran. */
 static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, unsigned flags, bool waits)
 {
@@ -742,8 +756,9 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
 static __attribute__((noinline)) void exit_below(struct folder *f, uint64_t t, uint32_t depth, unsigned flags)
 {
     struct entry *e = entry_at(f, depth), *next = entry_at(f, depth + 1);
-    uint64_t word = get(&e->node), elapsed = 0, off = 0;
-    if (word >> 32 & (ENTRY_ENDED | ENTRY_KEYED)) {
+    uint64_t word = get(&e->node), ran = 0, elapsed = 0, off = 0;
+    bool keyed = word >> 32 & ENTRY_KEYED, foreign = word >> 32 & ENTRY_FOREIGN;
+    if (word >> 32 & ENTRY_ENDED) {
         add(f, &f->lane->mismatched, 1);
         return;
     }
@@ -752,10 +767,12 @@ static __attribute__((noinline)) void exit_below(struct folder *f, uint64_t t, u
         elapsed = ticks_between(f, get(&e->begin), get(&next->begin));
         off = get(&next->off_begin) - get(&e->off_begin);
         add_path_time(f, n, elapsed, get(&e->children), off, get(&e->off_children));
-        add(f, &n->calls, 1);
+        if (!keyed)
+            add(f, &n->calls, 1);
+        ran = keyed ? get(&e->carried) : 0;
         add_flags(f, n, flags);
-        if (!(flags & RECORD_CUT))
-            add_duration(f, n, t > get(&e->begin) ? t - get(&e->begin) : 0);
+        if (!(flags & RECORD_CUT) && !foreign)
+            add_duration(f, n, ran + (t > get(&e->begin) ? t - get(&e->begin) : 0));
         change(f, &e->children, 0);
         change(f, &e->off_children, 0);
     } else
@@ -809,7 +826,9 @@ static __attribute__((noinline)) void end_rare(struct folder *f, uint64_t t, uin
         end_lost(f);
     } else if (site_at(f, f->top_node) != record_site(what) || (get(&f->top->node) >> 32) & ENTRY_ENDED) {
         add(f, &f->lane->mismatched, 1);
-    } else if ((get(&f->top->node) >> 32) & ENTRY_KEYED) {
+    } else if ((get(&f->top->node) >> 32) & ENTRY_KEYED || (waits && flags & RECORD_KEYED)) {
+        if (waits && flags & RECORD_KEYED)
+            become_keyed(f);
         end_keyed(f, t, flags, waits);
     } else if (waits) {
         add(f, &f->lane->mismatched, 1);

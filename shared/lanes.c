@@ -311,6 +311,10 @@ void writer_resume(struct writer *w, uint32_t site, uint64_t key)
     push_keyed(w, key, record_pack(site, ++w->depth, RECORD_RESUME, RECORD_KEYED));
 }
 void writer_suspend(struct writer *w, uint32_t site) { writer_push(w, record_pack(site, w->depth--, RECORD_SUSPEND, 0)); }
+void writer_put_aside(struct writer *w, uint32_t site, uint64_t key)
+{
+    push_keyed(w, key, record_pack(site, w->depth--, RECORD_SUSPEND, RECORD_KEYED));
+}
 
 void writer_exit_below(struct writer *w, uint32_t site, uint32_t depth, unsigned flags)
 {

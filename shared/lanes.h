@@ -120,6 +120,10 @@ void writer_enter_keyed(struct writer *w, uint32_t site, uint64_t key);
 void writer_suspend(struct writer *w, uint32_t site);
 void writer_resume(struct writer *w, uint32_t site, uint64_t key);
 
+/* The call on top waits, whatever it is, because the thread goes over to another stack: writer_resume() brings it back. A
+ * keyed call keeps its key. */
+void writer_put_aside(struct writer *w, uint32_t site, uint64_t key);
+
 /* The call at `depth` ends while later ones are open; see RECORD_DROP for what must follow when they have ended. */
 void writer_exit_below(struct writer *w, uint32_t site, uint32_t depth, unsigned flags);
 void writer_drop(struct writer *w);

@@ -74,7 +74,7 @@ enum record_kind {
     RECORD_NONE = 0, /* nothing: stands for a step that the writer took without a record */
     RECORD_ENTER,   /* a call begins */
     RECORD_EXIT,    /* the call at `depth` ends */
-    RECORD_SUSPEND, /* the keyed call at `depth` waits */
+    RECORD_SUSPEND, /* the keyed call at `depth` waits; with RECORD_KEYED: any call, since its stack is left (key slot before) */
     RECORD_RESUME,  /* a keyed call goes on (key slot before) */
     RECORD_KEY,     /* key of the record that follows */
     RECORD_OFF_CPU, /* duration (48 bits, ticks) the thread was not running since the previous record */
@@ -84,7 +84,7 @@ enum record_kind {
 };
 
 enum record_flag {
-    RECORD_KEYED = 1 << 0,     /* ENTER: a key slot comes before */
+    RECORD_KEYED = 1 << 0,     /* ENTER, SUSPEND: a key slot comes before */
     RECORD_RAISED = 1 << 1,    /* EXIT: by an exception */
     RECORD_CUT = 1 << 2,       /* EXIT: recording stopped while the call was open */
     RECORD_ABANDONED = 1 << 3, /* EXIT: a block whose function ended first */

@@ -19,6 +19,7 @@ import pytest
 
 import fallback
 import timestamp_capture
+from forest import compared
 from program import Program
 from reading import FROM_OUTSIDE, dump
 
@@ -38,6 +39,11 @@ def pytest_ignore_collect(collection_path):
         return None
     free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
     return True if free_threaded != (collection_path.name == "test_free_threaded.py") else None
+
+
+def pytest_terminal_summary(terminalreporter):
+    if compared["programs"]:
+        terminalreporter.write_line("{programs} random programs, {events} events compared with an oracle".format(**compared))
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from forest import Oracle, make_forest
+import ring
+from forest import Oracle, count_events, make_forest, seeds
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -18,12 +19,21 @@ def run_forests(program, tmp_path, forests, **environment):
     with open(os.path.join(HERE, "programs", "run_forest.py")) as file:
         p = program(file.read(), arguments=[str(tmp_path / "forests.json")], environment=environment)
     p.wait()
-    running = p.dump()
-    p.go()
-    p.wait()
-    stopped = p.dump()
+    profiles = [p.dump()]  # its threads live
+    order = ring.lanes(p.pid) if environment.get("TSCAP_RING") == WHOLE else None
+    for _ in ("they have ended", "recording has, too"):
+        p.go()
+        p.wait()
+        profiles.append(p.dump())
     p.finish()
-    return running, stopped
+    oracle = Oracle(forests)
+    count_events(oracle.events())
+    if order:
+        assert order == {f"forest {i}": events for i, events in enumerate(oracle.order)}
+    return profiles, oracle
+
+
+WHOLE = str(1 << 17)  # a ring that has room for all that a forest does
 
 
 def compare(profile, oracle, paths=True):
@@ -34,36 +44,49 @@ def compare(profile, oracle, paths=True):
     assert not any(site["open"] for site in profile.sites.values())
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(8))
 def test_forests(program, tmp_path, seed):
     forests = [make_forest(10 * seed + i, 4000) for i in range(3)]
-    for profile in run_forests(program, tmp_path, forests):
-        compare(profile.check(), Oracle(forests))
+    profiles, oracle = run_forests(program, tmp_path, forests)
+    for profile in profiles:
+        compare(profile.check(), oracle)
+
+
+@pytest.mark.parametrize("seed", seeds(4))
+def test_forests_and_their_order(program, tmp_path, seed):
+    """Each beginning, end, suspension and resumption in its place: so each has the caller it must have."""
+    forests = [make_forest(1000 + 10 * seed + i, 4000) for i in range(3)]
+    profiles, oracle = run_forests(program, tmp_path, forests, TSCAP_RING=WHOLE)
+    for profile in profiles:
+        compare(profile.check(), oracle)
 
 
 def test_forests_in_the_smallest_ring(program, tmp_path):
     """Nearly everything has been folded by the threads themselves."""
     forests = [make_forest(100 + i, 8000) for i in range(3)]
-    for profile in run_forests(program, tmp_path, forests, TSCAP_RING="1"):
-        compare(profile.check(), Oracle(forests))
+    profiles, oracle = run_forests(program, tmp_path, forests, TSCAP_RING="1")
+    for profile in profiles:
+        compare(profile.check(), oracle)
 
 
 def test_forests_in_the_largest_ring(program, tmp_path):
     """Nothing has been folded: the reader does it."""
     forests = [make_forest(200 + i, 8000) for i in range(3)]
-    for profile in run_forests(program, tmp_path, forests, TSCAP_RING=str(1 << 20)):
-        compare(profile.check(), Oracle(forests))
+    profiles, oracle = run_forests(program, tmp_path, forests, TSCAP_RING=str(1 << 20))
+    for profile in profiles:
+        compare(profile.check(), oracle)
 
 
 @pytest.mark.parametrize("nodes", [1, 50])
-@pytest.mark.parametrize("ring", ["1", "8192"])
-def test_forests_with_paths_given_up(program, tmp_path, nodes, ring):
+@pytest.mark.parametrize("slots", ["1", "8192"])
+def test_forests_with_paths_given_up(program, tmp_path, nodes, slots):
     """Functions and pairs stay exact when the tree has no room for more paths."""
     forests = [make_forest(300 + i, 4000) for i in range(3)]
-    for profile in run_forests(program, tmp_path, forests, TSCAP_NODES=str(nodes), TSCAP_RING=ring):
+    profiles, oracle = run_forests(program, tmp_path, forests, TSCAP_NODES=str(nodes), TSCAP_RING=slots)
+    for profile in profiles:
         assert profile["lost"] == 0 and profile["losses"]["unpathed"] > 0
         profile.check_sums()
-        compare(profile, Oracle(forests), paths=False)
+        compare(profile, oracle, paths=False)
 
 
 # ---- many calls ----

@@ -7,7 +7,7 @@
 #include "random.h"
 #include "segments.h"
 
-enum { FOREST_SITES = 7, FOREST_KEYS = 5 };
+enum { FOREST_SITES = 7, FOREST_KEYS = 9 };
 
 /* Records to be written later. */
 struct forest_script {
@@ -111,6 +111,15 @@ static inline bool forest_key_is_running(const struct forest *f, uint64_t key)
     return false;
 }
 
+/* One that no call runs or waits under; 0: none. */
+static inline uint64_t forest_free_key(struct forest *f)
+{
+    for (uint64_t key = 8; key <= 8 * FOREST_KEYS; key += 8)
+        if (!forest_key_is_running(f, key) && !oracle_waiting(&f->t, key))
+            return key;
+    return 0;
+}
+
 static inline void forest_begin_keyed(struct forest *f, unsigned kind)
 {
     uint64_t key = 8 * (1 + random_below(&f->random, FOREST_KEYS));
@@ -133,13 +142,27 @@ static inline void forest_suspend(struct forest *f)
     forest_drop_ended(f);
 }
 
+/* The stack is left for another one: all or some of what is open waits, and may come back in any order. */
+static inline void forest_put_aside(struct forest *f)
+{
+    uint32_t count = 1 + random_below(&f->random, 4);
+    for (; count && forest_top(f); count--) {
+        uint64_t key = forest_top(f)->keyed ? forest_top(f)->key : forest_free_key(f);
+        if (!key)
+            return;
+        forest_record(f, key, record_pack(0, 0, RECORD_KEY, 0));
+        forest_record(f, f->now, record_pack(forest_top(f)->site, f->t.depth, RECORD_SUSPEND, RECORD_KEYED));
+        forest_drop_ended(f);
+    }
+}
+
 static inline void forest_end_below(struct forest *f)
 {
     if (!f->blocks || f->t.depth < 2)
         return;
     uint32_t depth = 1 + random_below(&f->random, f->t.depth - 1);
     const struct oracle_call *c = &f->t.call[depth];
-    if (!c->ended && !c->keyed)
+    if (!c->ended)
         forest_record(f, f->now, record_pack(c->site, depth, RECORD_EXIT, random_chance(&f->random, 20) ? RECORD_RAISED : 0));
 }
 
@@ -199,6 +222,7 @@ static void (*const forest_events[])(struct forest *) = {
     forest_leave,    forest_leave,   forest_leave,           forest_enter_and_leave, forest_enter_and_leave,
     forest_resume,   forest_resume,  forest_enter_keyed,     forest_suspend,         forest_suspend,
     forest_end_below, forest_leave_cpu, forest_take_recording_time, forest_stop,     forest_odd_record,
+    forest_put_aside,
 };
 
 static inline void forest_grow(struct forest *f, uint32_t count)

@@ -6,6 +6,7 @@
  *   pair (p, f)   calls of f from p; inclusive: time with a call from p to f open
  *   keyed call    begun once; open as long as it runs or waits; the pair is that of whoever resumed it last
  *   foreign       resumed but not begun here: its time counts, the call does not
+ *   put aside     a call of any kind whose stack is left for another: it waits like a keyed one, and is one from there on
  *   ended below   a block that ends under later calls: it lasted until then, and is the path of those calls until they
  *                 have ended, but has no time of its own any more */
 #ifndef TSCAP_TESTS_ORACLE_H
@@ -318,12 +319,17 @@ static inline void oracle_end(struct oracle *o, struct oracle_thread *t, uint64_
     uint32_t depth = record_depth(what);
     bool waits = record_kind(what) == RECORD_SUSPEND, top = depth == t->depth;
     struct oracle_call *c = depth && depth <= t->depth ? &t->call[depth] : NULL;
-    bool fits = c && !c->ended && (top ? c->site == record_site(what) : !c->keyed) && (!waits || (top && c->keyed));
+    bool put_aside = waits && record_flags(what) & RECORD_KEYED;
+    bool fits = c && !c->ended && (!top || c->site == record_site(what)) && (!waits || (top && (c->keyed || put_aside)));
     if (!fits) {
         o->mismatched++;
         return;
     }
     oracle_advance(o, t, when);
+    if (put_aside) {
+        c->keyed = true;
+        c->key = t->key;
+    }
     if (waits) {
         oracle_suspend(o, t);
         return;
