@@ -90,7 +90,7 @@ ARCHIVES    := $(LIB_CLI) $(LIB_INJECT) $(LIB_SHARED)
 
 # --- the interpreter: its facts are asked once per run of make, and kept to notice when they change ---
 
-PYTHON_GOALS := all ext demo bench install uninstall
+PYTHON_GOALS := all ext demo bench install uninstall check-published
 ifneq ($(filter $(PYTHON_GOALS),$(or $(MAKECMDGOALS),all)),)
 PYTHON_FACTS := $(O)/python/$(subst /,_,$(PYTHON)).mk
 include $(PYTHON_FACTS)
@@ -227,6 +227,12 @@ check-cli: cli $(O)/bootstrap/check ## the command's suite on two interpreters
 .PHONY: check-newest
 check-newest: ## the Python suite on what only Debian unstable has yet, debug builds too (as root; DEBIAN_MIRROR=)
 	+@$(TEST_ENV) scripts/check-newest
+
+# Not part of `check`: the tests are fetched.
+.PHONY: check-published
+check-published: all $(O)/bootstrap/check ## the tests OSBot-Utils publishes, against ours on $(PYTHON) (needs network)
+	+@$(TEST_ENV) scripts/run-python-tests --venv '$(PY_EXE)' '$(PY_TAG)'
+	+@$(TEST_ENV) scripts/published-tests '$(abspath $(O))/venv/$(PY_TAG)/bin/python' '$(abspath $(PY_ROOT))'
 
 .PHONY: asan ubsan tsan cov soak fuzz bench
 asan ubsan: ## build with that sanitizer, run unit and stress tests

@@ -209,20 +209,25 @@ static void leave_thread(struct thread *t, struct stay *s, bool raised)
     scope_remove(t, s);
 }
 
-/* The stay that ends: that of the `with` we stand in, else the latest one on this thread, else the latest one. */
+/* The stay on this thread that this frame entered. */
+static struct stay **stay_of_frame(struct collector *c, const struct thread *t, const python_frame *f)
+{
+    struct stay **link = &c->stay;
+    while (*link && !((*link)->thread == t->number && (*link)->host == f && (*link)->code == python_frame_code(f)))
+        link = &(*link)->outer;
+    return *link ? link : NULL;
+}
+
+/* The stay that ends: that of the nearest frame that has one, else the latest. */
 static struct stay **find_stay(struct collector *c)
 {
     struct thread *t = c->stay->outer && recorder_available() ? recorder_thread() : NULL;
-    const python_frame *host = t ? find_host() : NULL;
-    struct stay **here = NULL;
-    for (struct stay **link = &c->stay; t && *link; link = &(*link)->outer) {
-        if ((*link)->thread != t->number)
-            continue;
-        if ((*link)->host == host)
-            return link;
-        here = here ? here : link;
+    for (const python_frame *f = t ? next_with_code(python_current_frame(PyThreadState_Get())) : NULL; f; f = next_with_code(python_caller(f))) {
+        struct stay **found = stay_of_frame(c, t, f);
+        if (found)
+            return found;
     }
-    return here ? here : &c->stay;
+    return &c->stay;
 }
 
 static void leave(struct collector *c, struct stay **link, bool raised)
@@ -256,6 +261,22 @@ static void leave(struct collector *c, struct stay **link, bool raised)
 }
 
 /* ---- by hand ---- */
+
+/* Number of the latest entry of this kind among those added since; -1: it was not kept. */
+static long long entry_since(const struct tape *t, uint64_t kept, unsigned event)
+{
+    for (uint64_t i = t->kept; i-- > kept;)
+        if (t->entry[i].event == event)
+            return t->entry[i].number;
+    return -1;
+}
+
+static PyObject *number_of(bool recorded, const struct tape *t, uint64_t kept, unsigned event)
+{
+    if (!recorded)
+        Py_RETURN_NONE;
+    return PyLong_FromLongLong(entry_since(t, kept, event));
+}
 
 /* False: it is not entered on this thread, or there is no memory. */
 static bool begin_by_hand(struct collector *c, PyObject *name)
@@ -361,20 +382,24 @@ static PyObject *collector_exit(PyObject *self, PyObject *args)
     Py_RETURN_FALSE;
 }
 
-PyDoc_STRVAR(begin_doc, "_begin(name)\n--\n\nA block of that name begins. False: not entered on this thread.");
+PyDoc_STRVAR(begin_doc, "_begin(name)\n--\n\nA block of that name begins: the number of its entry, -1 if it was not kept. None: not entered on this thread.");
 static PyObject *collector_begin(PyObject *self, PyObject *name)
 {
     if (!PyUnicode_Check(name))
         return PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
-    return PyBool_FromLong(begin_by_hand((struct collector *)self, name));
+    struct collector *c = (struct collector *)self;
+    uint64_t kept = c->ledger->tape.kept;
+    return number_of(begin_by_hand(c, name), &c->ledger->tape, kept, TAPE_ENTER);
 }
 
-PyDoc_STRVAR(end_doc, "_end(name)\n--\n\nThe innermost block of that name that _begin() began ends. False: there is none.");
+PyDoc_STRVAR(end_doc, "_end(name)\n--\n\nThe innermost block of that name that _begin() began ends: as _begin(). None: there is none.");
 static PyObject *collector_end(PyObject *self, PyObject *name)
 {
     if (!PyUnicode_Check(name))
         return PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
-    return PyBool_FromLong(end_by_hand((struct collector *)self, name));
+    struct collector *c = (struct collector *)self;
+    uint64_t kept = c->ledger->tape.kept;
+    return number_of(end_by_hand(c, name), &c->ledger->tape, kept, TAPE_EXIT);
 }
 
 static PyObject *name_of(uint32_t site)

@@ -12,25 +12,83 @@ terminal (``tscap start PID``).
     with Timestamp_Collector("import") as collector:
         parse("...")
     collector.print_report()
+
+A collector reports, exports and asserts: ``help(Timestamp_Collector)``; timestamp_capture(7) is the manual page.
 """
 
 from . import _children
-from ._collector import Timestamp_Collector
 from ._decorators import timestamp
-from ._select import core, status
+from ._select import core
+from ._status import status
+from .analysis import Timestamp_Collector__Analysis
+from .args import timestamp_args
+from .collector import Timestamp_Collector
+from .export import Timestamp_Collector__Export
+from .find import COLLECTOR_VAR_NAME, find_timestamp_collector
+from .report import Timestamp_Collector__Report
+from .schemas import (
+    NS_TO_MS,
+    Schema__Call_Tree_Node,
+    Schema__Export_Entry,
+    Schema__Export_Full,
+    Schema__Export_Hotspot,
+    Schema__Export_Metadata,
+    Schema__Export_Method_Timing,
+    Schema__Export_Summary,
+    Schema__Method_Timing,
+    Schema__Speedscope,
+    Schema__Speedscope_Event,
+    Schema__Speedscope_Frame,
+    Schema__Speedscope_Profile,
+    Schema__Speedscope_Shared,
+    Schema__Timestamp_Entry,
+    method_timing__avg_ms,
+    method_timing__max_ms,
+    method_timing__min_ms,
+    method_timing__self_ms,
+    method_timing__total_ms,
+    timestamp_entry__to_ms,
+)
 
 is_running, reset, start, stop = core.is_running, core.reset, core.start, core.stop
 timestamp_block = core.timestamp_block
 
 __all__ = [
+    "COLLECTOR_VAR_NAME",
+    "NS_TO_MS",
+    "Schema__Call_Tree_Node",
+    "Schema__Export_Entry",
+    "Schema__Export_Full",
+    "Schema__Export_Hotspot",
+    "Schema__Export_Metadata",
+    "Schema__Export_Method_Timing",
+    "Schema__Export_Summary",
+    "Schema__Method_Timing",
+    "Schema__Speedscope",
+    "Schema__Speedscope_Event",
+    "Schema__Speedscope_Frame",
+    "Schema__Speedscope_Profile",
+    "Schema__Speedscope_Shared",
+    "Schema__Timestamp_Entry",
     "Timestamp_Collector",
+    "Timestamp_Collector__Analysis",
+    "Timestamp_Collector__Export",
+    "Timestamp_Collector__Report",
+    "find_timestamp_collector",
     "is_running",
+    "method_timing__avg_ms",
+    "method_timing__max_ms",
+    "method_timing__min_ms",
+    "method_timing__self_ms",
+    "method_timing__total_ms",
     "reset",
     "start",
     "status",
     "stop",
     "timestamp",
+    "timestamp_args",
     "timestamp_block",
+    "timestamp_entry__to_ms",
 ]
 _children.watch()
-__version__ = status()["version"]
+__version__: str = status()["version"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import types
-from typing import Any, Callable, TypeVar, overload
+from typing import Any, Callable, Dict, Tuple, TypeVar, overload
 
 from ._select import core
 
@@ -29,9 +30,9 @@ def timestamp(function: Any = None, /, *, name: str | None = None) -> Any:
     Raises TypeError for callables that are not written in Python.
     """
     if function is None or isinstance(function, str):
-        chosen = name if function is None else function
+        chosen = (name if function is None else function) or None
         return lambda target: _mark(target, chosen, 2)
-    return _mark(function, name, 2)
+    return _mark(function, name or None, 2)
 
 
 def _is_python(target: Any) -> bool:
@@ -98,17 +99,27 @@ def _refusal(target: Any) -> str:
 
 def wrap_in_block(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """``@timestamp_block(name)``: a function whose every call is inside the block, of the same kind as the one it wraps."""
+    return wrap(function, lambda args, kwargs: core.timestamp_block(name))
+
+
+Block = Callable[[Tuple[Any, ...], Dict[str, Any]], core.timestamp_block]
+
+
+def wrap(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
+    """A function that runs ``function`` inside ``block(args, kwargs)`` if somebody wants to know."""
     wrapper: Callable[..., Any]
     if inspect.iscoroutinefunction(function):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with core.timestamp_block(name):
+            if not core._wanted():
+                return await function(*args, **kwargs)
+            with block(args, kwargs):
                 return await function(*args, **kwargs)
 
     elif inspect.isasyncgenfunction(function):
 
         async def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with core.timestamp_block(name):
+            with block(args, kwargs) if core._wanted() else contextlib.nullcontext():
                 generator = function(*args, **kwargs)
                 step = generator.__anext__()
                 while True:  # what `yield from` is to generators
@@ -127,13 +138,17 @@ def wrap_in_block(name: str, function: Callable[..., Any]) -> Callable[..., Any]
     elif inspect.isgeneratorfunction(function):
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with core.timestamp_block(name):
+            if not core._wanted():
+                return (yield from function(*args, **kwargs))
+            with block(args, kwargs):
                 return (yield from function(*args, **kwargs))
 
     else:
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            with core.timestamp_block(name):
+            if not core._wanted():
+                return function(*args, **kwargs)
+            with block(args, kwargs):
                 return function(*args, **kwargs)
 
     return functools.wraps(function)(wrapper)

@@ -762,26 +762,32 @@ class Collector:
         thread = _here.thread
         return next((stay for stay in reversed(self._stays) if thread is not None and stay.thread is thread), None)
 
-    def _begin(self, name: str) -> bool:
-        """A block of that name begins. False: not entered on this thread."""
+    def _begin(self, name: str) -> Optional[int]:
+        """A block of that name begins: the number of its entry, -1 if it was not kept. None: not entered on this thread."""
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
         stay = self._stay_here()
         if stay is None or not stay.thread.stays:
-            return False
+            return None
+        kept = self._kept
         stay.thread.begin_by_hand(stay, name)
-        return True
+        return self._number_since(kept, name, "enter")
 
-    def _end(self, name: str) -> bool:
-        """The innermost block of that name that _begin() began ends. False: there is none."""
+    def _number_since(self, kept: int, name: str, event: str) -> int:
+        found = [entry for entry in self._ledger.entries[kept:] if entry[2:5] == (name, event, threading.get_ident())]
+        return found[-1][1] if found else -1
+
+    def _end(self, name: str) -> Optional[int]:
+        """The innermost block of that name that _begin() began ends: as _begin(). None: there is none."""
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
         stay = self._stay_here()
         begun = stay.thread.by_hand(stay, name) if stay else None
         if stay is None or begun is None:
-            return False
+            return None
+        kept = self._kept
         stay.thread.end(begun, False)
-        return True
+        return self._number_since(kept, name, "exit")
 
     def _rows(self, start: int, stop: int) -> List[_Row]:
         """Entries [start, stop) by time: (name, event, timestamp ns, clock ns, thread, depth, number of the thread in here,

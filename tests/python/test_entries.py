@@ -314,10 +314,10 @@ def test_a_session_beside_it():
 
 def test_by_hand():
     with Timestamp_Collector() as c:
-        assert c._begin("a") and c._begin("b") and c._begin("b")
+        assert [c._begin("a"), c._begin("b"), c._begin("b")] == [0, 1, 2]
         leaf()
-        assert c._end("a") and not c._end("c")
-    assert not c._begin("a") and not c._end("b")
+        assert c._end("a") == 7 and c._end("c") is None
+    assert c._begin("a") is None and c._end("b") is None
     assert [(name, event) for name, event, _ in shape(c) if event in ("enter", "exit")] == [
         ("a", "enter"), ("b", "enter"), ("b", "enter"), ("leaf", "enter"), ("leaf", "exit"), ("a", "exit"), ("b", "exit"), ("b", "exit")]
     with pytest.raises(TypeError):
