@@ -707,7 +707,7 @@ class Collector:
 
     def __exit__(self, *exception: object) -> Literal[False]:
         if self._stays:
-            self._leave(self._stay_of(_host(sys._getframe(1))), exception[:1] not in ((), (None,)))
+            self._leave(self._stay_of(sys._getframe(1)), exception[:1] not in ((), (None,)))
         return False
 
     def __del__(self) -> None:
@@ -717,10 +717,15 @@ class Collector:
         except Exception:  # the interpreter ends: modules are empty
             pass
 
-    def _stay_of(self, frame: types.FrameType) -> _Stay:
-        """The one that `frame` entered; else the last one of this thread; else the last one."""
+    def _stay_of(self, frame: Optional[types.FrameType]) -> _Stay:
+        """That of the nearest frame that has one here; else the last one of this thread; else the last one."""
         here = [stay for stay in self._stays if stay.thread is _here.thread]
-        return next((stay for stay in reversed(here) if stay.host == id(frame)), (here or self._stays)[-1])
+        while frame is not None and len(here) > 1:
+            found = next((stay for stay in reversed(here) if stay.host == id(frame)), None)
+            if found is not None:
+                return found
+            frame = frame.f_back
+        return (here or self._stays)[-1]
 
     def _leave(self, stay: _Stay, raised: bool) -> None:
         self._stays.remove(stay)

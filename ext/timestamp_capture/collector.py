@@ -115,7 +115,7 @@ class Timestamp_Collector(core.Collector):
             return None
         now = time.perf_counter_ns()
         entry = Schema__Timestamp_Entry(name, event, now, time.time_ns(), threading.get_ident(), self._depth, extra)
-        self._notes.marks.append(entry)
+        self._notes.marks.append((self._kept, entry))
         return entry
 
     # ---- what there is ----
@@ -136,7 +136,7 @@ class Timestamp_Collector(core.Collector):
 
     def method_count(self) -> int:
         """Number of distinct names recorded."""
-        return len({name for name, *_ in self.timings()} | {mark.name for mark in self._notes.marks})
+        return len({name for name, *_ in self.timings()} | {mark.name for _, mark in self._notes.marks})
 
     @property
     def _active(self) -> bool:

@@ -16,7 +16,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.extra: dict[int, dict[str, Any]] = {}
-        self.marks: list[Schema__Timestamp_Entry] = []
+        self.marks: list[tuple[int, Schema__Timestamp_Entry]] = []  # after how many others it came
 
 
 class Entries(Sequence[Schema__Timestamp_Entry]):
@@ -36,7 +36,9 @@ class Entries(Sequence[Schema__Timestamp_Entry]):
 
     def _merged(self) -> list[Schema__Timestamp_Entry]:
         entries = [self._entry(row) for row in self._collector._rows(0, self._collector._kept)]
-        return sorted(entries + self._notes.marks, key=lambda entry: entry.timestamp_ns)
+        for before, mark in reversed(self._notes.marks):
+            entries.insert(before, mark)
+        return entries
 
     def _entry(self, row: tuple[str, str, int, int, int, int, int, bool, int]) -> Schema__Timestamp_Entry:
         name, event, when, clock, thread, depth, _, raised, number = row
