@@ -351,16 +351,16 @@ def test_listener_is_not_disturbed_by_signals(program):
         seen = []
         signal.signal(signal.SIGUSR1, lambda *_: seen.append(1))
         checkpoint()
-        while len(seen) < 20: time.sleep(.001)
-        checkpoint()
+        for n in range(1, 21):
+            while len(seen) < n: time.sleep(.001)
+            checkpoint()
         """
     )
     p.wait()
-    p.go()
-    for _ in range(40):
+    for _ in range(20):
+        p.go()
         p.child.send_signal(signal.SIGUSR1)
-        time.sleep(0.002)
-    p.wait()
+        p.wait()
     p.tscap("start")
     p.tscap("stop")
     p.finish()
