@@ -147,8 +147,11 @@ static void writer_catch_up(struct thread *t)
 
 static void thread_catch_up(struct thread *t)
 {
+    char name[64];
     account_cut(t);
     writer_catch_up(t);
+    thread_name(name, sizeof name); /* it may have got another one */
+    lanes_rename(t->writer, name);
     t->ended = 0;
     stacks_forget(t);
     t->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);

@@ -170,6 +170,8 @@ static void start_lane(struct writer *w, uint32_t ring, const char *name)
     put32(&lane->state, LANE_LIVE);
 }
 
+void lanes_rename(struct writer *w, const char *name) { put_name(w->lane, name); }
+
 struct writer *lanes_open(struct lanes *l, const char *name)
 {
     pthread_mutex_lock(&l->lock);

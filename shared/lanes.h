@@ -44,6 +44,9 @@ struct lanes_options {
 
 struct lanes *lanes_new(struct segment *segment, const struct lanes_options *o); /* NULL: no memory */
 
+/* The calling thread has another name now. */
+void lanes_rename(struct writer *w, const char *name);
+
 /* A lane for the calling thread; NULL: none to be had, counted in header.lost_lanes. */
 struct writer *lanes_open(struct lanes *l, const char *name);
 

@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 
+import timestamp_capture
 from reading import dump, tscap
 from timestamp_capture import timestamp
 
@@ -392,13 +393,34 @@ def test_threads_of_c_that_call_into_python(program):
 
 
 def test_a_name_given_later(recording):
-    """Before its first recorded call."""
+    """Before its first recorded call, or later: then from its first call after the next start or reset on."""
+    again, go = threading.Barrier(2), threading.Barrier(2)
 
     def names_itself():
         threading.current_thread().name = "ünlü"
-        work()
+        for _ in range(3):
+            work()
+            again.wait()
+            go.wait()
+
+    def names():
+        return {thread["name"] for thread in recording.profile["threads"] if thread["roots"]}
 
     with recording:
         thread = threading.Thread(target=names_itself, name="first name")
-        run(thread)
-    assert "ünlü" in {thread["name"] for thread in recording.profile["threads"] if thread["roots"]}
+        thread.start()
+        again.wait()
+        assert names() == {"ünlü"}
+        thread.name = "later"
+        timestamp_capture.reset()
+        go.wait()
+        again.wait()
+        assert names() == {"later"}
+        thread.name = "last"
+    timestamp_capture.start()
+    go.wait()
+    again.wait()
+    timestamp_capture.stop()
+    assert names() == {"last"}
+    go.wait()
+    thread.join()
