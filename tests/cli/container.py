@@ -5,6 +5,7 @@
 Says "pid N" (its number outside) and then what app.py says; "cannot: why" where the kernel forbids it. All that app.py needs
 is imported before, so that nothing but /proc, /dev/shm and the package has to be in the new root.
 """
+import contextlib
 import ctypes
 import importlib
 import json
@@ -77,11 +78,12 @@ def furnish(root, wish):
 
 
 def import_for(files):
-    """What these programs import from the standard library, at any place."""
+    """What these programs import, at any place; what is not there they do without."""
     for path in files:
         for name in re.findall(r"^ *(?:import|from) ([a-z_]\w*)", path.read_text(), re.M):
             if name != "timestamp_capture":
-                importlib.import_module(name)
+                with contextlib.suppress(ImportError):
+                    importlib.import_module(name)
 
 
 def wait_for(pid):
