@@ -50,7 +50,7 @@ COMPILE   = $(CC) -std=c11 -D_GNU_SOURCE -pthread $(WARNINGS) $(CFLAGS) $(SANITI
 LINK      = $(CC) -pthread $(CFLAGS) $(SANITIZE_$(FLAVOUR)) $(LDFLAGS)
 # pkg-config is asked when it is first needed: bootstrap may have to install it before, and the library.
 NCURSES_CFLAGS = $(eval NCURSES_CFLAGS := $$(shell pkg-config --cflags ncursesw))$(NCURSES_CFLAGS)
-CLI_LIBS = $(eval CLI_LIBS := -lelf $$(shell pkg-config --libs ncursesw))$(CLI_LIBS)
+CLI_LIBS = $(eval CLI_LIBS := -lelf $$(shell pkg-config --libs libunwind-generic ncursesw))$(CLI_LIBS)
 
 # Headers are included by their bare names, and the rooms a source can see are those it may use, so that an
 # include against the direction cli -> inject -> shared <- ext does not compile. Its room: the first part of its path.

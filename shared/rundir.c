@@ -10,9 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static char used[RUNDIR_PATH_MAX];
+
+void rundir_use(const char *path) { snprintf(used, sizeof used, "%s", path); }
+
 int rundir_path(uid_t uid, char *buffer, size_t size)
 {
-    const char *forced = getenv("TSCAP_DIR");
+    const char *forced = used[0] ? used : getenv("TSCAP_DIR");
     int n = forced && *forced ? snprintf(buffer, size, "%s", forced) : snprintf(buffer, size, "/dev/shm/tscap-%lu", (unsigned long)uid);
     if (n < 0 || (size_t)n >= size)
         return -ENAMETOOLONG;

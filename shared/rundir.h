@@ -18,6 +18,9 @@
 /* Path of the run directory of `uid`, without slashes at its end. -ENAMETOOLONG: $TSCAP_DIR does not fit. */
 int rundir_path(uid_t uid, char *buffer, size_t size);
 
+/* From now on this one instead of what the environment says. */
+void rundir_use(const char *path);
+
 /* Opens it (O_PATH-like directory fd), checked to be a directory of `uid`'s own with no rights for others; with
  * `create`, makes it first. The fd, -ENOENT, -EPERM, ... */
 int rundir_open(uid_t uid, bool create);
