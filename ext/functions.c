@@ -5,11 +5,17 @@
 #include <string.h>
 
 #include "hook.h"
+#include "qualname.h"
 #include "recorder.h"
+#include "watch.h"
 
-/* What a code object's extra slot holds: 1 + index of its mark, and its site (0: none yet). */
+/* What a code object's extra slot holds: 1 + index of its mark, and its site (0: none yet). Or that nobody wants it
+ * recorded, as far as the rules of a certain generation go. */
 #define EXTRA(index, site) ((uintptr_t)((index) + 1) << 32 | (site))
 #define EXTRA_INDEX(extra) ((uint32_t)((extra) >> 32) - 1)
+#define EXTRA_REJECTED(generation) ((uintptr_t)(0x80000000u | (generation)) << 32)
+#define EXTRA_IS_REJECTED(extra) ((uint64_t)(extra) >> 63)
+#define GENERATIONS 0x7fffffffu
 
 struct mark {
     PyCodeObject *code; /* borrowed: release() is called before it goes; NULL: free entry */
@@ -17,16 +23,19 @@ struct mark {
     PyObject *name, *qualname, *module;
     uint32_t site;
     uint32_t next_free;
+    bool watched; /* not decorated: recorded because somebody asked for it from outside */
 };
 
 Py_ssize_t hook_extra;
+uintptr_t functions_rejected;
 
 static struct {
     struct mark *mark;
     uint32_t count, room;
     uint32_t free; /* 1 + index of a free entry, 0: none */
-    uint64_t live;
-    bool unpublished; /* some mark has no site */
+    uint64_t live, watched;
+    uint32_t generation; /* of the rules that say what is watched */
+    bool unpublished;    /* some mark has no site */
 } f;
 
 /* For readers: how many there are, also before recording first starts. A file that is kept keeps the count of the end. */
@@ -41,10 +50,11 @@ static void count_marks(int change)
 static void release(void *p)
 {
     uintptr_t extra = (uintptr_t)p;
-    if (!extra || EXTRA_INDEX(extra) >= f.count)
+    if (!extra || EXTRA_IS_REJECTED(extra) || EXTRA_INDEX(extra) >= f.count)
         return;
     uint32_t index = EXTRA_INDEX(extra);
     struct mark old = f.mark[index];
+    f.watched -= old.watched;
     f.mark[index] = (struct mark){.next_free = f.free};
     f.free = index + 1;
     count_marks(-1);
@@ -65,11 +75,12 @@ int functions_init(void)
 }
 
 uint64_t functions_count(void) { return f.live; }
+uint64_t functions_decorated(void) { return f.live - f.watched; }
 
 static struct mark *mark_of(const PyCodeObject *code)
 {
     uintptr_t extra = python_code_extra(code, hook_extra);
-    return extra ? &f.mark[EXTRA_INDEX(extra)] : NULL;
+    return extra && !EXTRA_IS_REJECTED(extra) ? &f.mark[EXTRA_INDEX(extra)] : NULL;
 }
 
 static uint32_t new_mark(void)
@@ -152,15 +163,16 @@ static void note_function(struct mark *m, PyFunctionObject *function)
     Py_XDECREF(old);
 }
 
-static int add_mark(PyFunctionObject *function, PyObject *name, PyObject *qualname)
+/* Takes over the reference to the module. */
+static int mark_code(PyCodeObject *code, PyObject *name, PyObject *qualname, PyObject *module)
 {
-    PyCodeObject *code = (PyCodeObject *)function->func_code;
     uint32_t index = new_mark();
     if (index == UINT32_MAX) {
+        Py_XDECREF(module);
         PyErr_NoMemory();
         return -1;
     }
-    f.mark[index] = (struct mark){.code = code, .name = name, .qualname = qualname, .module = text_attribute(function, "__module__")};
+    f.mark[index] = (struct mark){.code = code, .name = name, .qualname = qualname, .module = module};
     Py_INCREF(name);
     Py_INCREF(qualname);
     count_marks(1);
@@ -169,8 +181,15 @@ static int add_mark(PyFunctionObject *function, PyObject *name, PyObject *qualna
         return -1;
     }
     f.unpublished = true;
-    note_function(&f.mark[index], function);
     return (int)index;
+}
+
+static int add_mark(PyFunctionObject *function, PyObject *name, PyObject *qualname)
+{
+    int index = mark_code((PyCodeObject *)function->func_code, name, qualname, text_attribute(function, "__module__"));
+    if (index >= 0)
+        note_function(&f.mark[index], function);
+    return index;
 }
 
 static uint32_t site_of_mark(const struct mark *m)
@@ -178,7 +197,7 @@ static uint32_t site_of_mark(const struct mark *m)
     struct site site = {
         .name = PyUnicode_AsUTF8(m->name),
         .qualname = PyUnicode_AsUTF8(m->qualname),
-        .module = PyUnicode_AsUTF8(m->module),
+        .module = m->module && PyUnicode_Check(m->module) ? PyUnicode_AsUTF8(m->module) : "",
         .file = PyUnicode_AsUTF8(m->code->co_filename),
         .line = (uint32_t)m->code->co_firstlineno,
         .kind = SITE_FUNCTION,
@@ -215,6 +234,8 @@ int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject 
     struct mark *m = mark_of((PyCodeObject *)function->func_code);
     int r = 0;
     if (m && same_text(m->name, name) && same_text(m->qualname, qualname)) {
+        f.watched -= m->watched;
+        m->watched = false;
         note_function(m, function);
         Py_DECREF(qualname);
         return 0;
@@ -278,6 +299,69 @@ int functions_each(functions_visit *visit, void *context)
         Py_XDECREF(function);
     }
     return r;
+}
+
+/* ---- functions that are watched ---- */
+
+void functions_watch(bool on)
+{
+    for (uint32_t i = 0; i < f.count; i++)
+        if (f.mark[i].code && f.mark[i].watched) {
+            PyCodeObject *code = f.mark[i].code;
+            release((void *)EXTRA(i, 0));
+            python_code_set_extra(code, hook_extra, 0);
+        }
+    f.generation = f.generation < GENERATIONS ? f.generation + 1 : 1;
+    functions_rejected = on ? EXTRA_REJECTED(f.generation) : 0;
+}
+
+/* Bodies of modules and classes are no functions. */
+static bool is_function(const PyCodeObject *code) { return (code->co_flags & (CO_OPTIMIZED | CO_NEWLOCALS)) == (CO_OPTIMIZED | CO_NEWLOCALS); }
+
+static const char *text_or_nothing(PyObject *o)
+{
+    const char *text = o && PyUnicode_Check(o) ? PyUnicode_AsUTF8(o) : NULL;
+    if (!text)
+        PyErr_Clear();
+    return text ? text : "";
+}
+
+static bool is_wanted(PyCodeObject *code, PyObject *module, PyObject *qualname)
+{
+    return watch_wants(text_or_nothing(module), text_or_nothing(qualname), text_or_nothing(code->co_filename));
+}
+
+static uint32_t decide(PyCodeObject *code, const python_frame *frame)
+{
+    PyObject *globals = python_frame_globals(frame);
+    PyObject *module = globals && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL; /* borrowed */
+    PyObject *qualname = is_function(code) && watch_active() ? qualname_of(code, frame) : NULL;
+    int index = -1;
+    if (qualname && is_wanted(code, module, qualname)) {
+        Py_XINCREF(module);
+        index = mark_code(code, qualname, qualname, module);
+    }
+    Py_XDECREF(qualname);
+    if (index < 0) {
+        python_code_set_extra(code, hook_extra, functions_rejected);
+        return 0;
+    }
+    f.mark[index].watched = true;
+    f.watched++;
+    publish((uint32_t)index);
+    return f.mark[index].site;
+}
+
+uint32_t functions_decide(PyCodeObject *code, const python_frame *frame)
+{
+    PyObject *type, *value, *traceback;
+    const struct mark *m = mark_of(code);
+    if (m)
+        return m->site; /* none: there was no room for it */
+    PyErr_Fetch(&type, &value, &traceback); /* a generator may be thrown into */
+    uint32_t site = decide(code, frame);
+    PyErr_Restore(type, value, traceback);
+    return site;
 }
 
 void functions_forget_sites(void)

@@ -26,7 +26,18 @@ int functions_publish(bool look_again);
 typedef int functions_visit(PyCodeObject *code, PyFunctionObject *function, void *context); /* function may be NULL */
 int functions_each(functions_visit *visit, void *context);
 
-uint64_t functions_count(void);
+uint64_t functions_count(void);     /* of both kinds: */
+uint64_t functions_decorated(void); /* not only watched */
+
+/* Rules of watch.h began to hold (after others, maybe), or there are none any more: what was decided by the rules before is
+ * forgotten. The hook must not be armed. */
+void functions_watch(bool on);
+
+/* What the extra slot holds of code that the present rules do not want: the hook need not ask again. */
+extern uintptr_t functions_rejected __attribute__((visibility("hidden")));
+
+/* Code that runs and has neither a site nor this in its slot: is it wanted? Its site, or 0. No exception, none lost. */
+uint32_t functions_decide(PyCodeObject *code, const python_frame *frame);
 
 /* After a fork: the child's segment knows no site yet. */
 void functions_forget_sites(void);

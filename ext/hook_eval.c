@@ -187,7 +187,10 @@ static PyObject *evaluate(PyThreadState *ts, python_frame *f, int throwing)
     if (__builtin_expect((char *)__builtin_frame_address(0) < stack_low, 0))
         return evaluate_near_the_end(ts, f, throwing);
 #endif
-    uint32_t site = HOOK_SITE(python_code_extra(f->f_code, hook_extra));
+    uintptr_t extra = python_code_extra(f->f_code, hook_extra);
+    uint32_t site = HOOK_SITE(extra);
+    if (!site && extra != functions_rejected)
+        site = functions_decide(f->f_code, f);
     if (!site || creates_generator(f))
         return inner(ts, f, throwing); /* a tail call: uses no stack */
     return record(ts, f, throwing, site);

@@ -8,6 +8,7 @@
 #include "hook.h"
 #include "linger.h"
 #include "recorder.h"
+#include "watch.h"
 
 /* ---- what the events say ---- */
 
@@ -149,6 +150,35 @@ CALLBACK(on_throw)
 
 uint64_t hook_key(const void *frame) { return (uintptr_t)frame; }
 
+/* ---- while functions are watched that are not decorated: beginnings come from all code ---- */
+
+static int set_local(PyCodeObject *code, PyObject *mask);
+static PyObject *disable, *all_local; /* sys.monitoring.DISABLE; the events of recorded code */
+
+/* Is it recorded? If it is decided just now, its other events come from now on, this call's end among them. */
+static bool is_recorded(PyCodeObject *code)
+{
+    uintptr_t extra = python_code_extra(code, hook_extra);
+    if (HOOK_SITE(extra))
+        return true;
+    if (extra == functions_rejected || !functions_decide(code, python_current_frame(python_this_thread())))
+        return false;
+    if (set_local(code, all_local) < 0)
+        PyErr_Clear();
+    return true;
+}
+
+CALLBACK(on_any_start)
+{
+    UNUSED_CALLBACK;
+    return is_recorded((PyCodeObject *)arguments[0]) ? begins(code_of(arguments)) : disable;
+}
+CALLBACK(on_any_resume)
+{
+    UNUSED_CALLBACK;
+    return is_recorded((PyCodeObject *)arguments[0]) ? begins_slow(code_of(arguments), true) : disable;
+}
+
 /* ---- callbacks as objects ---- */
 
 struct callback {
@@ -167,35 +197,43 @@ static PyTypeObject callback_type = {
 
 /* Local events cost other code nothing. Before 3.15 these two exist as global ones only: then undecorated code that raises
  * pays for a callback that finds no mark, some 10 ns of 120. */
-enum { LOCAL_FIRST = 0, LOCAL_COUNT = PY_VERSION_HEX < 0x030f0000 ? 4 : 6, EVENTS = 6 };
+enum { LOCAL_COUNT = PY_VERSION_HEX < 0x030f0000 ? 4 : 6, EVENTS = 6 };
 static const struct {
     const char *name;
     vectorcallfunc function;
+    vectorcallfunc watching; /* in its place while functions are watched; then its event is a global one, too */
 } events[EVENTS] = {
-    {"PY_START", on_start}, {"PY_RETURN", on_return}, {"PY_YIELD", on_yield}, {"PY_RESUME", on_resume}, /* local */
-    {"PY_UNWIND", on_unwind}, {"PY_THROW", on_throw},                                   /* global before 3.15 */
+    {"PY_START", on_start, on_any_start}, {"PY_RETURN", on_return, NULL}, {"PY_YIELD", on_yield, NULL}, {"PY_RESUME", on_resume, on_any_resume}, /* local */
+    {"PY_UNWIND", on_unwind, NULL}, {"PY_THROW", on_throw, NULL}, /* global before 3.15 */
 };
 
 static struct {
     PyObject *monitoring; /* sys.monitoring */
     PyObject *set_local_events;
-    PyObject *tool, *local, *none; /* int objects: our tool id, the local events, 0 */
-    PyObject *callback[EVENTS];
+    PyObject *tool, *none; /* int objects: our tool id, 0 */
+    PyObject *callback[EVENTS], *watching[EVENTS];
     long event[EVENTS];
     bool armed;
     long tool_id;
 } m = {.tool_id = -1};
+
+static PyObject *make_callback(vectorcallfunc function)
+{
+    struct callback *c = PyObject_New(struct callback, &callback_type);
+    if (c)
+        c->vectorcall = function;
+    return (PyObject *)c;
+}
 
 static int make_callbacks(void)
 {
     if (PyType_Ready(&callback_type) < 0)
         return -1;
     for (int i = 0; i < EVENTS; i++) {
-        struct callback *c = PyObject_New(struct callback, &callback_type);
-        if (!c)
+        m.callback[i] = make_callback(events[i].function);
+        m.watching[i] = events[i].watching ? make_callback(events[i].watching) : NULL;
+        if (!m.callback[i] || (events[i].watching && !m.watching[i]))
             return -1;
-        c->vectorcall = events[i].function;
-        m.callback[i] = (PyObject *)c;
     }
     return 0;
 }
@@ -227,12 +265,13 @@ static int prepare(void)
         return -1;
     }
     long local = 0;
-    for (int i = LOCAL_FIRST; i < LOCAL_COUNT; i++)
+    for (int i = 0; i < LOCAL_COUNT; i++)
         local |= m.event[i];
-    m.local = PyLong_FromLong(local);
+    all_local = PyLong_FromLong(local);
     m.none = PyLong_FromLong(0);
+    disable = PyObject_GetAttrString(m.monitoring, "DISABLE");
     m.set_local_events = PyObject_GetAttrString(m.monitoring, "set_local_events");
-    return m.local && m.none && m.set_local_events ? 0 : -1;
+    return all_local && m.none && disable && m.set_local_events ? 0 : -1;
 }
 
 /* ---- the tool id: one that nobody reserved; the ids that PEP 669 names for debuggers and the like come last ---- */
@@ -261,7 +300,8 @@ static int take_tool_id(void)
 static int register_callbacks(bool on)
 {
     for (int i = 0; i < EVENTS; i++) {
-        PyObject *old = PyObject_CallMethod(m.monitoring, "register_callback", "llO", m.tool_id, m.event[i], on ? m.callback[i] : Py_None);
+        PyObject *callback = !on ? Py_None : watch_active() && m.watching[i] ? m.watching[i] : m.callback[i];
+        PyObject *old = PyObject_CallMethod(m.monitoring, "register_callback", "llO", m.tool_id, m.event[i], callback);
         if (!old)
             return -1;
         Py_DECREF(old);
@@ -272,9 +312,18 @@ static int register_callbacks(bool on)
 static int set_global(bool on)
 {
     long mask = 0;
-    for (int i = LOCAL_COUNT; i < EVENTS; i++)
-        mask |= m.event[i];
+    for (int i = 0; i < EVENTS; i++)
+        if (i >= LOCAL_COUNT || (watch_active() && m.watching[i]))
+            mask |= m.event[i];
     PyObject *done = PyObject_CallMethod(m.monitoring, "set_events", "ll", m.tool_id, on ? mask : 0l);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* Events that were disabled, for code that nobody wanted then, come again: of all tools, there is no other way. */
+static int restart_events(void)
+{
+    PyObject *done = watch_active() ? PyObject_CallMethod(m.monitoring, "restart_events", NULL) : Py_NewRef(Py_None);
     Py_XDECREF(done);
     return done ? 0 : -1;
 }
@@ -318,7 +367,7 @@ int hook_arm(void)
 {
     if (prepare() < 0 || take_tool_id() < 0)
         return -1;
-    if (register_callbacks(true) < 0 || functions_each(arm_code, m.local) < 0 || set_global(true) < 0) {
+    if (register_callbacks(true) < 0 || functions_each(arm_code, all_local) < 0 || set_global(true) < 0 || restart_events() < 0) {
         give_tool_id_back();
         return -1;
     }
@@ -332,7 +381,7 @@ void hook_disarm(void)
     give_tool_id_back();
 }
 
-int hook_arm_code(PyCodeObject *code, PyFunctionObject *function) { return arm_code(code, function, m.local); }
+int hook_arm_code(PyCodeObject *code, PyFunctionObject *function) { return arm_code(code, function, all_local) < 0 ? -1 : restart_events(); }
 
 bool hook_check(void) { return true; } /* each tool has callbacks of its own: nobody takes ours */
 

@@ -9,12 +9,14 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "attachment.h"
 #include "control.h"
 #include "functions.h"
 #include "hook.h"
@@ -38,8 +40,9 @@ static struct {
     _Atomic bool stopping;
     pthread_t thread;
     struct own_fd socket, wakeup;
+    struct own_fd tether; /* connection that an attachment lasts as long as; -1: none */
     char name[64];
-} l = {.socket.fd = -1, .wakeup.fd = -1};
+} l = {.socket.fd = -1, .wakeup.fd = -1, .tether.fd = -1};
 
 static bool own_fd_set(struct own_fd *f, int fd)
 {
@@ -87,10 +90,14 @@ static void describe_exception(char *text, size_t size)
     Py_XDECREF(traceback);
 }
 
-static uint32_t carry_out(const struct control_request *request, struct control_reply *reply)
+static uint32_t carry_out(const struct control_request *request, const char *rules, struct control_reply *reply)
 {
     enum recorder_change change = RECORDER_DONE;
-    if (request->command == CONTROL_START)
+    if (request->command == CONTROL_ATTACH)
+        change = attachment_begin(rules);
+    else if (request->command == CONTROL_DETACH)
+        change = attachment_end();
+    else if (request->command == CONTROL_START)
         change = recorder_start(request->argument & CONTROL_SUBPROCESSES);
     else if (request->command == CONTROL_STOP)
         change = recorder_stop();
@@ -104,31 +111,60 @@ static uint32_t carry_out(const struct control_request *request, struct control_
 }
 
 /* Waiting for the lock may take as long as the program holds it. Who asked and went away meanwhile has given up. */
-static uint32_t with_interpreter(int fd, const struct control_request *request, struct control_reply *reply)
+static uint32_t with_interpreter(int fd, const struct control_request *request, const char *rules, struct control_reply *reply)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    uint32_t result = client_is_gone(fd) ? CONTROL_BUSY : carry_out(request, reply);
+    uint32_t result = client_is_gone(fd) ? CONTROL_BUSY : carry_out(request, rules, reply);
     PyGILState_Release(state);
     return result;
 }
 
-static void answer(int fd)
+/* NULL: none, or it did not come. */
+static char *receive_rules(int fd, const struct control_request *request)
+{
+    if (request->command != CONTROL_ATTACH || request->argument > CONTROL_RULES_MAX)
+        return NULL;
+    char *rules = malloc(request->argument + 1);
+    if (rules && control_receive_text(fd, rules, request->argument, REQUEST_TIMEOUT_MS) == 0)
+        return rules;
+    free(rules);
+    return NULL;
+}
+
+static uint32_t answer_request(int fd, const struct control_request *request, const char *rules, struct control_reply *reply)
+{
+    if (request->command == CONTROL_STATUS)
+        return CONTROL_OK;
+    if (!request->command || request->command >= CONTROL_COMMANDS || (request->command == CONTROL_ATTACH && !rules))
+        return CONTROL_UNKNOWN;
+    return with_interpreter(fd, request, rules, reply);
+}
+
+static bool has_line(const char *text, const char *line)
+{
+    size_t length = strlen(line);
+    for (; text && *text; text = strchr(text, '\n') ? strchr(text, '\n') + 1 : NULL)
+        if (strncmp(text, line, length) == 0 && (text[length] == '\n' || text[length] == '\0'))
+            return true;
+    return false;
+}
+
+/* True: the connection stays open, what was asked for lasts as long as it. */
+static bool answer(int fd)
 {
     struct control_request request;
     struct control_reply reply = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION};
     if (control_receive(fd, &request, REQUEST_TIMEOUT_MS) < 0)
-        return;
-    if (request.command == CONTROL_STATUS)
-        reply.result = CONTROL_OK;
-    else if (request.command && request.command < CONTROL_COMMANDS)
-        reply.result = with_interpreter(fd, &request, &reply);
-    else
-        reply.result = CONTROL_UNKNOWN;
+        return false;
+    char *rules = receive_rules(fd, &request);
+    reply.result = answer_request(fd, &request, rules, &reply);
     reply.running = recorder_running();
     reply.consumers = recorder_consumers();
     reply.sites = functions_count();
     reply.armed = hook_armed() ? functions_count() : 0;
-    control_reply_send(fd, &reply);
+    bool lasts = reply.result == CONTROL_OK && has_line(rules, CONTROL_RULE_TETHER);
+    free(rules);
+    return control_reply_send(fd, &reply) == 0 && lasts;
 }
 
 /* ---- the thread ---- */
@@ -140,8 +176,20 @@ static void accept_one(void)
     int fd = accept4(l.socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return;
-    answer(fd);
-    close(fd);
+    if (answer(fd)) {
+        own_fd_close(&l.tether);
+        own_fd_set(&l.tether, fd);
+    } else
+        close(fd);
+}
+
+/* Whoever it was attached for is gone. */
+static void end_attachment(void)
+{
+    own_fd_close(&l.tether);
+    PyGILState_STATE state = PyGILState_Ensure();
+    attachment_end();
+    PyGILState_Release(state);
 }
 
 /* poll(2) on descriptors that others close meanwhile never returns: only there the thread may be cancelled. */
@@ -166,8 +214,9 @@ static bool woken_to_look(void)
 /* False: there is nothing left to wait for. */
 static bool wait_and_answer(void)
 {
-    struct pollfd p[] = {{.fd = l.wakeup.fd, .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}};
-    int ready = poll_cancellable(p, 2, linger_timeout());
+    struct pollfd p[] = {
+        {.fd = l.wakeup.fd, .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}, {.fd = l.tether.fd, .events = POLLIN}};
+    int ready = poll_cancellable(p, 3, linger_timeout());
     if (ready < 0)
         return errno == EINTR;
     if ((p[0].revents && !woken_to_look()) || !own_fd_is_ours(&l.socket))
@@ -175,7 +224,39 @@ static bool wait_and_answer(void)
     linger_look(ready == 0);
     if (p[1].revents)
         accept_one();
-    return true;
+    else if (p[2].revents)
+        end_attachment();
+    return recorder_available();
+}
+
+static void unlink_socket(void)
+{
+    char path[PATH_MAX + sizeof l.name + 1];
+    snprintf(path, sizeof path, "%s/%s", recorder_segment()->directory, l.name);
+    unlink(path);
+}
+
+static void close_all(void)
+{
+    unlink_socket();
+    own_fd_close(&l.socket);
+    own_fd_close(&l.wakeup);
+    own_fd_close(&l.tether);
+}
+
+/* There is nothing left to listen for, unless there is again by now. Nobody will join us; but somebody may be about to, with
+ * the interpreter's lock. */
+static bool leave(void)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    bool needed = recorder_available();
+    if (l.running && !needed) {
+        l.running = false;
+        pthread_detach(l.thread);
+        close_all();
+    }
+    PyGILState_Release(state);
+    return !needed;
 }
 
 static void *run(void *unused)
@@ -188,8 +269,10 @@ static void *run(void *unused)
     if (!swept)
         sweep_run_directory(recorder_segment()->directory);
     swept = true;
-    while (own_fd_is_ours(&l.wakeup) && wait_and_answer())
-        ;
+    do
+        while (own_fd_is_ours(&l.wakeup) && wait_and_answer())
+            ;
+    while (!recorder_available() && !leave());
     return NULL;
 }
 
@@ -240,13 +323,6 @@ int listener_start(void)
     return r;
 }
 
-static void unlink_socket(void)
-{
-    char path[PATH_MAX + sizeof l.name + 1];
-    snprintf(path, sizeof path, "%s/%s", recorder_segment()->directory, l.name);
-    unlink(path);
-}
-
 void listener_wake(void)
 {
     uint64_t one = 1;
@@ -267,7 +343,5 @@ void listener_stop(void)
     Py_BEGIN_ALLOW_THREADS
     pthread_join(l.thread, NULL);
     Py_END_ALLOW_THREADS
-    unlink_socket();
-    own_fd_close(&l.socket);
-    own_fd_close(&l.wakeup);
+    close_all();
 }

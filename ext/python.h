@@ -168,6 +168,15 @@ static inline Py_ssize_t python_code_local(const PyCodeObject *code, PyObject *n
 #endif
 }
 
+static inline PyObject *python_frame_globals(const python_frame *f) /* borrowed */
+{
+#if PY_VERSION_HEX < 0x030c0000
+    return f->f_globals;
+#else
+    return f->globals;
+#endif
+}
+
 /* Objects/codeobject.c, _PyCodeObjectExtra: the same in 3.9 to 3.15. What PyUnstable_Code_GetExtra reads, without a call. */
 struct python_code_extra {
     Py_ssize_t size;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "attachment.h"
 #include "block.h"
 #include "clock.h"
 #include "functions.h"
@@ -16,6 +18,7 @@
 #include "linger.h"
 #include "kin.h"
 #include "lineage.h"
+#include "listener.h"
 #include "version.h"
 
 _Atomic uint32_t *recorder_epoch, *recorder_usual;
@@ -34,6 +37,8 @@ static struct {
     uint32_t inherited;         /* SESSION_INHERITED, SESSION_COUNTED */
     uint64_t consumers;
     uint32_t last_epoch; /* survives what fork wipes */
+    uint32_t generation; /* of the segment: each detach begins another */
+    _Atomic uint32_t exiting; /* threads that are in thread_exited() */
     uint64_t ended; /* ticks at which recording last ended */
     pthread_key_t key;
 } r;
@@ -57,6 +62,8 @@ const char *recorder_problem(void)
         return "TSCAP_DISABLE is set";
     case -ENOTSUP:
         return "free-threaded builds of Python are not supported: run the program with the usual build";
+    case -ENOTCONN:
+        return "tscap detached from this process";
     case -EPERM:
         return "the run directory is not private to this user (TSCAP_DIR, else /dev/shm/tscap-<uid>): wrong owner, mode or a link";
     case -ENOENT:
@@ -129,6 +136,7 @@ static struct thread *thread_new(void)
         thread_free(t);
         return NULL;
     }
+    t->generation = r.generation;
     t->epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
     recorder_set_usual(t);
     recorder_thread_here = t;
@@ -166,16 +174,19 @@ void recorder_cut_open(struct thread *t)
     recorder_set_usual(t);
 }
 
-/* At thread exit, without the interpreter's lock. */
+/* At thread exit, without the interpreter's lock. Who gives the segment up sets the epoch to 0 and then waits until nobody
+ * is in here: each of us has been counted before, or sees the 0 (both sequentially consistent: recorder_detach). */
 static void thread_exited(void *p)
 {
     struct thread *t = p;
-    uint32_t epoch = atomic_load_explicit(recorder_epoch, memory_order_acquire);
-    if (epoch && recorder_thread_here == t) {
+    atomic_fetch_add(&r.exiting, 1);
+    uint32_t epoch = atomic_load(recorder_epoch);
+    if (epoch && recorder_thread_here == t && t->generation == r.generation) {
         if (t->epoch != epoch)
             writer_catch_up(t); /* what was open when recording ended has not lasted until now */
         lanes_close(r.lanes, t->writer);
     }
+    atomic_fetch_sub(&r.exiting, 1);
     recorder_thread_here = NULL;
     thread_free(t);
 }
@@ -186,12 +197,24 @@ void recorder_forget_thread(void)
         thread_exited(recorder_thread_here);
 }
 
+/* Without a look at its writer. */
+static void drop_thread(struct thread *t)
+{
+    pthread_setspecific(r.key, NULL);
+    thread_free(t);
+    recorder_thread_here = NULL;
+}
+
 static struct thread *thread_in_step(void)
 {
     struct thread *t = recorder_thread_here;
     if (recorder_in_step(t))
         return t;
     opening = true;
+    if (t && t->generation != r.generation) {
+        drop_thread(t); /* its segment is gone */
+        t = NULL;
+    }
     stacks_look();
     if (!t)
         t = thread_new();
@@ -690,6 +713,47 @@ void recorder_after_fork_parent(void)
         atomic_fetch_add_explicit(&header()->offspring, 1, memory_order_relaxed);
 }
 
+static void forget_segment(void)
+{
+    if (recorder_thread_here)
+        drop_thread(recorder_thread_here); /* its writer is given up with the lanes */
+    lanes_abandon(r.lanes);
+    sites_delete(r.sites);
+    munmap(r.segment.base, r.segment.capacity);
+    functions_forget_sites();
+    block_forget_sites();
+    account_forget();
+}
+
+void recorder_detach(void)
+{
+    if (!r.available)
+        return;
+    recorder_stop();
+    recorder_disarm();
+    r.available = false;
+    r.error = -ENOTCONN;
+    atomic_store(recorder_usual, 0);
+    atomic_store(recorder_epoch, 0);
+    while (atomic_load(&r.exiting)) /* see thread_exited */
+        sched_yield();
+    segment_unlink(&r.segment);
+    forget_segment();
+    r.generation++;
+}
+
+int recorder_reopen(void)
+{
+    if (r.error == -ENOTCONN) {
+        r.error = open_segment();
+        r.available = r.error == 0;
+    }
+    if (refuse_unavailable())
+        return -1;
+    listener_start();
+    return 0;
+}
+
 /* The parent's segment is not ours: forget it without a store. The hooks are memory of this process and still armed. */
 int recorder_after_fork_child(void)
 {
@@ -702,17 +766,9 @@ int recorder_after_fork_child(void)
     r.running = r.subprocesses = recorder_on = recorder_everyone = false;
     r.inherited = 0;
     scope_latent = 0;
-    if (recorder_thread_here) {
-        pthread_setspecific(r.key, NULL);
-        thread_free(recorder_thread_here); /* its writer is given up with the lanes */
-        recorder_thread_here = NULL;
-    }
-    lanes_abandon(r.lanes);
-    sites_delete(r.sites);
-    munmap(r.segment.base, r.segment.capacity);
-    functions_forget_sites();
-    block_forget_sites();
-    account_forget();
+    if (!heir)
+        attachment_forget();
+    forget_segment();
     lineage_descend(r.segment_options.lineage, r.segment.pid, r.segment.start_time);
     r.error = open_segment();
     r.available = r.error == 0;

@@ -32,6 +32,7 @@ struct open_call {
 struct thread {
     struct writer *writer;
     uint32_t epoch;         /* of the recorder when this thread was last in step with it */
+    uint32_t generation;    /* of the segment that the writer writes to */
     uint32_t room;
     struct open_call *open; /* [1 .. writer->depth] */
     uint32_t ended;         /* of them: those with OPEN_ENDED or OPEN_LEFT */
@@ -76,6 +77,8 @@ void recorder_disarm(void); /* nobody wants records */
 void recorder_measuring(bool on); /* everyone records, for hook_measure() only */
 void recorder_forget_thread(void); /* the calling thread's lane is closed; it gets another when it records */
 
+void recorder_detach(void); /* gives the segment up, with what was recorded; nothing is recorded any more, until: */
+int recorder_reopen(void);  /* a new one, if there is none. 0, or -1 with an exception */
 void recorder_close(void);             /* at exit: the file goes, unless TSCAP_KEEP is set or it is part of an ancestor's session */
 void recorder_after_fork_parent(void);
 int recorder_after_fork_child(void);   /* a segment of the child's own, and the session if it was handed on; no exception */

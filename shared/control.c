@@ -71,12 +71,16 @@ static int check_peer(int fd, pid_t expected)
     return peer.pid == expected ? 0 : -ESRCH;
 }
 
-static int connect_and_send(int fd, const struct sockaddr_un *address, pid_t peer, struct control_request request, uint64_t deadline)
+static int connect_and_send(int fd, const struct sockaddr_un *address, pid_t peer, struct control_request request, const char *text, uint64_t deadline)
 {
+    if (text)
+        request.argument = (uint32_t)strlen(text);
     if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
         return errno == EAGAIN ? -ETIMEDOUT : -errno; /* EAGAIN: its queue is full, it does not answer */
     int r = peer ? check_peer(fd, peer) : 0;
-    return r < 0 ? r : transfer(fd, &request, sizeof request, true, deadline);
+    if (r == 0)
+        r = transfer(fd, &request, sizeof request, true, deadline);
+    return r == 0 && text ? transfer(fd, (void *)(uintptr_t)text, request.argument, true, deadline) : r;
 }
 
 /* The socket itself, for connect(2) would follow a link that lies in its place. */
@@ -98,6 +102,11 @@ static int open_socket_file(const struct control_address *to)
 
 int control_send(const struct control_address *to, const struct control_request *request, int timeout_ms)
 {
+    return control_send_text(to, request, NULL, timeout_ms);
+}
+
+int control_send_text(const struct control_address *to, const struct control_request *request, const char *text, int timeout_ms)
+{
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     uint64_t deadline = deadline_in(timeout_ms);
     int file = open_socket_file(to);
@@ -105,7 +114,7 @@ int control_send(const struct control_address *to, const struct control_request 
         return file;
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d", file);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int r = fd < 0 ? -errno : connect_and_send(fd, &address, to->peer, *request, deadline);
+    int r = fd < 0 ? -errno : connect_and_send(fd, &address, to->peer, *request, text, deadline);
     close(file);
     if (r < 0 && fd >= 0)
         close(fd);
@@ -114,8 +123,14 @@ int control_send(const struct control_address *to, const struct control_request 
 
 int control_take_reply(int fd, struct control_reply *reply, int timeout_ms)
 {
-    int r = transfer(fd, reply, sizeof *reply, false, deadline_in(timeout_ms));
+    int r = control_read_reply(fd, reply, timeout_ms);
     close(fd);
+    return r;
+}
+
+int control_read_reply(int fd, struct control_reply *reply, int timeout_ms)
+{
+    int r = transfer(fd, reply, sizeof *reply, false, deadline_in(timeout_ms));
     if (r == 0 && (reply->magic != CONTROL_MAGIC || reply->version != CONTROL_VERSION))
         r = -EPROTO;
     if (r == 0) {
@@ -167,6 +182,12 @@ int control_receive(int fd, struct control_request *request, int timeout_ms)
     return r;
 }
 
+int control_receive_text(int fd, char *text, size_t length, int timeout_ms)
+{
+    text[length] = '\0';
+    return transfer(fd, text, length, false, deadline_in(timeout_ms));
+}
+
 int control_reply_send(int fd, const struct control_reply *reply)
 {
     struct control_reply out = *reply;
@@ -176,6 +197,6 @@ int control_reply_send(int fd, const struct control_reply *reply)
 const char *control_command_name(uint32_t command)
 {
     static const char *const names[CONTROL_COMMANDS] = {
-        [CONTROL_START] = "start", [CONTROL_STOP] = "stop", [CONTROL_RESET] = "reset", [CONTROL_STATUS] = "status"};
+        [CONTROL_START] = "start", [CONTROL_STOP] = "stop", [CONTROL_RESET] = "reset", [CONTROL_STATUS] = "status", [CONTROL_ATTACH] = "attach", [CONTROL_DETACH] = "detach"};
     return command && command < CONTROL_COMMANDS ? names[command] : "unknown";
 }

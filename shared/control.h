@@ -4,6 +4,7 @@
 #ifndef TSCAP_CONTROL_H
 #define TSCAP_CONTROL_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -11,7 +12,16 @@
 #define CONTROL_VERSION 1u
 #define CONTROL_TEXT 256
 
-enum control_command { CONTROL_START = 1, CONTROL_STOP, CONTROL_RESET, CONTROL_STATUS, CONTROL_COMMANDS };
+enum control_command { CONTROL_START = 1, CONTROL_STOP, CONTROL_RESET, CONTROL_STATUS, CONTROL_ATTACH, CONTROL_DETACH, CONTROL_COMMANDS };
+
+/* What follows a request for CONTROL_ATTACH: lines that say which functions are to be recorded that are not decorated. */
+#define CONTROL_RULES_MAX 65536 /* bytes */
+#define CONTROL_RULE_MATCH "match="
+#define CONTROL_RULE_EXCLUDE "exclude="
+#define CONTROL_RULE_ALL "all"           /* the standard library and what is installed, too */
+#define CONTROL_RULE_BUILTINS "builtins" /* C functions, too */
+#define CONTROL_RULE_START "start"       /* begin to record */
+#define CONTROL_RULE_TETHER "tether"     /* detach when this connection ends, which stays open after the reply */
 
 enum control_argument { CONTROL_SUBPROCESSES = 1 /* children made from now on record, too */ };
 
@@ -26,7 +36,7 @@ enum control_result {
 struct control_request {
     uint32_t magic, version;
     uint32_t command; /* enum control_command */
-    uint32_t argument; /* of CONTROL_START: bits of enum control_argument; others: 0 */
+    uint32_t argument; /* of CONTROL_START: bits of enum control_argument; CONTROL_ATTACH: bytes that follow; others: 0 */
 };
 
 struct control_reply {
@@ -56,12 +66,17 @@ int control_ask(const struct control_address *to, const struct control_request *
 int control_send(const struct control_address *to, const struct control_request *request, int timeout_ms);
 int control_take_reply(int fd, struct control_reply *reply, int timeout_ms); /* closes it. 0 or -errno */
 
+/* As control_send(), with a text behind the request, whose argument is set to its length. NULL: none. */
+int control_send_text(const struct control_address *to, const struct control_request *request, const char *text, int timeout_ms);
+int control_read_reply(int fd, struct control_reply *reply, int timeout_ms); /* as control_take_reply(); leaves it open */
+
 /* A listening socket of that name, mode 0600. The descriptor or -errno. Names longer than sun_path go through
  * /proc/self/fd. */
 int control_listen(int dirfd, const char *name);
 
 /* Takes one request from a connected client, checked; replies. 0 or -errno. */
 int control_receive(int fd, struct control_request *request, int timeout_ms);
+int control_receive_text(int fd, char *text, size_t length, int timeout_ms); /* text[length] becomes 0 */
 int control_reply_send(int fd, const struct control_reply *reply);
 
 const char *control_command_name(uint32_t command);

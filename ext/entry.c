@@ -1,0 +1,297 @@
+#include "entry.h"
+
+#include "python.h"
+
+#include <dlfcn.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "attach.h"
+#include "listener.h"
+#include "recorder.h"
+#include "rundir.h"
+
+/* A thread of the program, stopped anywhere and made to call tscap_attach(), must do no more than what cannot wait and needs
+ * no lock of the interpreter: it starts a thread. That one lets the main thread import the package at its next safe place
+ * (a pending call): a fork cannot come in the middle then, and no thread state is made while one does (before 3.12 that
+ * could leave a lock behind in the child, gh-112275). Only if the main thread does not come by, because it waits for
+ * something outside of Python, it takes the interpreter's lock and does it itself. */
+
+#define STACK_BYTES (1u << 20) /* of address space: it may have to import */
+#define MAIN_THREAD_MS 100     /* to come by */
+#define TRIES 5                /* an import may be disturbed by one that is going on */
+#define REGION_WAIT_MS 2000
+#define PACKAGE "timestamp_capture"
+
+enum claim { UNCLAIMED, MAIN_THREAD, OWN_THREAD };
+enum progress { NOT_YET, DONE, AGAIN };
+
+static struct {
+    struct attach_box box;
+    char argument[ATTACH_ARGUMENT_MAX];
+    char problem[ATTACH_TEXT]; /* of the last try */
+    _Atomic uint32_t busy;
+    _Atomic uint32_t claim;    /* enum claim: who does it */
+    _Atomic uint32_t progress; /* enum progress: of who does it */
+    bool brought;
+    void (*wake)(void *); /* _PyEval_SignalAsyncExc, or NULL */
+    void *interpreter;
+} e = {.box = {.magic = ATTACH_MAGIC, .version = ATTACH_VERSION}};
+
+bool entry_brought_us(void) { return e.brought; }
+
+__attribute__((format(printf, 2, 3))) static void finish(enum attach_state state, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(e.box.text, sizeof e.box.text, format, arguments);
+    va_end(arguments);
+    atomic_store_explicit(&e.box.state, state, memory_order_release);
+}
+
+/* The value of a line "name=value". */
+static bool read_argument(const char *name, char *buffer, size_t size)
+{
+    size_t length = strlen(name);
+    for (const char *line = e.argument; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        if (strncmp(line, name, length) != 0 || line[length] != '=')
+            continue;
+        int n = (int)strcspn(line + length + 1, "\n");
+        return snprintf(buffer, size, "%.*s", n, line + length + 1) < (int)size;
+    }
+    return false;
+}
+
+/* ---- the import, with the interpreter's lock ---- */
+
+static PyObject *make_spec(const char *folder)
+{
+    char file[ATTACH_ARGUMENT_MAX + 32];
+    PyObject *external = PyDict_GetItemString(PyImport_GetModuleDict(), "_frozen_importlib_external"); /* borrowed */
+    PyObject *make = external ? PyObject_GetAttrString(external, "spec_from_file_location") : NULL;
+    snprintf(file, sizeof file, "%s/__init__.py", folder);
+    PyObject *arguments = make ? Py_BuildValue("(ss)", PACKAGE, file) : NULL;
+    PyObject *named = arguments ? Py_BuildValue("{s:[s]}", "submodule_search_locations", folder) : NULL;
+    PyObject *spec = named ? PyObject_Call(make, arguments, named) : NULL;
+    Py_XDECREF(make);
+    Py_XDECREF(arguments);
+    Py_XDECREF(named);
+    return spec;
+}
+
+/* As the import statement does once it has found the file. sys.path stays what it is. */
+static int import_package(const char *folder)
+{
+    PyObject *spec = make_spec(folder);
+    PyObject *bootstrap = PyDict_GetItemString(PyImport_GetModuleDict(), "_frozen_importlib"); /* borrowed */
+    PyObject *package = spec && bootstrap ? PyObject_CallMethod(bootstrap, "_load", "O", spec) : NULL;
+    Py_XDECREF(spec);
+    Py_XDECREF(package);
+    if (!package && !PyErr_Occurred())
+        PyErr_SetString(PyExc_ImportError, "the import system is not as it comes with Python");
+    return package ? 0 : -1;
+}
+
+/* 0, or -1 with an exception. */
+static int bring_package(void)
+{
+    char folder[ATTACH_ARGUMENT_MAX];
+    if (PyDict_GetItemString(PyImport_GetModuleDict(), PACKAGE))
+        return recorder_reopen();
+    if (!read_argument(ATTACH_PACKAGE, folder, sizeof folder)) {
+        PyErr_SetString(PyExc_RuntimeError, "no package was named");
+        return -1;
+    }
+    e.brought = true;
+    return import_package(folder);
+}
+
+static void describe_exception(void)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    PyObject *string = value ? PyObject_Str(value) : NULL;
+    const char *text = string ? PyUnicode_AsUTF8(string) : NULL;
+    const char *name = type && PyType_Check(type) ? ((PyTypeObject *)type)->tp_name : "error";
+    snprintf(e.problem, sizeof e.problem, "%s: %s", name, text ? text : "");
+    PyErr_Clear();
+    Py_XDECREF(string);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+}
+
+/* 0, or -1 with an exception that is none of our business: one that a signal handler of the program raised meanwhile. */
+static int bring(void)
+{
+    uint32_t progress = DONE;
+    int r = 0;
+    if (bring_package() == 0) {
+        if (recorder_available())
+            finish(ATTACH_READY, "%s", "");
+        else
+            finish(ATTACH_FAILED, "%s", recorder_problem());
+    } else if (!PyErr_ExceptionMatches(PyExc_Exception)) {
+        progress = AGAIN;
+        r = -1;
+    } else {
+        progress = AGAIN;
+        describe_exception();
+    }
+    atomic_store_explicit(&e.progress, progress, memory_order_release);
+    return r;
+}
+
+static bool claim(enum claim who)
+{
+    uint32_t none = UNCLAIMED;
+    return atomic_compare_exchange_strong(&e.claim, &none, who);
+}
+
+static int bring_in_main_thread(void *unused)
+{
+    (void)unused;
+    return claim(MAIN_THREAD) ? bring() : 0;
+}
+
+/* ---- the thread ---- */
+
+static void sleep_ms(long ms)
+{
+    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&t, NULL);
+}
+
+static bool is_ending(void)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return !Py_IsInitialized() || Py_IsFinalizing();
+#else
+    return !Py_IsInitialized() || _Py_IsFinalizing();
+#endif
+}
+
+static void ask_main_thread(void)
+{
+    if (Py_AddPendingCall(bring_in_main_thread, NULL) < 0)
+        return; /* its list is full */
+    if (e.wake && e.interpreter)
+        e.wake(e.interpreter);
+    for (int ms = 0; ms < MAIN_THREAD_MS && atomic_load(&e.claim) == UNCLAIMED && !is_ending(); ms++)
+        sleep_ms(1);
+}
+
+static void bring_in_own_thread(void)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    bool cancelled = atomic_load(&e.box.cancel);
+    if (claim(OWN_THREAD) && !cancelled && bring() < 0)
+        PyErr_Clear();
+    PyGILState_Release(state);
+}
+
+/* A pending call that is still in the list when the claim is taken back finds it taken again, or the box ready. */
+static enum progress try_once(void)
+{
+    atomic_store(&e.progress, NOT_YET);
+    atomic_store(&e.claim, UNCLAIMED);
+    ask_main_thread();
+    if (is_ending())
+        return AGAIN;
+    if (atomic_load(&e.claim) == UNCLAIMED)
+        bring_in_own_thread();
+    while (atomic_load_explicit(&e.progress, memory_order_acquire) == NOT_YET && !atomic_load(&e.box.cancel) && !is_ending())
+        sleep_ms(1);
+    return atomic_load_explicit(&e.progress, memory_order_acquire);
+}
+
+/* What the thread that was stopped ran in; who stopped it has seen it leave. */
+static void unmap_region(void)
+{
+    for (int ms = 0; ms < REGION_WAIT_MS; ms++) {
+        uint64_t size = atomic_load_explicit(&e.box.region_size, memory_order_acquire);
+        if (size) {
+            munmap((void *)(uintptr_t)atomic_load(&e.box.region), size);
+            break;
+        }
+        sleep_ms(1);
+    }
+    atomic_store(&e.box.region_size, 0);
+}
+
+static void *run(void *unused)
+{
+    (void)unused;
+    pthread_setname_np(pthread_self(), "tscap-attach");
+    enum progress progress = NOT_YET;
+    for (int i = 0; i < TRIES && progress != DONE && !is_ending() && !atomic_load(&e.box.cancel); i++) {
+        if (i)
+            sleep_ms(20 << i);
+        progress = try_once();
+    }
+    if (is_ending())
+        finish(ATTACH_FAILED, "the interpreter is ending, or has not begun yet");
+    else if (atomic_load(&e.box.state) == ATTACH_WORKING)
+        finish(ATTACH_FAILED, "%s", e.problem[0] ? e.problem : "given up");
+    unmap_region();
+    atomic_store(&e.busy, 0);
+    return NULL;
+}
+
+static int create_thread(void)
+{
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, before;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&thread, &attributes, run, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return error;
+}
+
+/* ---- in a thread of the program, stopped anywhere ---- */
+
+/* 3.10 to 3.12: a pending call alone does not make a main thread look that is alone and busy. Looked up here, for the
+ * dynamic linker's lock may not be held by another thread when the program forks. */
+static void find_wake(void)
+{
+#if PY_VERSION_HEX >= 0x030a0000 && PY_VERSION_HEX < 0x030d0000
+    *(void **)&e.wake = dlsym(RTLD_DEFAULT, "_PyEval_SignalAsyncExc");
+    e.interpreter = PyInterpreterState_Main();
+#endif
+}
+
+__attribute__((visibility("default"))) struct attach_box *tscap_attach(const char *argument);
+struct attach_box *tscap_attach(const char *argument)
+{
+    char directory[RUNDIR_PATH_MAX];
+    if (atomic_exchange(&e.busy, 1)) {
+        atomic_store(&e.box.cancel, 0); /* one that came before is still waiting: for both */
+        return &e.box;
+    }
+    e.problem[0] = '\0';
+    snprintf(e.argument, sizeof e.argument, "%s", argument);
+    atomic_store(&e.box.state, ATTACH_WORKING);
+    atomic_store(&e.box.cancel, 0);
+    find_wake();
+    if (read_argument(ATTACH_DIRECTORY, directory, sizeof directory))
+        rundir_use(directory);
+    int error = create_thread();
+    if (error) {
+        finish(ATTACH_FAILED, "cannot start a thread: %s", strerror(error));
+        atomic_store(&e.busy, 0);
+    }
+    return &e.box;
+}

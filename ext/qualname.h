@@ -1,0 +1,9 @@
+/* The qualified name of running code. Since 3.11 the code object says it; before, it has to be found. */
+#ifndef TSCAP_QUALNAME_H
+#define TSCAP_QUALNAME_H
+
+#include "python.h"
+
+PyObject *qualname_of(PyCodeObject *code, const python_frame *frame); /* a new reference; NULL: no memory, no exception */
+
+#endif
