@@ -24,6 +24,15 @@ const struct command commands[] = {
     {COMMAND_TOP, "top", "tscap top", cmd_top, "PID", 1, 1, "show what is being recorded, at intervals",
      "Shows on a full screen, again and again, what happened since the look before; with -b prints tables of it. The\n"
      "full screen begins recording, if need be, and ends what it began."},
+    {COMMAND_ATTACH, "attach", "tscap attach", cmd_attach, "PID", 1, 1, "record a process that was not prepared",
+     "Brings timestamp_capture into a running Python and begins to record functions that are not decorated: its own ones, or\n"
+     "those that --match. A function is named module:qualname. After that all other commands work as on a prepared process."},
+    {COMMAND_DETACH, "detach", "tscap detach", cmd_detach, "PID", 1, 1, "undo what attach did",
+     "Ends recording, takes the hooks out and removes the segment, with what was recorded. What the program itself has\n"
+     "decorated stays as it is."},
+    {COMMAND_DOCTOR, "doctor", "tscap doctor", cmd_doctor, "PID", 0, 1, "say what stands in the way of attaching",
+     "Looks at the machine and at a process and names each obstacle with what removes it. Touches nothing. Exit status as\n"
+     "`tscap attach` would have."},
     {COMMAND_GC, "gc", "tscap gc", cmd_gc, NULL, 0, 0, "remove what dead processes left",
      "Removes segments and sockets of your processes that have ended. Never those of a process that lives."},
     {COMMAND_HELP, "help", "tscap help", cmd_help, "COMMAND", 0, 1, "explain a command", "The same as `tscap COMMAND --help`."},

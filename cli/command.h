@@ -16,8 +16,11 @@ enum command_id {
     COMMAND_TOP = 1 << 6,
     COMMAND_GC = 1 << 7,
     COMMAND_HELP = 1 << 8,
-    COMMAND_ALL = (1 << 9) - 1, /* each of them */
-    COMMAND_NONE = 1 << 9       /* tscap itself, before a command */
+    COMMAND_ATTACH = 1 << 9,
+    COMMAND_DETACH = 1 << 10,
+    COMMAND_DOCTOR = 1 << 11,
+    COMMAND_ALL = (1 << 12) - 1, /* each of them */
+    COMMAND_NONE = 1 << 12       /* tscap itself, before a command */
 };
 
 struct command {
@@ -45,6 +48,9 @@ int cmd_status(const struct settings *s);
 int cmd_dump(const struct settings *s);
 int cmd_top(const struct settings *s);
 int cmd_gc(const struct settings *s);
+int cmd_attach(const struct settings *s);
+int cmd_detach(const struct settings *s);
+int cmd_doctor(const struct settings *s);
 int cmd_help(const struct settings *s);
 
 #endif

@@ -59,8 +59,8 @@ static int not_loaded(const struct patient *p)
     return fail(EXIT_UNSUPPORTED,
                 "process %d has nothing to record\n"
                 "it is CPython %s, but has not imported timestamp_capture\n"
-                "add `import timestamp_capture` and @timestamp to the program and start it again",
-                (int)p->pid, version[0] ? version : "of an unknown version");
+                "tscap attach %d, or `import timestamp_capture` and @timestamp in the program",
+                (int)p->pid, version[0] ? version : "of an unknown version", (int)p->pid);
 }
 
 static int disabled(const struct patient *p)
@@ -101,9 +101,10 @@ static int elsewhere(const struct patient *p)
                     (int)p->pid, p->places->sought, p->command, (int)p->pid);
     return fail(EXIT_NO_PROCESS,
                 "no segment of process %d in %s\n"
-                "it has imported timestamp_capture, but could make none: no space, no right to, or the file was removed\n"
-                "df %s; then start it again",
-                (int)p->pid, p->places->sought, p->places->sought);
+                "it has imported timestamp_capture, but could make none (no space, no right to), the file was removed, or tscap "
+                "detached from it\n"
+                "tscap attach %d",
+                (int)p->pid, p->places->sought, (int)p->pid);
 }
 
 static int without_segment(const struct patient *p)

@@ -191,6 +191,22 @@ int operand_find(struct operand *o, const struct settings *s, enum operand_kind 
     return is_file(s->operand, kind) ? find_file(o, s, kind) : find_process(o, s, kind);
 }
 
+pid_t operand_pid(const char *text)
+{
+    pid_t pid;
+    return is_pid(text, &pid) ? pid : 0;
+}
+
+bool operand_is_prepared(pid_t pid)
+{
+    struct operand o = {0};
+    bool prepared = places_open(&o.places) == EXIT_OK && subjects_find(&o.all, &o.places) == 0;
+    const struct subject *s = prepared ? with_pid(&o.all, pid) : NULL;
+    prepared = s && subject_ready(s);
+    operand_free(&o);
+    return prepared;
+}
+
 void operand_free(struct operand *o)
 {
     subjects_free(&o->all);

@@ -24,6 +24,12 @@ struct operand {
 int operand_find(struct operand *o, const struct settings *s, enum operand_kind kind);
 void operand_free(struct operand *o);
 
+/* The process of an operand that is a number; 0: it is none. */
+pid_t operand_pid(const char *text);
+
+/* Does this process live and have a segment that can be read? */
+bool operand_is_prepared(pid_t pid);
+
 /* Finds all subjects again, and the same process among them. False: it is not there any more, or no memory. */
 bool operand_refresh(struct operand *o);
 

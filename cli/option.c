@@ -31,6 +31,16 @@ const struct option_row options[] = {
      "columns to fit into (default: the terminal's, else no limit)"},
     {"max-loss", 0, "N", OPTION_COUNT, AT(max_loss), 0, UINT64_MAX - 1, TABLES, false,
      "exit with 6 only if more than N calls were lost (default 0)"},
+    {"match", 'm', "GLOB", OPTION_LIST, AT(match), 0, 0, COMMAND_ATTACH, false,
+     "functions named so, as 'module:Class.*' (default: those not of the standard library or installed); repeatable"},
+    {"exclude", 'x', "GLOB", OPTION_LIST, AT(exclude), 0, 0, COMMAND_ATTACH, false, "but not functions named so; repeatable"},
+    {"all", 'a', NULL, OPTION_FLAG, AT(all), 0, 0, COMMAND_ATTACH, false, "functions of the standard library and of what is installed, too"},
+    {"no-start", 0, NULL, OPTION_FLAG, AT(no_start), 0, 0, COMMAND_ATTACH, false, "only prepare: do not begin to record"},
+    {"while-attached", 0, NULL, OPTION_FLAG, AT(while_attached), 0, 0, COMMAND_ATTACH, false,
+     "stay, and detach when this command ends, however it does"},
+    {"dry-run", 0, NULL, OPTION_FLAG, AT(dry_run), 0, 0, COMMAND_ATTACH, false, "say what would be done, and do nothing"},
+    {"timeout", 0, "SECS", OPTION_TIME, AT(timeout), SECOND / 1000, DAY, COMMAND_ATTACH | COMMAND_DETACH, false,
+     "seconds to wait for the process (default 10)"},
     {"timeout", 0, "SECS", OPTION_TIME, AT(timeout), SECOND / 1000, DAY, ORDERS, false,
      "seconds to wait for the process (default 10; status 1)"},
     {"help", 'h', NULL, OPTION_FLAG, AT(help), 0, 0, COMMAND_ALL | COMMAND_NONE, false, "this text"},
@@ -39,7 +49,7 @@ const struct option_row options[] = {
 };
 const size_t option_count = sizeof options / sizeof *options;
 
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 48
 #define LONG_BASE 256 /* getopt's value of row i */
 _Static_assert(sizeof options / sizeof *options < OPTIONS_MAX, "grammar has room for each");
 
@@ -104,6 +114,18 @@ static int bad_value(const struct command *c, const struct option_row *o, const 
                 o->name, text, kind, least, most, c->invocation);
 }
 
+static int add_value(const struct command *c, const struct option_row *o, const char *text, struct list *list)
+{
+    if (list->count == LIST_MAX)
+        return fail(EXIT_USAGE,
+                    "--%s is given too often\n"
+                    "%d times at most\n"
+                    "%s --help",
+                    o->name, LIST_MAX, c->invocation);
+    list->text[list->count++] = text;
+    return EXIT_OK;
+}
+
 static int set_value(const struct command *c, const struct option_row *o, char *text, struct settings *s)
 {
     void *field = (char *)s + o->offset;
@@ -112,6 +134,8 @@ static int set_value(const struct command *c, const struct option_row *o, char *
         *(bool *)field = true;
     else if (o->type == OPTION_TEXT)
         *(const char **)field = text;
+    else if (o->type == OPTION_LIST)
+        return add_value(c, o, text, field);
     else {
         bool read = o->type == OPTION_TIME ? units_read_time(text, &value) : units_read_count(text, &value);
         if (!read || value < o->least || value > o->most)

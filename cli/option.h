@@ -10,19 +10,26 @@ struct command;
 
 /* What a command line says. Counts and times that it does not mention are UNSET. */
 #define UNSET UINT64_MAX
+#define LIST_MAX 64
+struct list { /* of an option that may be repeated */
+    const char *text[LIST_MAX];
+    size_t count;
+};
 struct settings {
     const char *command; /* its full name */
+    bool dry_run, builtins, while_attached;
     bool help, version, list_options;
     bool all, json, tree, threads, no_start, subprocesses;
     uint64_t batch, limit, width, max_loss;
     uint64_t delay, timeout; /* ns */
     const char *sort;
+    struct list match, exclude;
     const char *operand; /* NULL: none */
 };
 
 static inline uint64_t setting_or(uint64_t value, uint64_t otherwise) { return value == UNSET ? otherwise : value; }
 
-enum option_type { OPTION_FLAG, OPTION_COUNT, OPTION_TIME, OPTION_TEXT };
+enum option_type { OPTION_FLAG, OPTION_COUNT, OPTION_TIME, OPTION_TEXT, OPTION_LIST };
 
 struct option_row {
     const char *name;

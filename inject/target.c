@@ -15,7 +15,7 @@
 
 struct image {
     Elf *elf;
-    bool python;
+    bool python, debug, free_threaded;
     uint32_t version;
 };
 
@@ -48,6 +48,10 @@ static void look_at_symbol(struct image *image, const GElf_Sym *symbol, const ch
         return;
     if (strcmp(name, "_PyRuntime") == 0)
         image->python = true;
+    if (strcmp(name, "_Py_NegativeRefcount") == 0)
+        image->debug = true; /* exported only by builds with --with-pydebug */
+    if (strcmp(name, "_Py_DecRefShared") == 0)
+        image->free_threaded = true; /* and by those with --disable-gil */
     if (strcmp(name, "Py_Version") != 0)
         return;
     const void *value = initial_value(image->elf, symbol, sizeof version);
@@ -166,21 +170,28 @@ static int open_regular(const char *path)
     return -ENOEXEC;
 }
 
-int target_examine_file(const char *path, bool *python, uint32_t *version)
+static int examine_file(struct image *image, const char *path)
 {
-    struct image image = {0};
     int fd = elf_version(EV_CURRENT) == EV_NONE ? -ENOSYS : open_regular(path);
+    *image = (struct image){0};
     if (fd < 0)
         return fd;
-    image.elf = elf_begin(fd, ELF_C_READ, NULL);
-    bool is_elf = image.elf && elf_kind(image.elf) == ELF_K_ELF;
+    image->elf = elf_begin(fd, ELF_C_READ, NULL);
+    bool is_elf = image->elf && elf_kind(image->elf) == ELF_K_ELF;
     if (is_elf)
-        examine(&image);
-    elf_end(image.elf);
+        examine(image);
+    elf_end(image->elf);
     close(fd);
+    return is_elf ? 0 : -ENOEXEC;
+}
+
+int target_examine_file(const char *path, bool *python, uint32_t *version)
+{
+    struct image image;
+    int r = examine_file(&image, path);
     *python = image.python;
     *version = image.version;
-    return is_elf ? 0 : -ENOEXEC;
+    return r;
 }
 
 /* ---- a process ---- */
@@ -210,14 +221,14 @@ static const char *read_stat(pid_t pid, char *text, size_t size)
 
 /* A file as the process sees it; `range`: an address range of its mapping, which leads to it even after it was deleted,
  * but only for the privileged. */
-static int examine_mapped(pid_t pid, const char *range, const char *path, bool *python, uint32_t *version)
+static int examine_mapped(struct image *image, pid_t pid, const char *range, const char *path)
 {
     char by_range[128], by_root[TARGET_PATH + 64];
     snprintf(by_range, sizeof by_range, "/proc/%ld/map_files/%s", (long)pid, range);
     snprintf(by_root, sizeof by_root, "/proc/%ld/root%s", (long)pid, path);
-    int r = target_examine_file(by_range, python, version);
+    int r = examine_file(image, by_range);
     if (r == -EACCES || r == -EPERM || r == -ENOENT)
-        r = target_examine_file(by_root, python, version);
+        r = examine_file(image, by_root);
     return r;
 }
 
@@ -227,16 +238,22 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+static void take_image(struct target *t, const struct image *image)
+{
+    t->python = image->python;
+    t->version = image->version;
+    t->debug = image->debug;
+    t->free_threaded = image->free_threaded;
+}
+
 static void look_at_library(struct target *t, pid_t pid, const char *range, const char *path)
 {
-    bool python = false;
-    uint32_t version = 0;
+    struct image image;
     if (t->python || strncmp(base_name(path), "libpython", 9) != 0)
         return;
-    if (examine_mapped(pid, range, path, &python, &version) < 0 || !python)
+    if (examine_mapped(&image, pid, range, path) < 0 || !image.python)
         return;
-    t->python = true;
-    t->version = version;
+    take_image(t, &image);
     snprintf(t->image, sizeof t->image, "%s", path);
 }
 
@@ -303,7 +320,9 @@ static int look_at_executable(struct target *t, pid_t pid)
     if (n < 0)
         return -errno;
     t->image[n] = '\0';
-    int r = target_examine_file(path, &t->python, &t->version);
+    struct image image;
+    int r = examine_file(&image, path);
+    take_image(t, &image);
     return r == -ENOEXEC ? 0 : r;
 }
 

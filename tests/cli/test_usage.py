@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "top", "gc", "help"]
+COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "top", "attach", "detach", "doctor", "gc", "help"]
 
 
 def listed_commands(tscap):
@@ -46,7 +46,7 @@ def test_help_is_no_operand_short(tscap):
 
 
 def test_prefixes(tscap):
-    assert tscap("d", "--help").out == tscap("dump", "--help").out
+    assert tscap("du", "--help").out == tscap("dump", "--help").out
     result = tscap("st", "42").is_error(2)
     assert "start, stop, status" in result.err
 

@@ -16,7 +16,8 @@ Test(command, by_name_and_by_any_beginning_that_is_unique)
 {
     for (size_t i = 0; i < command_count; i++)
         check(commands[i].name, commands[i].id);
-    check("d", COMMAND_DUMP);
+    check("du", COMMAND_DUMP);
+    check("a", COMMAND_ATTACH);
     check("p", COMMAND_PS);
     check("r", COMMAND_RESET);
     check("sto", COMMAND_STOP);

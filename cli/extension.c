@@ -1,0 +1,178 @@
+#include "extension.h"
+
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "maps.h"
+
+#define PACKAGE "timestamp_capture"
+
+struct search {
+    struct extension *e;
+    pid_t pid;
+    unsigned minor, micro;
+    char tag[32]; /* "cpython-313t": of the extension's file name */
+};
+
+static bool is_directory(const char *path)
+{
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+/* Does the process see the very same file by this path? */
+static bool is_seen(const struct search *s, const char *path)
+{
+    char there[PATH_MAX + 64];
+    struct stat a, b;
+    snprintf(there, sizeof there, "/proc/%ld/root%s", (long)s->pid, path);
+    return stat(path, &a) == 0 && stat(there, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* ---- a folder that may be the package ---- */
+
+static bool glob_first(const char *pattern, char *path, size_t size)
+{
+    glob_t found;
+    bool any = glob(pattern, 0, NULL, &found) == 0;
+    if (any)
+        any = snprintf(path, size, "%s", found.gl_pathv[0]) < (int)size;
+    globfree(&found);
+    return any;
+}
+
+/* `root`: "" or the process' own, through which we reach its files. */
+static bool try_package(struct search *s, const char *root, const char *package)
+{
+    char pattern[2 * PATH_MAX], library[2 * PATH_MAX], real[PATH_MAX];
+    size_t skip = strlen(root);
+    snprintf(pattern, sizeof pattern, "%s%s/_core.%s-*.so", root, package, s->tag);
+    if (!glob_first(pattern, library, sizeof library))
+        return false;
+    if (skip == 0 && !realpath(library, real))
+        return false;
+    const char *seen = skip ? library + skip : real;
+    snprintf(s->e->library, sizeof s->e->library, "%s", seen);
+    snprintf(s->e->package, sizeof s->e->package, "%.*s", (int)(strrchr(seen, '/') - seen), seen);
+    s->e->hidden = skip == 0 && !is_seen(s, real);
+    return !s->e->hidden;
+}
+
+/* One folder per interpreter: that of the very same version before others of the same minor one. */
+static bool try_build_tree(struct search *s, const char *tree)
+{
+    char package[PATH_MAX], pattern[PATH_MAX];
+    glob_t found;
+    snprintf(package, sizeof package, "%s/python/%s-3.%u.%u/" PACKAGE, tree, s->tag, s->minor, s->micro);
+    if (try_package(s, "", package))
+        return true;
+    snprintf(pattern, sizeof pattern, "%s/python/%s-*/" PACKAGE, tree, s->tag);
+    bool done = false;
+    if (glob(pattern, 0, NULL, &found) == 0)
+        for (size_t i = 0; i < found.gl_pathc && !done; i++)
+            done = try_package(s, "", found.gl_pathv[i]);
+    globfree(&found);
+    return done;
+}
+
+/* What pip, make install and Debian make of a prefix. */
+static bool try_prefix(struct search *s, const char *root, const char *prefix)
+{
+    static const char *const folders[] = {"/lib/python3.%u/site-packages/" PACKAGE, "/local/lib/python3.%u/dist-packages/" PACKAGE,
+                                          "/lib/python3.%u/dist-packages/" PACKAGE, "/lib64/python3.%u/site-packages/" PACKAGE,
+                                          "/lib/python3/dist-packages/" PACKAGE};
+    char package[PATH_MAX], folder[128];
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(folder, sizeof folder, folders[i], s->minor);
+        if (snprintf(package, sizeof package, "%s%s", prefix, folder) < (int)sizeof package && try_package(s, root, package))
+            return true;
+    }
+    return false;
+}
+
+/* ---- ours ---- */
+
+/* "/usr/local/bin/tscap", 2: "/usr/local" */
+static void cut(char *path, int parts)
+{
+    for (char *slash; parts > 0 && (slash = strrchr(path, '/')); parts--)
+        *slash = '\0';
+}
+
+static bool find_ours(struct search *s)
+{
+    char path[PATH_MAX];
+    const char *build = getenv("TSCAP_BUILD");
+    if (build && *build && try_build_tree(s, build))
+        return true;
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n <= 0)
+        return false;
+    path[n] = '\0';
+    cut(path, 1);
+    if (is_directory(path) && try_build_tree(s, path))
+        return true;
+    cut(path, 1);
+    return try_prefix(s, "", path);
+}
+
+/* ---- the process' own ---- */
+
+static bool try_virtual_environment(struct search *s, const char *root)
+{
+    char prefix[PATH_MAX];
+    return target_environment(s->pid, "VIRTUAL_ENV", prefix, sizeof prefix) == 0 && try_prefix(s, root, prefix);
+}
+
+/* The folder that an extension module of it was loaded from: "/x/site-packages/numpy/core/...so". */
+static bool try_mapped(struct search *s, const char *root)
+{
+    static const char *const names[] = {"/site-packages/", "/dist-packages/"};
+    struct maps maps;
+    char package[PATH_MAX];
+    bool done = false;
+    if (maps_read(&maps, s->pid) < 0)
+        return false;
+    for (size_t i = 0; i < maps.count && !done; i++)
+        for (size_t k = 0; k < 2 && !done; k++) {
+            const char *path = maps.mapping[i].path, *at = strstr(path, names[k]);
+            if (at && snprintf(package, sizeof package, "%.*s%s" PACKAGE, (int)(at - path), path, names[k]) < (int)sizeof package)
+                done = try_package(s, root, package);
+        }
+    maps_free(&maps);
+    return done;
+}
+
+static bool find_theirs(struct search *s, const struct target *t)
+{
+    char root[64], prefix[PATH_MAX];
+    snprintf(root, sizeof root, "/proc/%ld/root", (long)s->pid);
+    if (try_virtual_environment(s, root) || try_mapped(s, root))
+        return true;
+    snprintf(prefix, sizeof prefix, "%s", t->image);
+    cut(prefix, 2); /* of bin/python3 or lib/libpython3.so */
+    return try_prefix(s, root, prefix) || try_prefix(s, root, "/usr/local") || try_prefix(s, root, "/usr");
+}
+
+bool extension_find(struct extension *e, pid_t pid, const struct target *t)
+{
+    struct search s = {.e = e, .pid = pid, .minor = t->version >> 16 & 0xff, .micro = t->version >> 8 & 0xff};
+    *e = (struct extension){0};
+    snprintf(s.tag, sizeof s.tag, "cpython-3%u%s%s", s.minor, t->free_threaded ? "t" : "", t->debug ? "d" : "");
+    if (find_ours(&s))
+        return true;
+    struct extension hidden = *e;
+    if (find_theirs(&s, t))
+        return true;
+    *e = hidden;
+    return false;
+}
+
+void extension_kind(const struct target *t, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "CPython 3.%u%s%s", t->version >> 16 & 0xff, t->free_threaded ? ", free-threaded" : "", t->debug ? ", debug build" : "");
+}

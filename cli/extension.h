@@ -1,0 +1,25 @@
+/* The build of the Python package that fits a process: of its version of Python and kind of build. Looked for where ours
+ * may be ($TSCAP_BUILD, the build tree that this tscap is in, the folder it was installed below) and then where the
+ * process' own packages are. */
+#ifndef TSCAP_EXTENSION_H
+#define TSCAP_EXTENSION_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "target.h"
+
+struct extension {
+    char package[PATH_MAX]; /* its folder, as the process sees it */
+    char library[PATH_MAX]; /* the file in it to load */
+    bool hidden;            /* it is there for us, but the process does not see it */
+};
+
+/* False: none; a hidden one has been found if `hidden`. */
+bool extension_find(struct extension *e, pid_t pid, const struct target *t);
+
+/* "CPython 3.13 (debug build)": what it has to be for. */
+void extension_kind(const struct target *t, char *buffer, size_t size);
+
+#endif

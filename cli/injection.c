@@ -1,0 +1,114 @@
+#include "injection.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach.h"
+#include "clock.h"
+#include "message.h"
+#include "process.h"
+#include "remote.h"
+#include "units.h"
+
+#define LOADER_TIMEOUT_US 5000000u
+#define LOOK_NS 500000
+
+struct wait {
+    const struct prospect *prospect;
+    uint64_t box; /* where it lies in the process */
+    uint64_t timeout;
+};
+
+/* ---- what it is told ---- */
+
+/* Where we look for the segment, if that is no place of our own: it would be of no use to another user's process. */
+static void write_argument(const struct prospect *p, char *buffer, size_t size)
+{
+    const char *directory = getenv("TSCAP_DIR");
+    bool ours = p->status.uid[1] == geteuid() && !p->status.other_mounts;
+    int n = snprintf(buffer, size, ATTACH_PACKAGE "=%s\n", p->extension.package);
+    if (directory && *directory == '/' && ours)
+        snprintf(buffer + n, size - (size_t)n, ATTACH_DIRECTORY "=%s\n", directory);
+}
+
+/* ---- what it answers ---- */
+
+static void tell_region(const struct wait *w, const struct load_report *r)
+{
+    pid_t pid = w->prospect->pid;
+    if (r->region && remote_write(pid, w->box + offsetof(struct attach_box, region), &r->region, sizeof r->region) == 0)
+        remote_write(pid, w->box + offsetof(struct attach_box, region_size), &r->region_size, sizeof r->region_size);
+}
+
+static int gave_up(const struct wait *w)
+{
+    char timeout[UNITS_TEXT];
+    uint32_t cancel = 1;
+    int pid = (int)w->prospect->pid;
+    units_write_time(timeout, sizeof timeout, w->timeout);
+    remote_write(w->prospect->pid, w->box + offsetof(struct attach_box, cancel), &cancel, sizeof cancel);
+    return fail(EXIT_TIMEOUT,
+                "process %d did not come by within %s\n"
+                "the library is loaded, but one of its threads has held the interpreter's lock all the time\n"
+                "tscap attach %d --timeout 60",
+                pid, timeout, pid);
+}
+
+static int failed(const struct wait *w, struct attach_box *box)
+{
+    box->text[sizeof box->text - 1] = '\0';
+    return fail(EXIT_UNSUPPORTED,
+                "timestamp_capture cannot work in process %d\n"
+                "%s\n"
+                "tscap doctor %d",
+                (int)w->prospect->pid, box->text, (int)w->prospect->pid);
+}
+
+static int wait_for_box(const struct wait *w)
+{
+    struct attach_box box;
+    struct timespec pause = {.tv_nsec = LOOK_NS};
+    uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + w->timeout;
+    struct load_report gone = {.problem = LOAD_GONE};
+    for (;;) {
+        if (remote_read(w->prospect->pid, w->box, &box, sizeof box) < 0)
+            return obstacle_of_load(w->prospect, &gone);
+        if (box.magic != ATTACH_MAGIC || box.version != ATTACH_VERSION)
+            return fail(EXIT_UNSUPPORTED,
+                        "the timestamp_capture in process %d does not understand this tscap\n"
+                        "%s was made by another version\n"
+                        "use the tscap that came with it",
+                        (int)w->prospect->pid, w->prospect->extension.library);
+        if (box.state == ATTACH_READY)
+            return EXIT_OK;
+        if (box.state == ATTACH_FAILED)
+            return failed(w, &box);
+        if (clock_ns(CLOCK_MONOTONIC) >= deadline)
+            return gave_up(w);
+        nanosleep(&pause, NULL);
+    }
+}
+
+int injection_run(const struct prospect *p, uint64_t timeout_ns, struct load_report *report)
+{
+    char argument[ATTACH_ARGUMENT_MAX];
+    write_argument(p, argument, sizeof argument);
+    const struct load l = {.pid = p->pid,
+                           .library = p->extension.library,
+                           .function = ATTACH_FUNCTION,
+                           .argument = argument,
+                           .timeout_us = timeout_ns / 1000,
+                           .call_timeout_us = LOADER_TIMEOUT_US};
+    load_run(&l, report);
+    int code = obstacle_of_load(p, report);
+    if (code != EXIT_OK)
+        return code;
+    const struct wait w = {.prospect = p, .box = report->result, .timeout = timeout_ns};
+    tell_region(&w, report);
+    return wait_for_box(&w);
+}

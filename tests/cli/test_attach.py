@@ -1,0 +1,224 @@
+"""tscap attach, detach and doctor, on processes that know nothing of timestamp_capture."""
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import HERE
+
+pytestmark = pytest.mark.skipif(
+    os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and open("/proc/sys/kernel/yama/ptrace_scope").read().strip() != "0" and os.geteuid() != 0,
+    reason="kernel.yama.ptrace_scope forbids tracing",
+)
+
+
+@pytest.fixture
+def plain(start_program):
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TSCAP_DIR")}
+    program = start_program(sys.executable, str(HERE / "plain_app.py"), env=environment)
+    program.expect("ready")
+    return program
+
+
+def calls(tscap, program):
+    profile = tscap("dump", program.pid, "--json").json
+    return {site["name"]: site["calls"] for site in profile["sites"] if site["calls"]}
+
+
+def attach(tscap, program, *options):
+    result = tscap("attach", program.pid, *options)
+    assert result.code == 0, result
+    return result
+
+
+def test_what_it_calls_from_now_on_is_counted(tscap, plain):
+    plain.do("parent(7)")
+    attach(tscap, plain)
+    plain.do("parent(100)")
+    plain.do("in_thread(parent, 10)")
+    plain.do("Shape.make().area(); Shape.plain(); outer(); fail()")
+    plain.do("def later(): leaf()")
+    plain.do("later()")
+    assert calls(tscap, plain) == {
+        "leaf": 111,
+        "parent": 2,
+        "in_thread": 1,
+        "Shape.make": 1,
+        "Shape.area": 1,
+        "Shape._side": 1,
+        "Shape.plain": 1,
+        "numbers": 1,
+        "outer": 1,
+        "outer.<locals>.inner": 1,
+        "fail": 1,
+        "fails": 1,
+        "later": 1,
+    } | ({"Shape.plain.<locals>.<listcomp>": 1} if sys.version_info < (3, 12) else {})
+    assert plain.end() == 0
+
+
+def test_detach_leaves_nothing_and_attach_works_again(tscap, plain, run_directory):
+    for calls_made in (5, 6):
+        attach(tscap, plain)
+        plain.do("parent(%d)" % calls_made)
+        assert calls(tscap, plain) == {"parent": 1, "leaf": calls_made}
+        assert tscap("detach", plain.pid).code == 0
+        deadline = time.time() + 20
+        while list(run_directory.iterdir()) and time.time() < deadline:
+            time.sleep(0.01)
+        assert not list(run_directory.iterdir())
+        assert tscap("status", plain.pid).code in (3, 5)
+        plain.do("parent(3)")
+    assert plain.end() == 0
+
+
+def test_no_thread_of_ours_stays(tscap, plain):
+    attach(tscap, plain)
+    assert tscap("detach", plain.pid).code == 0
+    deadline = time.time() + 20
+    while len(os.listdir("/proc/%d/task" % plain.pid)) > 1 and time.time() < deadline:
+        time.sleep(0.01)
+    assert len(os.listdir("/proc/%d/task" % plain.pid)) == 1
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        (["--match", "__main__:Shape.*"], {"Shape.make", "Shape.area", "Shape._side"}),
+        (["--match", "*.leaf", "--match", "outer"], {"leaf", "outer"}),
+        (["--exclude", "Shape.*", "--exclude", "__main__:leaf"], {"parent", "outer", "outer.<locals>.inner"}),
+        (["--match", "nothing"], set()),
+    ],
+)
+def test_match_and_exclude(tscap, plain, options, expected):
+    attach(tscap, plain, *options)
+    plain.do("parent(2); Shape.make().area(); outer()")
+    assert set(calls(tscap, plain)) == expected
+
+
+def test_the_standard_library_is_recorded_with_all(tscap, plain):
+    plain.do("import json")
+    attach(tscap, plain)
+    plain.do("json.dumps([1])")
+    assert calls(tscap, plain) == {}
+    attach(tscap, plain, "--all")
+    plain.do("json.dumps([1])")
+    assert calls(tscap, plain)["dumps"] == 1
+    attach(tscap, plain, "--match", "json:*")
+    plain.do("json.dumps([1]); parent(3)")
+    recorded = calls(tscap, plain)
+    assert recorded["dumps"] == 2 and "parent" not in recorded
+
+
+def test_start_and_stop_work_as_on_a_prepared_one(tscap, plain):
+    attach(tscap, plain, "--no-start")
+    plain.do("parent(1)")
+    assert tscap("start", plain.pid).code == 0
+    plain.do("parent(2)")
+    assert tscap("stop", plain.pid).code == 0
+    plain.do("parent(4)")
+    assert calls(tscap, plain) == {"parent": 1, "leaf": 2}
+
+
+def test_a_prepared_process_keeps_its_decorated_functions(tscap, app):
+    attach(tscap, app, "--match", "in_thread")
+    app.do("in_thread('worker', leaf)")
+    assert calls(tscap, app) == {"in_thread": 1, "leaf": 1}
+    assert tscap("detach", app.pid).code == 0
+    assert tscap("start", app.pid).code == 0
+    app.do("in_thread('worker', leaf)")
+    assert calls(tscap, app) == {"in_thread": 1, "leaf": 2}
+
+
+def test_while_attached_ends_with_the_command(tscap, plain):
+    command = subprocess.Popen([os.environ["TSCAP"], "attach", str(plain.pid), "--while-attached"], stderr=subprocess.PIPE, text=True)
+    assert "attached" in command.stderr.readline()
+    plain.do("parent(1)")
+    command.kill()
+    command.wait()
+    command.stderr.close()
+    deadline = time.time() + 20
+    while tscap("status", plain.pid).code == 0 and time.time() < deadline:
+        time.sleep(0.02)
+    assert tscap("status", plain.pid).code in (3, 5)
+    plain.do("parent(1)")
+
+
+def test_dry_run_changes_nothing(tscap, plain, run_directory):
+    result = tscap("attach", plain.pid, "--dry-run")
+    assert result.code == 0, result
+    assert "would be made to load" in result.out
+    assert not list(run_directory.iterdir())
+    assert "timestamp_capture" not in open("/proc/%d/maps" % plain.pid).read()
+
+
+def test_a_child_is_not_attached_to(tscap, plain):
+    attach(tscap, plain)
+    plain.do("import os")
+    plain.do("r, w = os.pipe()")
+    plain.do("p = os.fork() or (parent(3), os.write(w, b'x'), os._exit(0))")
+    plain.do("os.read(r, 1); os.waitpid(p, 0)")
+    assert "leaf" not in calls(tscap, plain)
+
+
+# ---- refusals ----
+
+
+def test_no_such_process(tscap):
+    tscap("attach", 999999999).is_error(3)
+
+
+def test_not_python(tscap, start_program):
+    program = start_program("sleep", "100")
+    assert "not CPython" in tscap("attach", program.pid).is_error(5).what
+
+
+def test_stopped(tscap, plain):
+    plain.signal(signal.SIGSTOP)
+    result = tscap("attach", plain.pid).is_error(1)
+    assert result.remedy == "  try: kill -CONT %d" % plain.pid
+    plain.signal(signal.SIGCONT)
+    plain.do("parent(1)")
+
+
+def test_traced(tscap, plain):
+    tracer = subprocess.Popen(["strace", "-p", str(plain.pid)], stderr=subprocess.PIPE, text=True)
+    assert "attached" in tracer.stderr.readline()
+    result = tscap("attach", plain.pid).is_error(4)
+    tracer.send_signal(signal.SIGINT)
+    tracer.wait()
+    tracer.stderr.close()
+    assert "strace" in result.err and str(tracer.pid) in result.err
+    plain.do("parent(1)")
+
+
+def test_told_not_to(tscap, start_program):
+    program = start_program(sys.executable, str(HERE / "plain_app.py"), env={"TSCAP_DISABLE": "1", "PATH": os.environ["PATH"]})
+    program.expect("ready")
+    assert "TSCAP_DISABLE" in tscap("attach", program.pid).is_error(5).err
+
+
+def test_no_build_for_it(tscap, plain, tmp_path):
+    alone = tmp_path / "tscap"
+    alone.write_bytes(open(os.environ["TSCAP"], "rb").read())
+    alone.chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name != "TSCAP_BUILD"}
+    result = subprocess.run([alone, "attach", str(plain.pid)], capture_output=True, text=True, env=environment)
+    assert result.returncode == 5
+    assert "no timestamp_capture for CPython 3.%d" % sys.version_info[1] in result.stderr
+
+
+def test_detach_of_one_that_was_not_attached_to(tscap, app, plain):
+    assert "not attached" in tscap("detach", app.pid).err
+    tscap("detach", plain.pid).is_error(5)
+
+
+def test_doctor(tscap, plain, start_program):
+    assert "can be attached to" in tscap("doctor", plain.pid).out
+    program = start_program("sleep", "100")
+    result = tscap("doctor", program.pid)
+    assert result.code == 5 and "not CPython" in result.out
+    assert tscap("doctor").code == 0
+    tscap("doctor", "word").is_error(2)
