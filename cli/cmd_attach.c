@@ -108,11 +108,9 @@ static int stay(int fd, const struct subject *subject)
 
 static int order(struct attachment *a, const struct subject *subject, const char *rules)
 {
-    struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = CONTROL_ATTACH};
     struct control_reply reply;
-    int timeout_ms = (int)(a->timeout / 1000000 + 1);
-    int fd = control_send_text(subject->dirfd, subject->pid, subject->start_time, &request, rules, timeout_ms);
-    int r = fd < 0 ? fd : control_read_reply(fd, &reply, timeout_ms);
+    int fd = order_send_text(subject, CONTROL_ATTACH, rules);
+    int r = fd < 0 ? fd : control_read_reply(fd, &reply, (int)(a->timeout / 1000000 + 1));
     int code = order_check(subject, CONTROL_ATTACH, a->timeout, r, &reply);
     if (code == EXIT_OK)
         tell(a, subject);

@@ -202,6 +202,8 @@ bool operand_is_prepared(pid_t pid)
     struct operand o = {0};
     bool prepared = places_open(&o.places) == EXIT_OK && subjects_find(&o.all, &o.places) == 0;
     const struct subject *s = prepared ? with_pid(&o.all, pid) : NULL;
+    if (prepared && (!s || !s->alive) && containers_find_process(&o.all, &o.places, pid))
+        s = with_pid(&o.all, pid);
     prepared = s && subject_ready(s);
     operand_free(&o);
     return prepared;

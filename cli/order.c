@@ -17,12 +17,12 @@
 
 /* In another user namespace our root may be nobody: there we come as the process' own user. What its listener hears of us is
  * what we are at connect(2). */
-static int send_to(const struct subject *s, enum control_command command, uint32_t argument, int timeout_ms)
+static int send_to(const struct subject *s, enum control_command command, uint32_t argument, const char *text, int timeout_ms)
 {
     struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command, .argument = argument};
     struct control_address to = {.dirfd = s->dirfd, .pid = s->inner, .start_time = s->start_time, .peer = s->alive ? s->pid : 0};
     bool disguised = s->apart && geteuid() == 0 && s->uid != 0 && seteuid(s->uid) == 0;
-    int fd = control_send(&to, &request, timeout_ms);
+    int fd = control_send_text(&to, &request, text, timeout_ms);
     if (disguised && seteuid(0) != 0)
         abort(); /* cannot be: root is kept as the saved user id */
     return fd;
@@ -31,13 +31,18 @@ static int send_to(const struct subject *s, enum control_command command, uint32
 int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
 {
     int timeout_ms = (int)((timeout_ns + 999999) / 1000000);
-    int fd = send_to(subject, command, argument, timeout_ms < SEND_TIMEOUT_MS ? timeout_ms : SEND_TIMEOUT_MS);
+    int fd = send_to(subject, command, argument, NULL, timeout_ms < SEND_TIMEOUT_MS ? timeout_ms : SEND_TIMEOUT_MS);
     return fd < 0 ? fd : control_take_reply(fd, reply, timeout_ms);
 }
 
 int order_send(const struct subject *subject, enum control_command command, uint32_t argument)
 {
-    return send_to(subject, command, argument, SEND_TIMEOUT_MS);
+    return send_to(subject, command, argument, NULL, SEND_TIMEOUT_MS);
+}
+
+int order_send_text(const struct subject *subject, enum control_command command, const char *text)
+{
+    return send_to(subject, command, 0, text, SEND_TIMEOUT_MS);
 }
 
 struct order {

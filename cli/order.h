@@ -14,6 +14,8 @@ int order_ask(const struct subject *subject, enum control_command command, uint3
 /* Sends only: what control_send() returns. */
 int order_send(const struct subject *subject, enum control_command command, uint32_t argument);
 
+int order_send_text(const struct subject *subject, enum control_command command, const char *text); /* with a text behind it */
+
 #define ORDER_TIMEOUT 10000000000u /* ns */
 
 /* What came of it: `error` and `reply` as from order_ask(). EXIT_OK, or an exit code after a message. */
