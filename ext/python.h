@@ -170,7 +170,7 @@ static inline Py_ssize_t python_code_local(const PyCodeObject *code, PyObject *n
 
 static inline PyObject *python_frame_globals(const python_frame *f) /* borrowed */
 {
-#if PY_VERSION_HEX < 0x030c0000
+#if PY_VERSION_HEX < 0x030c0000 || PY_VERSION_HEX >= 0x030e0000
     return f->f_globals;
 #else
     return f->globals;

@@ -13,7 +13,6 @@
 struct target {
     bool python;             /* a CPython runs in it */
     bool loaded;             /* the extension of timestamp_capture is mapped */
-    bool free_threaded;      /* and it is one for free-threaded builds, which records nothing */
     uint32_t version;        /* PY_VERSION_HEX; 0: not known */
     bool debug, free_threaded; /* kinds of builds, which need extensions of their own */
     char image[TARGET_PATH]; /* the file that holds the interpreter; else the executable */
