@@ -1,10 +1,13 @@
 """How calls, threads and processes end: by exceptions, deep in recursion, by signals, all at once."""
+import asyncio
+import gc
 import os
 import pathlib
 import signal
 import subprocess
 import sys
 import time
+import types
 
 import pytest
 
@@ -135,6 +138,223 @@ def test_system_exit_through_recorded_frames(program, run_directory):
     p.go()
     assert p.end() == (3, "", "")
     assert os.listdir(run_directory) == []
+
+
+def test_exception_through_three_hundred_functions(recording):
+    def level(i, below):
+        def at_level():
+            below()
+
+        return timestamp(f"level {i}")(at_level)
+
+    @timestamp("raises")
+    def raises():
+        raise KeyError
+
+    @timestamp("catches")
+    def catches():
+        with pytest.raises(KeyError):
+            top()
+
+    top = raises
+    for i in range(300):
+        top = level(i, top)
+    with recording:
+        catches()
+        catches()
+    profile = recording.profile.check()
+    names = [f"level {i}" for i in range(299, -1, -1)] + ["raises"]
+    assert profile.counts("calls", "raised", "open") == {"catches": (2, 0, 0), **{name: (2, 2, 0) for name in names}}
+    assert profile.pairs() == {pair: (2, 2) for pair in zip([None, "catches", *names], ["catches", *names])}
+
+
+# ---- calls that are open when a program ends, in whatever way, and what callers they had ----
+
+ENDING = """
+    import os, signal, sys, threading, time
+    import timestamp_capture
+    from timestamp_capture import timestamp
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may ignore it
+
+    @timestamp
+    def leaf(): pass
+
+    @timestamp
+    def inner(how):
+        leaf()
+        how()
+
+    @timestamp
+    def outer(how):
+        inner(how)
+        leaf()
+
+    def returns(): pass
+    def raises(): raise KeyError
+    def leaves(): sys.exit(3)
+    def leaves_at_once(): os._exit(4)
+    def aborts(): os.abort()
+    def is_interrupted(): signal.raise_signal(signal.SIGINT)
+    def is_killed(): os.kill(os.getpid(), signal.SIGKILL)
+    def stays():
+        here.set()
+        while True: time.sleep(0.001)
+
+    here = threading.Event()
+    def on_a_thread(daemon):
+        threading.Thread(target=outer, args=[stays if daemon else returns], daemon=daemon).start()
+        if daemon: here.wait()
+        outer(returns)
+
+    timestamp_capture.start()
+    {ends}
+"""
+
+# calls, of them raised, open, suspended
+RETURNED, THROUGH, OPEN = (1, 0, 0, 0), (1, 1, 0, 0), (1, 0, 1, 0)
+PROGRAM_ENDS = {
+    "returns": ("outer(returns)", 0, RETURNED, 2),
+    "raises": ("outer(raises)", 1, THROUGH, 1),
+    "sys.exit": ("outer(leaves)", 3, THROUGH, 1),
+    "KeyboardInterrupt": ("outer(is_interrupted)", -signal.SIGINT, THROUGH, 1),
+    "os._exit": ("outer(leaves_at_once)", 4, OPEN, 1),
+    "abort": ("outer(aborts)", -signal.SIGABRT, OPEN, 1),
+    "kill -9": ("outer(is_killed)", -signal.SIGKILL, OPEN, 1),
+    "a daemon thread": ("on_a_thread(True)", 0, (2, 0, 1, 0), 3),
+    "a thread": ("on_a_thread(False)", 0, (2, 0, 0, 0), 4),
+}
+
+
+@pytest.mark.parametrize("ends, status, calls, leaves", PROGRAM_ENDS.values(), ids=PROGRAM_ENDS.keys())
+def test_end_of_a_program(program, ends, status, calls, leaves):
+    p = program(ENDING.replace("{ends}", ends), environment={"TSCAP_KEEP": "1"})
+    assert p.end()[0] == status
+    profile = p.dump().check()
+    assert profile["process"]["alive"] is False
+    assert profile.counts("calls", "raised", "open", "suspended") == {"outer": calls, "inner": calls, "leaf": (leaves, 0, 0, 0)}
+    times, after = (calls[0],) * 2, leaves - calls[0]
+    expected = {(None, "outer"): times, ("outer", "inner"): times, ("inner", "leaf"): times, ("outer", "leaf"): (after, after)}
+    assert profile.pairs() == {pair: count for pair, count in expected.items() if count[0]}
+    assert len([thread for thread in profile["threads"] if thread["roots"]]) == calls[0]
+
+
+def test_recursion_error_is_counted_where_it_is_raised(recording):
+    """Call by call: a body that began was called, and what the limit kept from beginning is at most the last one."""
+    began = 0
+
+    @timestamp("endless")
+    def endless():
+        nonlocal began
+        began += 1
+        endless()
+
+    @timestamp("catches")
+    def catches():
+        with pytest.raises(RecursionError):
+            endless()
+
+    with recording:
+        for _ in range(3):
+            catches()
+    profile = recording.profile
+    profile.check_sums()
+    assert profile["lost"] == profile["losses"]["mismatched"] == 0  # more levels than the tree has are given up
+    calls, raised, still_open = profile.counts("calls", "raised", "open")["endless"]
+    assert began <= calls == raised <= began + 3 and still_open == 0 and began > 600
+    assert profile.pairs() == {(None, "catches"): (3, 3), ("catches", "endless"): (3, 3), ("endless", "endless"): (calls - 3, 0)}
+
+
+# ---- generators that end otherwise than by running out ----
+
+
+def closes(made):
+    made.pop().close()
+
+
+def throws(made):
+    with pytest.raises(ValueError):
+        made.pop().throw(ValueError)
+
+
+def cancels(made):
+    """What a task does that is cancelled."""
+    with pytest.raises(asyncio.CancelledError):
+        made.pop().throw(asyncio.CancelledError())
+
+
+def collects(made):
+    cycle = [made.pop()]
+    cycle.append(cycle)
+    del cycle
+    gc.collect()
+
+
+@pytest.mark.parametrize("end", [closes, throws, cancels, collects])
+def test_end_of_a_generator(recording, end):
+    """Its last stretch runs below who ends it; it is called by who began it, and what it calls on the way out by it."""
+
+    @timestamp("leaf")
+    def leaf():
+        pass
+
+    @timestamp("inner")
+    def inner():
+        try:
+            yield
+        finally:
+            leaf()
+
+    @timestamp("generator")
+    def generator():
+        try:
+            yield from inner()
+        finally:
+            leaf()
+
+    @types.coroutine
+    def waits():
+        yield
+
+    @timestamp("inner")
+    async def awaited():
+        try:
+            await waits()
+        finally:
+            leaf()
+
+    @timestamp("generator")
+    async def coroutine():
+        try:
+            await awaited()
+        finally:
+            leaf()
+
+    @timestamp("begins")
+    def begins():
+        made = coroutine() if end is cancels else generator()
+        made.send(None)
+        return [made]
+
+    @timestamp("ends")
+    def ends(made):
+        end(made)
+
+    with recording:
+        made = begins()
+        assert recording.profile.counts("calls", "raised", "open", "suspended") == {"begins": RETURNED, "generator": (1, 0, 1, 1), "inner": (1, 0, 1, 1)}
+        ends(made)
+    profile = recording.profile.check()
+    assert profile.counts("calls", "raised", "open", "suspended") == {
+        "begins": RETURNED,
+        "ends": RETURNED,
+        "generator": THROUGH,
+        "inner": THROUGH,
+        "leaf": (2, 0, 0, 0),
+    }
+    assert profile.pairs() == {pair: (1, 1) for pair in [(None, "begins"), (None, "ends"), ("begins", "generator"), ("generator", "inner"), ("generator", "leaf"), ("inner", "leaf")]}
+    # closed and thrown into, the innermost is entered at once, and the outer one only when the exception gets there
+    above = {path[:-2] for path in profile.paths() if path[-1] == "leaf"}
+    assert above and all(path[0] == "ends" for path in above), above
 
 
 # ---- recursion that is deep ----
