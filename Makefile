@@ -252,7 +252,7 @@ soak: check-soak ## long tests on every interpreter; stress programs for SOAK_SE
 
 .PHONY: check-soak
 check-soak: cli $(O)/bootstrap/check
-	+@$(TEST_ENV) scripts/run-python-tests soak
+	+@$(TEST_ENV) TEST_TIMEOUT="$${TEST_TIMEOUT:-7200}" scripts/run-python-tests soak
 
 fuzz: $(O)/bootstrap/fuzz ## fuzz each parser for FUZZ_SECONDS=60, from the committed corpus
 	+@$(MAKE) FLAVOUR=fuzz CC='$(FUZZ_CC)' run-fuzzers
