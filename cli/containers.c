@@ -33,7 +33,7 @@ static int add(struct subjects *all, struct places *p, const struct container *c
 {
     char path[sizeof p->place->path];
     snprintf(path, sizeof path, "/proc/%d/root%s", (int)c->pid, r->path);
-    const struct place *place = places_add(p, r->uid, fd, path);
+    struct place *place = places_add(p, r->uid, fd, path);
     if (!place)
         close(fd);
     struct subject *s = place ? subjects_add(all, place, r->segment, c->pid, c->inner, c->start_time) : NULL;
@@ -41,6 +41,10 @@ static int add(struct subjects *all, struct places *p, const struct container *c
         return -ENOMEM;
     s->apart = true;
     prove(s, c);
+    place->only.pid = c->pid;
+    place->only.inner = c->inner;
+    place->only.start_time = c->start_time;
+    place->only.inode = s->error == 0 ? s->inode : 0;
     remove_others(all, s);
     return 0;
 }

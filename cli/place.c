@@ -58,14 +58,13 @@ struct place *places_add(struct places *p, uid_t uid, int fd, const char *path)
     struct place *added = add(p, uid, fd);
     if (!added)
         return NULL;
-    added->apart = true;
     snprintf(added->path, sizeof added->path, "%s", path);
     return added;
 }
 
 void places_leave_containers(struct places *p)
 {
-    while (p->count && p->place[p->count - 1].apart)
+    while (p->count && p->place[p->count - 1].only.pid)
         close(p->place[--p->count].fd);
 }
 

@@ -11,7 +11,12 @@
 struct place {
     uid_t uid; /* whose */
     int fd;
-    bool apart; /* in a container */
+    struct {        /* in a container: the one process that it was opened for */
+        pid_t pid;  /* 0: not in a container */
+        pid_t inner;
+        uint64_t start_time;
+        ino_t inode; /* of its segment, proven to be its own; 0: not proven */
+    } only;
     char path[RUNDIR_PATH_MAX + 32]; /* in a container: after "/proc/PID/root" */
 };
 

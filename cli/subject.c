@@ -123,13 +123,29 @@ static int add_found(void *context, int dirfd, const char *name, pid_t pid, uint
     return subjects_add(f->found, f->place, name, pid, pid, start_time) ? 0 : -ENOMEM;
 }
 
+/* Only processes know their numbers there: nobody else's is looked for. */
+static int add_contained(struct finder *f)
+{
+    char name[64];
+    const struct place *p = f->place;
+    int r = rundir_segment_name(p->only.inner, p->only.start_time, name, sizeof name);
+    struct subject *s = r == 0 ? subjects_add(f->found, p, name, p->only.pid, p->only.inner, p->only.start_time) : NULL;
+    if (!s)
+        return -ENOMEM;
+    s->apart = true;
+    if (s->error == 0 && s->inode != p->only.inode)
+        s->error = -EBADMSG;
+    return 0;
+}
+
 int subjects_find(struct subjects *s, const struct places *places)
 {
     *s = (struct subjects){0};
     for (size_t i = 0; i < places->count; i++) {
         struct finder f = {.found = s, .place = &places->place[i]};
-        if (!f.place->apart && rundir_each(f.place->fd, add_found, &f) == -ENOMEM)
-            return -ENOMEM;
+        int r = f.place->only.pid ? add_contained(&f) : rundir_each(f.place->fd, add_found, &f);
+        if (r == -ENOMEM)
+            return r;
     }
     return 0;
 }

@@ -39,7 +39,7 @@ struct subjects {
     size_t count;
 };
 
-/* All in these places, by place and pid; but for containers, where only their processes know the numbers. 0 or -ENOMEM. */
+/* All in these places, by place and pid. 0 or -ENOMEM. */
 int subjects_find(struct subjects *s, const struct places *places);
 void subjects_free(struct subjects *s);
 

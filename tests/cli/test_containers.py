@@ -218,6 +218,7 @@ def test_subprocesses(outside, start_container):
     result = outside("start", "-s", program.pid)
     assert result.code == 0 and "and 1 subprocess" in result.err, result
     (child,) = [int(pid) for pid in open("/proc/%d/task/%d/children" % (program.pid, program.pid)).read().split()]
+    assert outside("dump", "-s", program.pid).code == 0
     found = listed(outside("ps", "--json"))
     assert [found[pid]["state"] for pid in (program.pid, child)] == ["recording"] * 2
     assert "\\_ " in [line for line in outside("ps", "--tree").out.splitlines() if line.split()[0] == str(child)][0]
