@@ -24,6 +24,9 @@ const struct command commands[] = {
     {COMMAND_TOP, "top", "tscap top", cmd_top, "PID", 1, 1, "show what is being recorded, at intervals",
      "Shows on a full screen, again and again, what happened since the look before; with -b prints tables of it. The\n"
      "full screen begins recording, if need be, and ends what it began."},
+    {COMMAND_STACK, "stack", "tscap stack", cmd_stack, "PID", 1, 1, "show where all threads are",
+     "Shows once what each thread of a Python process is doing, whether it carries timestamp_capture or not. The process is\n"
+     "not stopped for it, unless --native is given."},
     {COMMAND_ATTACH, "attach", "tscap attach", cmd_attach, "PID", 1, 1, "record a process that was not prepared",
      "Brings timestamp_capture into a running Python and begins to record functions that are not decorated: its own ones, or\n"
      "those that --match. A function is named module:qualname. After that all other commands work as on a prepared process."},

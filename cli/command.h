@@ -19,8 +19,9 @@ enum command_id {
     COMMAND_ATTACH = 1 << 9,
     COMMAND_DETACH = 1 << 10,
     COMMAND_DOCTOR = 1 << 11,
-    COMMAND_ALL = (1 << 12) - 1, /* each of them */
-    COMMAND_NONE = 1 << 12       /* tscap itself, before a command */
+    COMMAND_STACK = 1 << 12,
+    COMMAND_ALL = (1 << 13) - 1, /* each of them */
+    COMMAND_NONE = 1 << 13       /* tscap itself, before a command */
 };
 
 struct command {
@@ -47,6 +48,7 @@ int cmd_reset(const struct settings *s);
 int cmd_status(const struct settings *s);
 int cmd_dump(const struct settings *s);
 int cmd_top(const struct settings *s);
+int cmd_stack(const struct settings *s);
 int cmd_gc(const struct settings *s);
 int cmd_attach(const struct settings *s);
 int cmd_detach(const struct settings *s);

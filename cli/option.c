@@ -16,7 +16,7 @@
 
 const struct option_row options[] = {
     {"all", 'a', NULL, OPTION_FLAG, AT(all), 0, 0, COMMAND_PS, false, "also those that have ended and left a segment"},
-    {"json", 'j', NULL, OPTION_FLAG, AT(json), 0, 0, COMMAND_PS | COMMAND_DUMP, false, "JSON instead of a table"},
+    {"json", 'j', NULL, OPTION_FLAG, AT(json), 0, 0, COMMAND_PS | COMMAND_DUMP | COMMAND_STACK, false, "JSON instead of a table"},
     {"tree", 't', NULL, OPTION_FLAG, AT(tree), 0, 0, COMMAND_DUMP, false, "call trees, one per thread"},
     {"tree", 't', NULL, OPTION_FLAG, AT(tree), 0, 0, COMMAND_PS, false, "each process below the one it descends from"},
     {"subprocesses", 's', NULL, OPTION_FLAG, AT(subprocesses), 0, 0, ORDERS | TABLES, false, "all processes that descend from it, too"},
@@ -43,6 +43,7 @@ const struct option_row options[] = {
      "seconds to wait for the process (default 10)"},
     {"timeout", 0, "SECS", OPTION_TIME, AT(timeout), SECOND / 1000, DAY, ORDERS, false,
      "seconds to wait for the process (default 10; status 1)"},
+    {"native", 0, NULL, OPTION_FLAG, AT(native), 0, 0, COMMAND_STACK, false, "C functions too; stops all threads for a moment"},
     {"help", 'h', NULL, OPTION_FLAG, AT(help), 0, 0, COMMAND_ALL | COMMAND_NONE, false, "this text"},
     {"version", 'V', NULL, OPTION_FLAG, AT(version), 0, 0, COMMAND_NONE, false, "the version"},
     {"list-options", 0, NULL, OPTION_FLAG, AT(list_options), 0, 0, COMMAND_NONE, true, "options of a command, for completion"},

@@ -19,7 +19,7 @@ struct settings {
     const char *command; /* its full name */
     bool dry_run, builtins, while_attached;
     bool help, version, list_options;
-    bool all, json, tree, threads, no_start, subprocesses;
+    bool all, json, tree, threads, no_start, native, subprocesses;
     uint64_t batch, limit, width, max_loss;
     uint64_t delay, timeout; /* ns */
     const char *sort;

@@ -159,6 +159,17 @@ int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size)
     return 0;
 }
 
+pid_t process_inner_tid(pid_t pid, pid_t tid)
+{
+    char path[64], buffer[4096];
+    snprintf(path, sizeof path, "task/%ld/status", (long)tid);
+    ssize_t n = read_proc(pid, path, buffer, sizeof buffer);
+    const char *line = n > 0 ? strstr(buffer, "\nNSpid:") : NULL, *end = line ? strchr(line + 1, '\n') : NULL;
+    while (end && end > line && end[-1] >= '0' && end[-1] <= '9')
+        end--;
+    return end ? (pid_t)strtol(end, NULL, 10) : 0;
+}
+
 bool process_lacks_mapping(pid_t pid, uint64_t address, uint64_t bytes)
 {
     char path[96];

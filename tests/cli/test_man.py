@@ -4,7 +4,7 @@ import re
 from conftest import ROOT
 
 PAGE = (ROOT / "man" / "tscap.1").read_text()
-COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "top", "attach", "detach", "doctor", "gc", "help"]
+COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "top", "stack", "attach", "detach", "doctor", "gc", "help"]
 
 
 def section(kind, name):

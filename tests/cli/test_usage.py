@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "top", "attach", "detach", "doctor", "gc", "help"]
+COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "top", "stack", "attach", "detach", "doctor", "gc", "help"]
 
 
 def listed_commands(tscap):

@@ -1,0 +1,245 @@
+#include "native_frames.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stack.h"
+#include "tasks.h"
+#include "tracee.h"
+
+#define FRAMES_MAX 65536
+#define PATIENCE_US 50000 /* for one thread to stop */
+#define ROUNDS 8          /* looks for threads that were made meanwhile */
+
+struct stopped {
+    pid_t tid;
+    bool here;
+    struct user_regs_struct registers;
+};
+
+struct stopper {
+    struct stopped *thread;
+    size_t count, room;
+    uint64_t since;
+};
+
+/* ---- stopping all ---- */
+
+static bool knows(const struct stopper *s, pid_t tid)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->thread[i].tid == tid)
+            return true;
+    return false;
+}
+
+static struct stopped *new_thread(struct stopper *s)
+{
+    if (s->count == s->room) {
+        size_t room = s->room ? 2 * s->room : 64;
+        struct stopped *more = realloc(s->thread, room * sizeof *more);
+        if (!more)
+            return NULL;
+        s->thread = more;
+        s->room = room;
+    }
+    s->thread[s->count] = (struct stopped){0};
+    return &s->thread[s->count++];
+}
+
+/* All are seized before the first is stopped, and all told to stop before one is waited for: their pauses are short. */
+static int seize_new(struct stopper *s, const struct tasks *tasks, bool *any)
+{
+    *any = false;
+    for (size_t i = 0; i < tasks->count; i++) {
+        if (knows(s, tasks->tid[i]))
+            continue;
+        int r = tracee_seize(tasks->tid[i]);
+        if (r == -ESRCH)
+            continue;
+        struct stopped *t = r == 0 ? new_thread(s) : NULL;
+        if (!t)
+            return r < 0 ? r : -ENOMEM;
+        t->tid = tasks->tid[i];
+        *any = true;
+    }
+    return 0;
+}
+
+/* One that SIGSTOP has stopped stays so when it is let go. */
+static bool is_here(enum tracee_event e) { return e == TRACEE_STOPPED || e == TRACEE_PAUSED; }
+
+static void stop_new(struct stopper *s)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        struct stopped *t = &s->thread[i];
+        if (!t->here && is_here(tracee_interrupt(t->tid, PATIENCE_US)))
+            t->here = tracee_get_general(t->tid, &t->registers) == 0;
+    }
+}
+
+/* Threads that run may make others until they are all stopped. */
+static int stop_all(struct stopper *s, pid_t pid, bool *complete)
+{
+    struct tasks tasks;
+    bool any = true;
+    int r = 0;
+    for (int i = 0; i < ROUNDS && any && r == 0; i++) {
+        r = tasks_read(&tasks, pid);
+        if (r == 0)
+            r = seize_new(s, &tasks, &any);
+        if (i == 0)
+            s->since = tracee_now_us();
+        if (r == 0 && any)
+            stop_new(s);
+    }
+    *complete = !any;
+    return s->count ? r : r < 0 ? r : -ESRCH;
+}
+
+/* One that has not stopped yet is let go by our end, or as soon as it stops: PTRACE_DETACH takes stopped ones only. */
+static void let_go(struct stopper *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (tracee_detach(s->thread[i].tid) == -ESRCH && tracee_interrupt(s->thread[i].tid, 1000) == TRACEE_STOPPED)
+            tracee_detach(s->thread[i].tid);
+}
+
+/* ---- walking ---- */
+
+static bool is_interpreter(const struct image_symbol *symbol)
+{
+    return symbol && strncmp(symbol->name, "_PyEval_EvalFrameDefault", 24) == 0; /* compilers add ".cold" and the like */
+}
+
+static void name_frame(struct native_frame *f, const struct stack_frame *from)
+{
+    *f = (struct native_frame){.pc = from->pc, .image = from->image};
+    f->symbol = from->image ? image_symbol_at(from->image, from->pc) : NULL;
+    f->python = is_interpreter(f->symbol);
+}
+
+struct walk {
+    struct stack_frame *frame; /* of one thread */
+    size_t *count;             /* per thread */
+    struct stack_frame **kept;
+    bool *whole;
+};
+
+/* Under the stop nothing is looked up but what unwinding needs. */
+static int walk_thread(struct unwinder *u, const struct stopped *t, struct stack_frame *room, struct stack_frame **kept, size_t *count, bool *whole)
+{
+    *count = 0;
+    *kept = NULL;
+    if (!t->here)
+        return 0;
+    *whole = unwinder_walk(u, &t->registers, room, FRAMES_MAX, count) == STACK_BOTTOM;
+    *kept = malloc((*count + 1) * sizeof **kept);
+    if (!*kept)
+        return -ENOMEM;
+    memcpy(*kept, room, *count * sizeof **kept);
+    return 0;
+}
+
+static int take_thread(struct native_stacks *s, const struct stopped *t, const struct stack_frame *kept, size_t count, bool whole)
+{
+    struct native_thread *n = &s->thread[s->threads++];
+    *n = (struct native_thread){.tid = t->tid, .stopped = t->here, .whole = whole};
+    n->frame = calloc(count + 1, sizeof *n->frame);
+    if (!n->frame)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        name_frame(&n->frame[n->frames++], &kept[i]);
+    return 0;
+}
+
+static int walk_all(struct stopper *stop, struct unwinder *u, struct walk *w)
+{
+    int r = 0;
+    w->frame = malloc(FRAMES_MAX * sizeof *w->frame);
+    w->count = calloc(stop->count, sizeof *w->count);
+    w->kept = calloc(stop->count, sizeof *w->kept);
+    w->whole = calloc(stop->count, sizeof *w->whole);
+    if (!w->frame || !w->count || !w->kept || !w->whole)
+        return -ENOMEM;
+    for (size_t i = 0; i < stop->count && r == 0; i++)
+        r = walk_thread(u, &stop->thread[i], w->frame, &w->kept[i], &w->count[i], &w->whole[i]);
+    return r;
+}
+
+static void free_walk(struct walk *w, size_t count)
+{
+    for (size_t i = 0; w->kept && i < count; i++)
+        free(w->kept[i]);
+    free(w->frame);
+    free(w->count);
+    free(w->kept);
+    free(w->whole);
+}
+
+static int name_all(struct native_stacks *s, const struct stopper *stop, const struct walk *w)
+{
+    int r = 0;
+    s->thread = calloc(stop->count, sizeof *s->thread);
+    if (!s->thread)
+        return -ENOMEM;
+    for (size_t i = 0; i < stop->count && r == 0; i++)
+        r = take_thread(s, &stop->thread[i], w->kept[i], w->count[i], w->whole[i]);
+    return r;
+}
+
+/* ---- all of it ---- */
+
+static void keep_tables(struct native_stacks *s, pid_t pid)
+{
+    for (size_t i = 0; i < s->images.count; i++)
+        image_keep_unwind(&s->images.image[i], pid);
+}
+
+static int read_stopped(struct native_stacks *s, pid_t pid, struct unwinder *u, void (*meanwhile)(void *), void *context)
+{
+    struct stopper stop = {0};
+    struct walk walk = {0};
+    int r = stop_all(&stop, pid, &s->complete);
+    if (r == 0) {
+        meanwhile(context);
+        r = walk_all(&stop, u, &walk);
+    }
+    let_go(&stop);
+    s->pause_us = stop.since ? tracee_now_us() - stop.since : 0;
+    if (r == 0)
+        r = name_all(s, &stop, &walk);
+    free_walk(&walk, stop.count);
+    free(stop.thread);
+    return r;
+}
+
+int native_frames_read(struct native_stacks *s, pid_t pid, void (*meanwhile)(void *), void *context)
+{
+    *s = (struct native_stacks){0};
+    int r = images_read(&s->images, pid, IMAGE_ALL);
+    if (r < 0)
+        return r;
+    keep_tables(s, pid);
+    struct unwinder *u = unwinder_new(&s->images);
+    sigset_t before;
+    sigprocmask(SIG_SETMASK, NULL, &before);
+    tracee_hold_signals();
+    r = u ? read_stopped(s, pid, u, meanwhile, context) : -ENOMEM;
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    unwinder_delete(u);
+    if (r < 0)
+        native_frames_free(s);
+    return r;
+}
+
+void native_frames_free(struct native_stacks *s)
+{
+    for (size_t i = 0; i < s->threads; i++)
+        free(s->thread[i].frame);
+    free(s->thread);
+    images_free(&s->images);
+    *s = (struct native_stacks){0};
+}
