@@ -24,7 +24,7 @@ def timestamp(function: Any = None, /, *, name: str | None = None) -> Any:
 
     Use it bare, as ``@timestamp("name")`` or as ``@timestamp(name="name")``; the name defaults to the function's
     qualified name. Functions, methods, generators, coroutines and async generators; classmethod, staticmethod,
-    property (all parts), functools.partial and lru_cache objects are recorded by the function inside; of a class, all
+    property (all parts), functools.partial, lru_cache and singledispatchmethod objects are recorded by the function inside; of a class, all
     functions that it defines.
 
     Raises TypeError for callables that are not written in Python.
@@ -60,6 +60,8 @@ def _mark_class(cls: type) -> None:
         for function in [member] if _is_python(member) else _functions_inside(member):
             if function.__qualname__.startswith(cls.__qualname__ + "."):
                 core.decorate(function, None, 2)
+            elif function.__qualname__ == f"__create_fn__.<locals>.{function.__name__}":  # dataclasses in 3.9 leave it so
+                core.decorate(function, f"{cls.__qualname__}.{function.__name__}", 2)
 
 
 def _functions_inside(target: Any) -> list[types.FunctionType]:
@@ -67,12 +69,14 @@ def _functions_inside(target: Any) -> list[types.FunctionType]:
     candidates: list[Any]
     if isinstance(target, (classmethod, staticmethod, types.MethodType)):
         candidates = [target.__func__]
-    elif isinstance(target, property):
+    elif isinstance(target, (property, types.DynamicClassAttribute)):  # the latter: properties of enum
         candidates = [target.fget, target.fset, target.fdel]
     elif isinstance(target, (functools.partial, functools.partialmethod)):
         candidates = [target.func]
     elif isinstance(target, functools.cached_property):
         candidates = [target.func]
+    elif isinstance(target, functools.singledispatchmethod):
+        candidates = list(target.dispatcher.registry.values())  # those registered so far, the method itself first
     else:
         candidates = [inspect.getattr_static(target, "__wrapped__", None)]
     found: list[types.FunctionType] = []

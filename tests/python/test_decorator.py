@@ -1,5 +1,6 @@
 """`@timestamp` gives back the object it was given, and nothing about that object changes, armed or not."""
 import copy
+import enum
 import functools
 import gc
 import importlib
@@ -66,6 +67,9 @@ def some_function():
         functools.partialmethod(lambda self, a: a, 1),
         functools.lru_cache(maxsize=None)(lambda: 1),
         functools.cached_property(lambda self: 1),
+        functools.singledispatch(lambda value: 1),
+        functools.singledispatchmethod(lambda self, value: 1),
+        types.DynamicClassAttribute(lambda self: 1),
         Plain().method,
         type("Whole", (), {"method": lambda self: 1}),
     ],
@@ -475,10 +479,11 @@ def test_class_decorated_as_a_whole(recording):
 
 
 def test_dataclass_decorated_as_a_whole(recording):
+    """What the library generated for it is its own, too."""
     import dataclasses
 
     @timestamp
-    @dataclasses.dataclass
+    @dataclasses.dataclass(order=True)
     class Point:
         x: int
 
@@ -487,5 +492,20 @@ def test_dataclass_decorated_as_a_whole(recording):
 
     with recording:
         assert Point(3).double() == 6
-    counts = {name.rsplit(".", 1)[1]: calls for name, calls in recording.profile.counts().items()}
-    assert counts["double"] == 1 and counts.get("__init__", 1) == 1
+        assert repr(Point(3)).endswith("Point(x=3)") and Point(1) < Point(2) and Point(1) == Point(1)
+    prefix = "test_dataclass_decorated_as_a_whole.<locals>.Point."
+    assert recording.profile.counts() == {prefix + name: calls for name, calls in (("__init__", 6), ("double", 1), ("__repr__", 1), ("__lt__", 1), ("__eq__", 1))}
+
+
+def test_properties_of_enum(recording):
+    class Level(enum.Enum):
+        LOW = 1
+
+        @timestamp("read")
+        @types.DynamicClassAttribute
+        def read(self):
+            return self.value
+
+    with recording:
+        assert Level.LOW.read == 1
+    assert recording.profile.counts() == {"read": 1}
