@@ -18,6 +18,7 @@ for name in ("TSCAP_DISABLE", "TSCAP_KEEP", "TSCAP_RING", "TSCAP_MEMORY", "TSCAP
 import pytest
 
 import fallback
+import shapes
 import timestamp_capture
 from forest import compared
 from program import Program
@@ -44,6 +45,8 @@ def pytest_ignore_collect(collection_path):
 def pytest_terminal_summary(terminalreporter):
     if compared["programs"]:
         terminalreporter.write_line("{programs} random programs, {events} events compared with an oracle".format(**compared))
+    if shapes.compared["shapes"]:
+        terminalreporter.write_line("{shapes} shapes of calls, {calls} calls compared with the program's own count".format(**shapes.compared))
 
 
 @pytest.fixture
