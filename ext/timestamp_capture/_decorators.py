@@ -24,8 +24,8 @@ def timestamp(function: Any = None, /, *, name: str | None = None) -> Any:
 
     Use it bare, as ``@timestamp("name")`` or as ``@timestamp(name="name")``; the name defaults to the function's
     qualified name. Functions, methods, generators, coroutines and async generators; classmethod, staticmethod,
-    property (all parts), functools.partial, lru_cache and singledispatchmethod objects are recorded by the function inside; of a class, all
-    functions that it defines.
+    property (all parts), functools.partial, lru_cache and singledispatchmethod objects are recorded by the functions
+    inside; of a class, all functions that it defines.
 
     Raises TypeError for callables that are not written in Python.
     """
