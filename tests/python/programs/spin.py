@@ -54,11 +54,14 @@ def locker(ns):
     spent.append(("locker", cpu() - begin))
 
 
+STRETCH = 20_000_000  # so long that a handover of the interpreter's lock before the first statement is no per cent of it
+
+
 def work():
     for _ in range(6):
-        parent(4_000_000, [4_000_000, 4_000_000])
-        locker(4_000_000)
-        sleeper(4_000_000)
+        parent(STRETCH, [STRETCH, STRETCH])
+        locker(STRETCH)
+        sleeper(STRETCH)
 
 
 timestamp_capture.start()
