@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import platform
 import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,8 @@ __all__ = ["core", "reason", "status"]
 
 
 def _cannot_load(error: Exception) -> str:
-    here = f"{platform.python_implementation()} {platform.python_version()} on {sys.platform}"
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    here = f"{sys.implementation.name} {version} on {sys.platform}"  # `platform` knows better names, but imports subprocess
     if isinstance(error, ModuleNotFoundError) and error.name == f"{__package__}._core":
         return f"the compiled recorder is not installed for {here}"
     return f"the compiled recorder does not load in {here}: {error or type(error).__name__}"
