@@ -12,7 +12,7 @@ import pytest
 from conftest import HERE, ROOT
 
 PAGES = ["share/man/man1/tscap.1", "share/man/man7/timestamp_capture.7"]
-SCHEMAS = ["share/tscap/tscap.processes.schema.json", "share/tscap/tscap.profile.schema.json"]
+SCHEMAS = ["share/tscap/tscap.processes.schema.json", "share/tscap/tscap.profile.schema.json", "share/tscap/tscap.stack.schema.json"]
 LIMIT = 600  # seconds, for a compiler
 
 
