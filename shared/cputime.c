@@ -188,16 +188,25 @@ static bool try_mode(struct cputime *c, enum cputime_mode mode)
     }
 }
 
-static uint64_t shortest_reading(struct cputime *c)
+/* What lies between the clocks' readings would be off the CPU for ever after, a part of it in each later reading: a thread
+ * may lose the CPU just there, and some kernels choose the next thread on the way out of the CPU clock's own system call.
+ * So the narrowest of some readings. */
+static void take_base(struct cputime *c)
 {
-    uint64_t shortest = UINT64_MAX;
-    for (int i = 0; i < 4; i++) {
-        uint64_t before = clock_ticks();
-        cputime_sync(c, 0);
-        uint64_t ticks = clock_ticks() - before;
-        shortest = ticks < shortest ? ticks : shortest;
+    uint64_t narrowest = UINT64_MAX;
+    for (int i = 0; i < 8; i++) {
+        uint64_t ticks = clock_ticks();
+        uint64_t monotonic = clock_ns(CLOCK_MONOTONIC);
+        uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+        uint64_t width = clock_ticks() - ticks;
+        if (width >= narrowest)
+            continue;
+        narrowest = width;
+        c->base_ticks = ticks;
+        c->base_monotonic = monotonic;
+        c->base_cpu = cpu;
     }
-    return shortest;
+    c->undisturbed = 4 * narrowest;
 }
 
 void cputime_open(struct cputime *c, enum cputime_mode forced)
@@ -209,10 +218,7 @@ void cputime_open(struct cputime *c, enum cputime_mode forced)
             i++; /* the last always works */
     }
     rearm(c);
-    c->base_ticks = clock_ticks();
-    c->base_monotonic = clock_ns(CLOCK_MONOTONIC);
-    c->base_cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
-    c->undisturbed = 4 * shortest_reading(c);
+    take_base(c);
 }
 
 void cputime_close(struct cputime *c)

@@ -176,6 +176,44 @@ Test(cputime, wall_takes_a_sleep_for_cpu_time)
     cputime_close(&w.c);
 }
 
+/* ---- when the CPU is lost between two clocks' readings ---- */
+
+/* The next reading of this clock comes late. */
+static clockid_t late_clock = -1;
+static struct reading after_late; /* read when it comes */
+
+/* In place of the C library's. */
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+    if (id == late_clock) {
+        late_clock = -1;
+        nap(20 * MS);
+        after_late = read_clocks();
+    }
+    return (int)syscall(SYS_clock_gettime, id, t);
+}
+
+static void check_base(clockid_t late)
+{
+    struct cputime c;
+    clock_choose();
+    struct clock_anchor anchor = clock_anchor_take(clock_source_now);
+    late_clock = late;
+    cputime_open(&c, CPUTIME_SYSCALL);
+    nap(20 * MS);
+    uint64_t off = cputime_sync(&c, UINT64_MAX);
+    int64_t most = off_since(after_late, read_clocks());
+    struct clock_scale scale = clock_scale_now(clock_source_now, &anchor);
+    cputime_close(&c);
+    cr_expect_leq((int64_t)clock_scale_duration(&scale, off), most + most / 100);
+}
+
+Test(cputime, what_passes_before_it_opens_is_not_off_the_cpu)
+{
+    check_base(CLOCK_MONOTONIC);
+    check_base(CLOCK_THREAD_CPUTIME_ID);
+}
+
 /* ---- when the clock is read ---- */
 
 /* Right after a reading; a thread that loses the CPU just then is asked again. */
