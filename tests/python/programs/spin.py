@@ -1,6 +1,8 @@
 """Functions with a known split of their time: they spin by the thread's CPU clock, sleep, and wait for a lock.
 
-Each brackets itself from its first statement to its last, and notes the CPU time between as its own, less its callees'."""
+Each call is bracketed twice by the thread's CPU clock: from its first statement to its last, and around it by its caller.
+What is recorded as its own lies between: at least what the first says less what the second says of its callees, at most
+the other way round. Between the two brackets a thread may hand over the interpreter's lock, and waits for it at any length."""
 import threading
 import time
 
@@ -8,7 +10,8 @@ import timestamp_capture
 from timestamp_capture import timestamp
 
 cpu = time.thread_time_ns
-spent = []  # (name, CPU time), appended to by all threads
+least = []  # (name, CPU time), appended to by all threads
+most = []
 contended = threading.Lock()
 
 
@@ -18,22 +21,31 @@ def spin(ns):
         pass
 
 
+def bracketed(function, *arguments):
+    """From outside: `function` was called. The CPU time of its callees is what it returns: at least, at most."""
+    begin = cpu()
+    inside, callees_least, callees_most = function(*arguments)
+    outside = cpu() - begin
+    name = function.__name__
+    least.append((name, inside - callees_most))
+    most.append((name, outside - callees_least))
+    return inside, outside
+
+
 @timestamp("leaf")
 def leaf(ns):
     begin = cpu()
     spin(ns)
-    spent.append(("leaf", cpu() - begin))
+    return cpu() - begin, 0, 0
 
 
 @timestamp("parent")
 def parent(own, leaves):
-    begin, inner = cpu(), 0
+    begin = cpu()
     spin(own)
-    for ns in leaves:
-        before = cpu()
-        leaf(ns)
-        inner += cpu() - before
-    spent.append(("parent", cpu() - begin - inner))
+    brackets = [bracketed(leaf, ns) for ns in leaves]
+    callees = [sum(bracket) for bracket in zip(*brackets)]
+    return cpu() - begin, *callees
 
 
 @timestamp("sleeper")
@@ -42,7 +54,7 @@ def sleeper(ns):
     time.sleep(0.02)
     spin(ns)
     time.sleep(0.02)
-    spent.append(("sleeper", cpu() - begin))
+    return cpu() - begin, 0, 0
 
 
 @timestamp("locker")
@@ -51,17 +63,24 @@ def locker(ns):
     with contended:
         spin(ns)
         time.sleep(0.005)  # others wait for the lock
-    spent.append(("locker", cpu() - begin))
+    return cpu() - begin, 0, 0
 
 
-STRETCH = 20_000_000  # so long that a handover of the interpreter's lock before the first statement is no per cent of it
+STRETCH = 4_000_000
 
 
 def work():
     for _ in range(6):
-        parent(STRETCH, [STRETCH, STRETCH])
-        locker(STRETCH)
-        sleeper(STRETCH)
+        bracketed(parent, STRETCH, [STRETCH, STRETCH])
+        bracketed(locker, STRETCH)
+        bracketed(sleeper, STRETCH)
+
+
+def sums(brackets):
+    total = {}
+    for name, ns in brackets:
+        total[name] = total.get(name, 0) + ns
+    return total
 
 
 timestamp_capture.start()
@@ -71,7 +90,4 @@ for thread in threads:
 for thread in threads:
     thread.join()
 timestamp_capture.stop()
-truth = {}
-for name, ns in spent:
-    truth[name] = truth.get(name, 0) + ns
-checkpoint(truth=truth)
+checkpoint(least=sums(least), most=sums(most))
