@@ -4,12 +4,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gelf.h>
+#include <inttypes.h>
 #include <libelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "maps.h"
 
 /* ---- one ELF file ---- */
 
@@ -219,13 +222,13 @@ static const char *read_stat(pid_t pid, char *text, size_t size)
     return end && end[1] == ' ' ? end + 2 : NULL;
 }
 
-/* A file as the process sees it; `range`: an address range of its mapping, which leads to it even after it was deleted,
- * but only for the privileged. */
-static int examine_mapped(struct image *image, pid_t pid, const char *range, const char *path)
+/* A file as the process sees it: by its mapping, which leads to it even after it was deleted, but only for the
+ * privileged; else by its path. */
+static int examine_mapped(struct image *image, pid_t pid, const struct mapping *m)
 {
     char by_range[128], by_root[TARGET_PATH + 64];
-    snprintf(by_range, sizeof by_range, "/proc/%ld/map_files/%s", (long)pid, range);
-    snprintf(by_root, sizeof by_root, "/proc/%ld/root%s", (long)pid, path);
+    snprintf(by_range, sizeof by_range, "/proc/%ld/map_files/%" PRIx64 "-%" PRIx64, (long)pid, m->begin, m->end);
+    snprintf(by_root, sizeof by_root, "/proc/%ld/root%s", (long)pid, m->path);
     int r = examine_file(image, by_range);
     if (r == -EACCES || r == -EPERM || r == -ENOENT)
         r = examine_file(image, by_root);
@@ -246,15 +249,15 @@ static void take_image(struct target *t, const struct image *image)
     t->free_threaded = image->free_threaded;
 }
 
-static void look_at_library(struct target *t, pid_t pid, const char *range, const char *path)
+static void look_at_library(struct target *t, pid_t pid, const struct mapping *m)
 {
     struct image image;
-    if (t->python || strncmp(base_name(path), "libpython", 9) != 0)
+    if (t->python || strncmp(base_name(m->path), "libpython", 9) != 0)
         return;
-    if (examine_mapped(&image, pid, range, path) < 0 || !image.python)
+    if (examine_mapped(&image, pid, m) < 0 || !image.python)
         return;
     take_image(t, &image);
-    snprintf(t->image, sizeof t->image, "%s", path);
+    snprintf(t->image, sizeof t->image, "%s", m->path);
 }
 
 #define EXTENSION "/timestamp_capture/_core"
@@ -270,34 +273,23 @@ static void look_at_extension(struct target *t, const char *suffix)
     t->free_threaded = suffix[strspn(suffix, "0123456789")] == 't';
 }
 
-/* A line of maps: "begin-end rights offset device inode    path", proc(5). */
-static void look_at_mapping(struct target *t, pid_t pid, char *line)
+static void look_at_mapping(struct target *t, pid_t pid, const struct mapping *m)
 {
-    char range[40];
-    int path = 0;
-    line[strcspn(line, "\n")] = '\0';
-    if (sscanf(line, "%39s %*s %*s %*s %*s %n", range, &path) != 1 || line[path] != '/')
+    const char *extension = strstr(m->path, EXTENSION);
+    if (m->path[0] != '/')
         return;
-    const char *extension = strstr(line + path, EXTENSION);
     if (extension)
         look_at_extension(t, extension + sizeof EXTENSION - 1);
-    look_at_library(t, pid, range, line + path);
+    look_at_library(t, pid, m);
 }
 
 static int look_at_mappings(struct target *t, pid_t pid)
 {
-    FILE *maps;
-    char *line = NULL;
-    size_t room = 0;
-    int r = open_proc(pid, "maps", &maps);
-    if (r < 0)
-        return r;
-    errno = 0;
-    while (getline(&line, &room, maps) >= 0)
-        look_at_mapping(t, pid, line);
-    r = ferror(maps) ? -errno : 0;
-    free(line);
-    fclose(maps);
+    struct maps maps;
+    int r = maps_read(&maps, pid);
+    for (size_t i = 0; i < maps.count; i++)
+        look_at_mapping(t, pid, &maps.mapping[i]);
+    maps_free(&maps);
     return r;
 }
 
