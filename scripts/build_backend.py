@@ -1,6 +1,10 @@
 """The PEP 517 backend: setuptools, with the compiling left to the Makefile.
 
 The wheel holds the package, its extension and the native `tscap` executable, built with the same flags as by `make`.
+Where they cannot be compiled it holds the package alone, whose recorder in pure Python keeps programs running; one line
+says so and why, and so does timestamp_capture.status() later, because pip shows lines of builds only with -v.
+TSCAP_PURE=1 asks for such a wheel, TSCAP_PURE=0 for an error instead.
+
 It stands in for a setup.py, and everything made goes to build/wheel.
 """
 import glob
@@ -17,6 +21,7 @@ import tempfile
 import setuptools
 from setuptools import build_meta
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 try:
     from setuptools.command.build_scripts import build_scripts  # not in every version
@@ -35,26 +40,40 @@ def version():
     return re.search(r'TSCAP_VERSION "(.+)"', pathlib.Path("shared/version.h").read_text()).group(1)
 
 
-def make(target):
-    """Run make for this interpreter; its product goes below BUILD, away from a developer's own builds."""
-    missing = subprocess.run(["sh", "scripts/bootstrap", "--check", "cli"], stderr=subprocess.PIPE, text=True)
-    reason = missing.stderr.strip() if missing.returncode else python_probe.problem()
+def obstacle():
+    """Why nothing can be compiled here, as far as one sees without trying; "" if nothing is in the way."""
     if not sys.platform.startswith("linux"):
-        reason = "only Linux is supported"
-    if reason:
-        raise SystemExit("\ntscap cannot be built here:\n%s\n" % reason)
+        return "only Linux is supported"
+    missing = subprocess.run(["sh", "scripts/bootstrap", "--check", "cli"], stderr=subprocess.PIPE, text=True)
+    lines = missing.stderr.replace("bootstrap: ", "").split("\n") if missing.returncode else []
+    return "; ".join(filter(None, lines)) or python_probe.problem() or ""
+
+
+def compile_all():
+    """Run make for this interpreter; why it failed, or "". Its product goes below BUILD, away from a developer's own builds."""
     # A make that runs us must not hand its own targets' settings and job server down.
     hidden = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     arguments = ["O=" + BUILD, "FLAVOUR=release", "BOOTSTRAP=no", "PYTHON=" + sys.executable, "V=1"]
-    jobs = "-j%d" % (os.cpu_count() or 1)
-    if subprocess.run(["make", jobs, target] + arguments, env=environment).returncode:
-        raise SystemExit("\ntscap cannot be built: `make %s` failed, see above\n" % target)
+    failed = subprocess.run(["make", "-j%d" % (os.cpu_count() or 1), "cli", "ext"] + arguments, env=environment).returncode
+    return "`make` failed, and pip -v shows at what" if failed else ""
+
+
+def why_pure():
+    """Why the wheel has no compiled parts; "" if they are there, compiled just now."""
+    chosen = os.environ.get("TSCAP_PURE", "")
+    if chosen not in ("", "0"):
+        return "TSCAP_PURE was set"
+    reason = obstacle() or compile_all()
+    if reason and chosen == "0":
+        raise SystemExit("\ntscap cannot be built here: %s\n" % reason)
+    if reason:
+        print("tscap: built in pure Python, without the tscap command: " + reason, file=sys.stderr, flush=True)
+    return reason
 
 
 class BuildExtension(build_ext):
     def build_extension(self, ext):
-        make("ext")
         product = glob.glob("%s/release/python/%s/timestamp_capture/_core.*so" % (BUILD, python_probe.tag()))[0]
         target = self.get_ext_fullpath(ext.name)
         os.makedirs(os.path.dirname(target), exist_ok=True)
@@ -65,12 +84,46 @@ class BuildExecutable(build_scripts):
     """The executable travels as a script: installers copy it to bin/ as it is."""
 
     def run(self):
-        make("cli")
         os.makedirs(self.build_dir, exist_ok=True)
         shutil.copy(BUILD + "/release/tscap", self.build_dir)
 
 
+class BuildPure(build_py):
+    """The package says later why its recorder is the one in pure Python."""
+
+    reason = ""
+
+    def run(self):
+        super().run()
+        if not getattr(self, "editable_mode", False):
+            code = '"""Written by the build: why there is no compiled recorder."""\n\nREASON = %r\n' % self.reason
+            pathlib.Path(self.build_lib, "timestamp_capture", "_not_compiled.py").write_text(code)
+
+
+def compiled_parts():
+    """What setup() is told of the parts that are compiled, and of what belongs to the command."""
+    return dict(
+        ext_modules=[setuptools.Extension("timestamp_capture._core", sorted(glob.glob("ext/*.c")))],
+        scripts=["tscap"],
+        data_files=pages("man/*") + [("share/tscap", sorted(glob.glob("man/*.schema.json")))],
+        cmdclass={"build_ext": BuildExtension, "build_scripts": BuildExecutable},
+    )
+
+
+def pure_parts(reason):
+    BuildPure.reason = reason
+    return dict(data_files=pages("man/timestamp_capture*"), cmdclass={"build_py": BuildPure})
+
+
+def pages(pattern):
+    """Manual pages by section."""
+    found = [("share/man/man" + section, sorted(glob.glob(pattern + "." + section))) for section in "123456789"]
+    return [(folder, names) for folder, names in found if names]
+
+
 class Backend(build_meta._BuildMetaBackend):
+    reason = ""  # why what is being built is pure
+
     def run_setup(self, setup_script="setup.py"):
         os.makedirs(BUILD, exist_ok=True)
         versions = [number for number in python_probe.supported_versions() if not number.endswith("t")]
@@ -85,24 +138,20 @@ class Backend(build_meta._BuildMetaBackend):
                 "Typing :: Typed",
                 *("Programming Language :: Python :: " + number for number in versions),
             ],
-            ext_modules=[setuptools.Extension("timestamp_capture._core", sorted(glob.glob("ext/*.c")))],
-            scripts=["tscap"],
-            data_files=[
-                ("share/man/man" + section, pages)
-                for section in "123456789"
-                for pages in [sorted(glob.glob("man/*." + section))]
-                if pages
-            ]
-            + [("share/tscap", sorted(glob.glob("man/*.schema.json")))],
-            cmdclass={"build_ext": BuildExtension, "build_scripts": BuildExecutable},
             options={"build": {"build_base": BUILD}, "egg_info": {"egg_base": BUILD}},
+            **(pure_parts(self.reason) if self.reason else compiled_parts()),
         )
 
     def build_wheel(self, *arguments, **options):
         # What an earlier build collected may hold modules that are gone.
         for leftover in glob.glob(BUILD + "/lib*") + glob.glob(BUILD + "/scripts*"):
             shutil.rmtree(leftover)
+        self.reason = why_pure()
         return super().build_wheel(*arguments, **options)
+
+    def build_editable(self, *arguments, **options):
+        self.reason = why_pure()
+        return super().build_editable(*arguments, **options)
 
     def build_sdist(self, sdist_directory, config_settings=None):
         """Everything a checkout has, as this project's folders are fixed; setuptools would need a list of files."""

@@ -15,8 +15,17 @@ def _cannot_load(error: Exception) -> str:
     version = ".".join(str(part) for part in sys.version_info[:3])
     here = f"{sys.implementation.name} {version} on {sys.platform}"  # `platform` knows better names, but imports subprocess
     if isinstance(error, ModuleNotFoundError) and error.name == f"{__package__}._core":
-        return f"the compiled recorder is not installed for {here}"
+        return f"the compiled recorder is not installed for {here}{_why_not_compiled()}"
     return f"the compiled recorder does not load in {here}: {error or type(error).__name__}"
+
+
+def _why_not_compiled() -> str:
+    """What the build of this installation had to say, if that was one without a compiled recorder."""
+    try:
+        reason: str = importlib.import_module("._not_compiled", __package__).REASON
+    except ImportError:
+        return ""
+    return f"; its build said: {reason}"
 
 
 def _choose() -> tuple[ModuleType, str]:

@@ -4,6 +4,7 @@ The sources are those of an archive as `pip download` would give it, built in a 
 """
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -18,7 +19,7 @@ LIMIT = 600  # seconds, for a compiler
 
 def clean_environment():
     """Neither the suite's package nor what make told it."""
-    hidden = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CFLAGS")
+    hidden = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "CFLAGS", "TSCAP_PURE")
     return {name: value for name, value in os.environ.items() if name not in hidden}
 
 
@@ -152,3 +153,68 @@ def test_a_wheel_has_the_types_and_no_leftovers(pip, wheel):
     extension = {path.name for path in package.glob("_core.*.so")}
     assert len(extension) == 1
     assert {path.name for path in package.iterdir()} == shipped | extension
+
+
+# --- where nothing can be compiled ---
+
+PURE_PROGRAM = """
+import timestamp_capture as t
+
+@t.timestamp
+def f(): pass
+
+with t.Timestamp_Collector() as collector:
+    f(), f()
+print(collector.get_method_timings()["f"].call_count, t.status()["recorder"], "|", t.status()["reason"])
+"""
+
+
+@pytest.fixture
+def path_without_compiler(tmp_path):
+    """A PATH of what any system has, and no more."""
+    (tmp_path / "bin").mkdir()
+    for name in ("sh", "sed", "readlink", "grep", "id"):
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    return str(tmp_path / "bin")
+
+
+def build_where_nothing_compiles(archive, folder, path, **environment):
+    """pip wheel of fresh sources, for what has been compiled there would be found."""
+    run("tar", "-xzf", archive, "-C", folder)
+    (sources,) = folder.glob("tscap-*")
+    return subprocess.run(
+        [sys.executable, "-m", "pip", "wheel", "-v", "--no-build-isolation", "--no-deps", "--no-index", "-w", str(folder), str(sources)],
+        env={**clean_environment(), **environment, "PATH": path or os.environ["PATH"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=LIMIT,
+    )
+
+
+@pytest.mark.parametrize("compiler, reason", [("false", "`make` failed"), (None, "missing: C compiler, make, ")])
+def test_pip_where_nothing_compiles(archive, tmp_path, path_without_compiler, pip, compiler, reason):
+    """One line says so; what is installed records in pure Python, says why, and has no command."""
+    path = None if compiler else path_without_compiler
+    done = build_where_nothing_compiles(archive, tmp_path, path, CC=compiler or "cc")
+    assert done.returncode == 0, done.stdout
+    (said,) = [line.strip() for line in done.stdout.split("\n") if line.strip().startswith("tscap: ")]
+    assert said.startswith("tscap: built in pure Python, without the tscap command: " + reason)
+    (wheel,) = tmp_path.glob("*.whl")
+    assert wheel.name.endswith("-py3-none-any.whl")
+    pip("install", "--no-index", wheel)
+    found = files(pip.venv)
+    assert "share/man/man7/timestamp_capture.7" in found
+    assert not [name for name in found if name.endswith("bin/tscap") or "_core" in name and name.endswith(".so")]
+    recorded, why = run(pip.venv / "bin/python", "-c", PURE_PROGRAM).strip().split(" | ")
+    assert recorded == "2 python"
+    assert why.startswith("the compiled recorder is not installed for ") and "; its build said: " + reason in why
+    pip("uninstall", "-y", "tscap")
+    assert not [name for name in files(pip.venv) if "tscap" in name or "timestamp_capture" in name]
+
+
+def test_pip_where_nothing_compiles_and_that_will_not_do(archive, tmp_path, path_without_compiler):
+    done = build_where_nothing_compiles(archive, tmp_path, path_without_compiler, TSCAP_PURE="0")
+    assert done.returncode != 0
+    assert "tscap cannot be built here: missing: C compiler, make, " in done.stdout
+    assert not list(tmp_path.glob("*.whl"))
