@@ -13,7 +13,7 @@
 #include "process.h"
 
 #define OLDEST 9
-#define NEWEST 13
+#define NEWEST 15
 
 struct list {
     struct obstacle *obstacle;
