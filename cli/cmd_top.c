@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "capture.h"
+#include "clock.h"
 #include "command.h"
 #include "diagnosis.h"
 #include "functions.h"
@@ -17,6 +18,8 @@
 #define DEFAULT_DELAY 1000000000u
 #define DEFAULT_LIMIT 20
 #define STATE 64
+#define END_NS 3000000000u /* from its segment's end to its own */
+#define END_LOOK_NS 2000000u
 
 struct top {
     struct subject *subject;
@@ -24,7 +27,9 @@ struct top {
     const struct column *sort;
     uint64_t delay, limit;
     size_t width;
-    bool complete; /* so were all that was shown */
+    uint64_t tables; /* printed so far */
+    bool ended;      /* the process, or the last of the family */
+    bool complete;   /* so were all that was shown */
 };
 
 /* Until the next multiple of the delay: what printing takes does not add up. */
@@ -38,6 +43,8 @@ static void sleep_until(uint64_t ns)
 static int print_interval(const struct top *t, const struct capture *now, const struct capture *before)
 {
     struct functions f;
+    if (t->tables)
+        putchar('\n');
     if (functions_make(&f, now, before) < 0)
         return fail(EXIT_FAILED,
                     "cannot show the interval\n"
@@ -60,7 +67,7 @@ static int print_interval(const struct top *t, const struct capture *now, const 
                                   "the same again");
 }
 
-static int look(const struct top *t, struct capture *c)
+static int first_look(const struct top *t, struct capture *c)
 {
     if (!t->members)
         return capture_take(c, t->subject);
@@ -68,15 +75,43 @@ static int look(const struct top *t, struct capture *c)
     return r < 0 ? diagnose_segment(t->subject->where, r) : EXIT_OK;
 }
 
+/* A process that ends takes its segment along, unless it was killed, and is there for a while yet: its interpreter has more
+ * to clean up. */
+static bool is_ending(struct top *t)
+{
+    uint64_t until = clock_ns(CLOCK_MONOTONIC) + END_NS;
+    do {
+        subject_refresh(t->subject);
+        if (!t->subject->alive)
+            return true;
+        sleep_until(clock_ns(CLOCK_MONOTONIC) + END_LOOK_NS);
+    } while (t->subject->error == -ENOENT && clock_ns(CLOCK_MONOTONIC) < until);
+    return false;
+}
+
+static int has_no_segment(const struct top *t)
+{
+    int pid = (int)t->subject->pid;
+    return fail(EXIT_NO_PROCESS,
+                "process %d cannot be shown any more\n"
+                "its segment %s is gone: somebody detached from it, or removed the file\n"
+                "tscap attach %d",
+                pid, t->subject->where, pid);
+}
+
 /* The next look, and what came since; it takes the place of `last`, if it can. */
 static int next_table(struct top *t, struct capture *last)
 {
     struct capture now;
     subject_refresh(t->subject);
-    int code = look(t, &now);
-    if (code != EXIT_OK)
-        return code;
-    code = print_interval(t, &now, last);
+    int r = t->members ? members_look(t->members, &now) : capture_try(&now, t->subject);
+    if (r == -ENOENT) {
+        t->ended = is_ending(t);
+        return t->ended ? EXIT_OK : has_no_segment(t);
+    }
+    if (r < 0)
+        return diagnose_segment(t->subject->where, r);
+    int code = print_interval(t, &now, last);
     fflush(stdout);
     t->complete &= now.profile.complete;
     bool replaces = capture_replaces(&now, last);
@@ -84,13 +119,6 @@ static int next_table(struct top *t, struct capture *last)
     if (replaces)
         *last = now;
     return code;
-}
-
-/* A process that ends takes its segment along, unless it was killed. */
-static bool has_ended(struct top *t)
-{
-    subject_refresh(t->subject);
-    return !t->subject->alive && t->subject->error == -ENOENT;
 }
 
 /* Of a family: the last of them. */
@@ -105,21 +133,16 @@ static bool anybody_lives(const struct top *t)
 static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
 {
     struct capture last;
-    int code = look(t, &last);
+    int code = first_look(t, &last);
     if (code != EXIT_OK)
         return code;
     uint64_t due = last.taken;
-    bool ended = false;
-    for (uint64_t i = 0; i < tables && code == EXIT_OK && !ended; i++) {
-        if (i)
-            putchar('\n');
+    for (t->tables = 0; t->tables < tables && code == EXIT_OK && !t->ended; t->tables++) {
         sleep_until(due += t->delay);
-        ended = has_ended(t);
-        if (!ended)
-            code = next_table(t, &last);
-        ended |= !anybody_lives(t);
+        code = next_table(t, &last);
+        t->ended |= !anybody_lives(t);
     }
-    if (ended)
+    if (t->ended)
         note("process %d has ended", (int)t->subject->pid);
     last.profile.complete &= t->complete;
     if (code == EXIT_OK)

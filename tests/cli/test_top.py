@@ -95,6 +95,30 @@ def test_a_process_that_ends_meanwhile(busy, how):
     assert err == "tscap: process %d has ended\n" % busy.pid
 
 
+def test_a_process_that_takes_its_time_to_end(busy):
+    """Its segment goes at the beginning of its end."""
+    process = subprocess.Popen(
+        [TSCAP, "top", "-b", "1000", "-d", "0.05", str(busy.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    busy.do("sys.modules['slow'] = type('Slow', (), {'__del__': lambda self, sleep=time.sleep: sleep(1)})()")
+    busy.end()
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (0, "tscap: process %d has ended\n" % busy.pid)
+
+
+def test_a_segment_that_goes_meanwhile(busy, run_directory):
+    process = subprocess.Popen(
+        [TSCAP, "top", "-b", "1000", "-d", "0.05", str(busy.pid)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    process.stdout.readline()
+    (segment,) = run_directory.glob("*.tscap")
+    segment.unlink()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 3
+    assert err.startswith("tscap: process %d cannot be shown any more\n" % busy.pid)
+
+
 def test_a_dormant_process(tscap, app):
     result = tscap("top", "-b", 1, "-d", "0.05", app.pid)
     assert result.code == 0
