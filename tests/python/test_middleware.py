@@ -350,6 +350,18 @@ def get(port, path, headers=(), method="GET"):
         connection.close()
 
 
+def kept_report(port, headers):
+    """Who has read a response to its end is faster, sometimes, than the server that ends it."""
+    deadline = time.monotonic() + 60
+    while True:
+        status, _, report = get(port, headers["x-timestamp-capture-report"] + "/json", ASK)
+        if status != 202 or time.monotonic() > deadline:
+            break
+        time.sleep(0.01)
+    assert status == 200, report
+    return report
+
+
 def check_each_has_its_own(port, paths, threads=20):
     """Half of the requests ask; each report holds n calls of twice and 2n of leaf."""
 
@@ -361,14 +373,7 @@ def check_each_has_its_own(port, paths, threads=20):
             if not i % 2:
                 assert "x-timestamp-capture-report" not in headers
                 continue
-            deadline = time.monotonic() + 60
-            while True:
-                status, _, report = get(port, headers["x-timestamp-capture-report"] + "/json", ASK)
-                if status != 202 or time.monotonic() > deadline:
-                    break
-                time.sleep(0.01)
-            assert status == 200, report
-            assert counted(report) == {"twice": n, "leaf": 2 * n}, (path, n)
+            assert counted(kept_report(port, headers)) == {"twice": n, "leaf": 2 * n}, (path, n)
         return 1
 
     with ThreadPoolExecutor(threads) as pool:
@@ -405,7 +410,7 @@ def test_flask(served):
     port = served(app)
     check_each_has_its_own(port, ["/plain", "/stream"])
     code, headers, _ = get(port, "/fails", ASK)
-    assert code == 500 and counted(get(port, headers["x-timestamp-capture-report"] + "/json", ASK)[2]) == {"leaf": 1}
+    assert code == 500 and counted(kept_report(port, headers)) == {"leaf": 1}
     code, headers, body = get(port, f"{BELOW}/{SECRET}/record/json/plain/3")
     assert code == 200 and counted(body) == {"twice": 3, "leaf": 6}
     assert get(port, "/plain/2", {"X-Timestamp-Capture": "wrong text"})[2] == b"2"
