@@ -16,42 +16,47 @@ terminal (``tscap start PID``).
 A collector reports, exports and asserts: ``help(Timestamp_Collector)``; timestamp_capture(7) is the manual page.
 """
 
-from . import _children
+from . import _children, _later
 from ._decorators import timestamp
 from ._select import core
 from ._status import status
-from .analysis import Timestamp_Collector__Analysis
-from .args import timestamp_args
-from .collector import Timestamp_Collector
-from .export import Timestamp_Collector__Export
-from .find import COLLECTOR_VAR_NAME, find_timestamp_collector
-from .report import Timestamp_Collector__Report
-from .schemas import (
-    NS_TO_MS,
-    Schema__Call_Tree_Node,
-    Schema__Export_Entry,
-    Schema__Export_Full,
-    Schema__Export_Hotspot,
-    Schema__Export_Metadata,
-    Schema__Export_Method_Timing,
-    Schema__Export_Summary,
-    Schema__Method_Timing,
-    Schema__Speedscope,
-    Schema__Speedscope_Event,
-    Schema__Speedscope_Frame,
-    Schema__Speedscope_Profile,
-    Schema__Speedscope_Shared,
-    Schema__Timestamp_Entry,
-    method_timing__avg_ms,
-    method_timing__max_ms,
-    method_timing__min_ms,
-    method_timing__self_ms,
-    method_timing__total_ms,
-    timestamp_entry__to_ms,
-)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .analysis import Timestamp_Collector__Analysis
+    from .args import timestamp_args
+    from .collector import Timestamp_Collector
+    from .export import Timestamp_Collector__Export
+    from .find import COLLECTOR_VAR_NAME, find_timestamp_collector
+    from .report import Timestamp_Collector__Report
+    from .schemas import (
+        NS_TO_MS,
+        Schema__Call_Tree_Node,
+        Schema__Export_Entry,
+        Schema__Export_Full,
+        Schema__Export_Hotspot,
+        Schema__Export_Metadata,
+        Schema__Export_Method_Timing,
+        Schema__Export_Summary,
+        Schema__Method_Timing,
+        Schema__Speedscope,
+        Schema__Speedscope_Event,
+        Schema__Speedscope_Frame,
+        Schema__Speedscope_Profile,
+        Schema__Speedscope_Shared,
+        Schema__Timestamp_Entry,
+        method_timing__avg_ms,
+        method_timing__max_ms,
+        method_timing__min_ms,
+        method_timing__self_ms,
+        method_timing__total_ms,
+        timestamp_entry__to_ms,
+    )
 
 is_running, reset, start, stop = core.is_running, core.reset, core.start, core.stop
 timestamp_block = core.timestamp_block
+__version__: str = status()["version"]
+_children.watch()
 
 __all__ = [
     "COLLECTOR_VAR_NAME",
@@ -90,5 +95,32 @@ __all__ = [
     "timestamp_block",
     "timestamp_entry__to_ms",
 ]
-_children.watch()
-__version__: str = status()["version"]
+
+# ---- the rest is loaded when it is first used ----
+
+_MODULES = {
+    "analysis": ["Timestamp_Collector__Analysis"],
+    "args": ["timestamp_args"],
+    "budget": [],
+    "collector": ["Timestamp_Collector"],
+    "entries": [],
+    "export": ["Timestamp_Collector__Export"],
+    "find": ["COLLECTOR_VAR_NAME", "find_timestamp_collector"],
+    "report": ["Timestamp_Collector__Report"],
+    "schemas": [name for name in __all__ if name.startswith(("NS_TO_MS", "Schema__", "method_timing__", "timestamp_entry__"))],
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name in _MODULES:
+            return _later.load(name)
+        if name not in _MODULE_OF:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(_later.load(_MODULE_OF[name]), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import inspect
 import types
-from typing import Any, Callable, Dict, Tuple, TypeVar, overload
 
 from ._select import core
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Tuple, TypeVar, overload
+
+    T = TypeVar("T")
+    Block = Callable[[Tuple[Any, ...], Dict[str, Any]], core.timestamp_block]
+
+if TYPE_CHECKING:
+
+    @overload
+    def timestamp(function: str, /) -> Callable[[T], T]: ...
+    @overload
+    def timestamp(function: None = None, /, *, name: str | None = None) -> Callable[[T], T]: ...
+    @overload
+    def timestamp(function: T, /, *, name: str | None = None) -> T: ...
 
 
-@overload
-def timestamp(function: str, /) -> Callable[[T], T]: ...
-@overload
-def timestamp(function: None = None, /, *, name: str | None = None) -> Callable[[T], T]: ...
-@overload
-def timestamp(function: T, /, *, name: str | None = None) -> T: ...
 def timestamp(function: Any = None, /, *, name: str | None = None) -> Any:
     """Record each call of a function while somebody records; return the very same object.
 
@@ -57,15 +61,24 @@ def _mark(target: Any, name: str | None, levels: int) -> Any:
 def _mark_class(cls: type) -> None:
     """All functions that the class itself defines; what it inherits belongs to others."""
     for member in list(vars(cls).values()):
-        for function in [member] if _is_python(member) else _functions_inside(member):
+        for function in [member] if _is_python(member) else _functions_inside(member) if _may_run(member) else []:
             if function.__qualname__.startswith(cls.__qualname__ + "."):
                 core.decorate(function, None, 2)
             elif function.__qualname__ == f"__create_fn__.<locals>.{function.__name__}":  # dataclasses in 3.9 leave it so
                 core.decorate(function, f"{cls.__qualname__}.{function.__name__}", 2)
 
 
+def _may_run(member: Any) -> bool:
+    """False of plain values, and of what each class has: no reason to load what tells more."""
+    slot = isinstance(member, (types.GetSetDescriptorType, types.MemberDescriptorType))
+    return not slot and (callable(member) or hasattr(type(member), "__get__"))
+
+
 def _functions_inside(target: Any) -> list[types.FunctionType]:
     """The Python functions that ``target`` runs when it is used."""
+    import functools
+    import inspect
+
     candidates: list[Any]
     if isinstance(target, (classmethod, staticmethod, types.MethodType)):
         candidates = [target.__func__]
@@ -106,11 +119,12 @@ def wrap_in_block(name: str, function: Callable[..., Any]) -> Callable[..., Any]
     return wrap(function, lambda args, kwargs: core.timestamp_block(name))
 
 
-Block = Callable[[Tuple[Any, ...], Dict[str, Any]], core.timestamp_block]
-
-
 def wrap(function: Callable[..., Any], block: Block) -> Callable[..., Any]:
     """A function that runs ``function`` inside ``block(args, kwargs)`` if somebody wants to know."""
+    import contextlib
+    import functools
+    import inspect
+
     wrapper: Callable[..., Any]
     if inspect.iscoroutinefunction(function):
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import ModuleType
+    from typing import Any
 
 __all__ = ["core", "reason", "status"]
 

@@ -5,19 +5,13 @@ from __future__ import annotations
 import inspect
 from typing import Any, Callable, TypeVar
 
-from ._select import core
 from ._decorators import wrap
+from ._select import core
+from ._status import name_counts
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_NAMES = 1000
-
-_counts = {"failed": 0, "capped": 0}
-
-
-def counts() -> dict[str, int]:
-    """``failed``: calls whose name could not be formatted; ``capped``: calls whose name was one too many."""
-    return dict(_counts)
 
 
 class _Names:
@@ -40,11 +34,11 @@ class _Names:
             name = self.template.format(**bound.arguments)
             name.encode()
         except Exception:  # of the arguments' own __format__, too: it must not reach who calls
-            _counts["failed"] += 1
+            name_counts["failed"] += 1
             return self.template
         if name not in self.seen:
             if len(self.seen) >= self.max_names:
-                _counts["capped"] += 1
+                name_counts["capped"] += 1
                 return self.template
             self.seen.add(name)
         return name

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, TypeVar, cast
 
+from ._later import Later
 from ._select import core
-from .analysis import Timestamp_Collector__Analysis
-from .budget import over_budget
 from .entries import Entries, Notes
-from .export import Path, Timestamp_Collector__Export
-from .report import Timestamp_Collector__Report
-from .schemas import (
-    NS_TO_MS,
-    Schema__Call_Tree_Node,
-    Schema__Export_Full,
-    Schema__Export_Summary,
-    Schema__Method_Timing,
-    Schema__Speedscope,
-    Schema__Timestamp_Entry,
-)
+from .schemas import NS_TO_MS, Schema__Timestamp_Entry
 
 if TYPE_CHECKING:
     import asyncio
     import concurrent.futures
+    from types import SimpleNamespace
+
+    from . import analysis, budget, export, propagation, report
+    from .export import Path
+    from .schemas import Schema__Call_Tree_Node, Schema__Export_Full, Schema__Export_Summary, Schema__Method_Timing, Schema__Speedscope
+else:
+    analysis, budget, export = Later("analysis"), Later("budget"), Later("export")
+    propagation, report = Later("propagation"), Later("report")
 
 C = TypeVar("C", bound="Timestamp_Collector")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -165,23 +161,23 @@ class Timestamp_Collector(core.Collector):
 
     def get_method_timings(self) -> dict[str, Schema__Method_Timing]:
         """name -> its timing, in the order of first ends."""
-        return Timestamp_Collector__Analysis(self).get_method_timings()
+        return analysis.Timestamp_Collector__Analysis(self).get_method_timings()
 
     def get_hotspots(self, top_n: int = 10) -> list[Schema__Method_Timing]:
         """The names that took most time of their own."""
-        return Timestamp_Collector__Analysis(self).get_hotspots(top_n)
+        return analysis.Timestamp_Collector__Analysis(self).get_hotspots(top_n)
 
     def get_timings_by_total(self) -> list[Schema__Method_Timing]:
         """By inclusive time."""
-        return Timestamp_Collector__Analysis(self).get_timings_by_total()
+        return analysis.Timestamp_Collector__Analysis(self).get_timings_by_total()
 
     def get_timings_by_call_count(self) -> list[Schema__Method_Timing]:
         """By number of calls."""
-        return Timestamp_Collector__Analysis(self).get_timings_by_call_count()
+        return analysis.Timestamp_Collector__Analysis(self).get_timings_by_call_count()
 
     def roll_up(self, separator: str = ".") -> dict[str, Schema__Method_Timing]:
         """prefix -> the sums of all names that begin with it; see Timestamp_Collector__Analysis.roll_up()."""
-        return Timestamp_Collector__Analysis(self).roll_up(separator)
+        return analysis.Timestamp_Collector__Analysis(self).roll_up(separator)
 
     def assert_budget(
         self,
@@ -200,7 +196,7 @@ class Timestamp_Collector(core.Collector):
 
             collector.assert_budget("parse", avg_ms=2, calls=10)
         """
-        over = over_budget(self, name, total_ms=total_ms, self_ms=self_ms, avg_ms=avg_ms, max_ms=max_ms, calls=calls)
+        over = budget.over_budget(self, name, total_ms=total_ms, self_ms=self_ms, avg_ms=avg_ms, max_ms=max_ms, calls=calls)
         if over:
             raise AssertionError("over budget: " + "; ".join(over))
 
@@ -208,57 +204,57 @@ class Timestamp_Collector(core.Collector):
 
     def format_report(self, show_self_time: bool = True) -> str:
         """The report as text: one row per name, by inclusive time."""
-        return Timestamp_Collector__Report(self).format_report(show_self_time)
+        return report.Timestamp_Collector__Report(self).format_report(show_self_time)
 
     def format_timeline(self, max_entries: int = 100) -> str:
         """The first entries as text, by time from the start."""
-        return Timestamp_Collector__Report(self).format_timeline(max_entries)
+        return report.Timestamp_Collector__Report(self).format_timeline(max_entries)
 
     def format_hotspots(self, top_n: int = 10) -> str:
         """The names that took most time of their own, as text."""
-        return Timestamp_Collector__Report(self).format_hotspots(top_n)
+        return report.Timestamp_Collector__Report(self).format_hotspots(top_n)
 
     def print_report(self, show_self_time: bool = True) -> None:
         """Print format_report()."""
-        Timestamp_Collector__Report(self).print_report(show_self_time)
+        report.Timestamp_Collector__Report(self).print_report(show_self_time)
 
     def print_timeline(self, max_entries: int = 100) -> None:
         """Print format_timeline()."""
-        Timestamp_Collector__Report(self).print_timeline(max_entries)
+        report.Timestamp_Collector__Report(self).print_timeline(max_entries)
 
     def print_hotspots(self, top_n: int = 10) -> None:
         """Print format_hotspots()."""
-        Timestamp_Collector__Report(self).print_hotspots(top_n)
+        report.Timestamp_Collector__Report(self).print_hotspots(top_n)
 
     def print_all(self) -> None:
         """Print report, hotspots and timeline."""
-        Timestamp_Collector__Report(self).print_all()
+        report.Timestamp_Collector__Report(self).print_all()
 
     # ---- exports ----
 
     def build_call_tree(self) -> list[Schema__Call_Tree_Node]:
         """The outermost calls, with what they called in ``children``."""
-        return Timestamp_Collector__Export(self).build_call_tree()
+        return export.Timestamp_Collector__Export(self).build_call_tree()
 
     def to_flame_graph_stacks(self) -> list[str]:
         """Folded stacks: ``root;child NANOSECONDS``."""
-        return Timestamp_Collector__Export(self).to_flame_graph_stacks()
+        return export.Timestamp_Collector__Export(self).to_flame_graph_stacks()
 
     def to_flame_graph_string(self) -> str:
         """The same as one string."""
-        return Timestamp_Collector__Export(self).to_flame_graph_string()
+        return export.Timestamp_Collector__Export(self).to_flame_graph_string()
 
     def to_export_full(self) -> Schema__Export_Full:
         """All there is."""
-        return Timestamp_Collector__Export(self).to_export_full()
+        return export.Timestamp_Collector__Export(self).to_export_full()
 
     def to_export_summary(self) -> Schema__Export_Summary:
         """The ten names that took most time of their own."""
-        return Timestamp_Collector__Export(self).to_export_summary()
+        return export.Timestamp_Collector__Export(self).to_export_summary()
 
     def to_json(self) -> dict[str, Any]:
         """The full export as a dict."""
-        return Timestamp_Collector__Export(self).to_json()
+        return export.Timestamp_Collector__Export(self).to_json()
 
     def json(self) -> dict[str, Any]:
         """The full export as a dict."""
@@ -270,23 +266,23 @@ class Timestamp_Collector(core.Collector):
 
     def to_json_file(self, filepath: Path) -> Path:
         """Write the full export as JSON text."""
-        return Timestamp_Collector__Export(self).to_json_file(filepath)
+        return export.Timestamp_Collector__Export(self).to_json_file(filepath)
 
     def to_summary_json(self) -> dict[str, Any]:
         """The summary as a dict."""
-        return Timestamp_Collector__Export(self).to_summary_json()
+        return export.Timestamp_Collector__Export(self).to_summary_json()
 
     def to_speedscope(self) -> Schema__Speedscope:
         """A profile per thread, for https://www.speedscope.app"""
-        return Timestamp_Collector__Export(self).to_speedscope()
+        return export.Timestamp_Collector__Export(self).to_speedscope()
 
     def to_speedscope_json(self) -> str:
         """The text of a speedscope file."""
-        return Timestamp_Collector__Export(self).to_speedscope_json()
+        return export.Timestamp_Collector__Export(self).to_speedscope_json()
 
     def to_speedscope_file(self, filepath: Path) -> Path:
         """Write a speedscope file."""
-        return Timestamp_Collector__Export(self).to_speedscope_file(filepath)
+        return export.Timestamp_Collector__Export(self).to_speedscope_file(filepath)
 
     # ---- propagation ----
 
@@ -295,20 +291,13 @@ class Timestamp_Collector(core.Collector):
 
         Of a coroutine object, the same coroutine, to be awaited or made a task of.
         """
-        bound: F = _propagation().bind(self, function)
+        bound: F = propagation.bind(self, function)
         return bound
 
     def executor(self, executor: concurrent.futures.Executor) -> concurrent.futures.Executor:
         """The same executor; what is submitted by way of this one is enclosed. Of threads, not of processes."""
-        enclosing: concurrent.futures.Executor = _propagation().Enclosing_Executor(self, executor)
+        enclosing: concurrent.futures.Executor = propagation.Enclosing_Executor(self, executor)
         return enclosing
-
-
-def _propagation() -> Any:
-    """Imported when it is wanted: it needs asyncio."""
-    from . import propagation
-
-    return propagation
 
 
 class Propagating_Collector(Timestamp_Collector):
@@ -318,10 +307,10 @@ class Propagating_Collector(Timestamp_Collector):
 
     def __enter__(self: C) -> C:
         super().__enter__()
-        self._loops.append(_propagation().begin())
+        self._loops.append(propagation.begin())
         return self
 
     def __exit__(self, *exception: object) -> Literal[False]:
         if self._loops:
-            _propagation().end(self._loops.pop())
+            propagation.end(self._loops.pop())
         return super().__exit__(*exception)

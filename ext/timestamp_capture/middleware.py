@@ -30,7 +30,7 @@ import threading
 from collections import OrderedDict
 from typing import Any, Awaitable, Callable, Iterable, Iterator, List, MutableMapping, NamedTuple, Optional, Tuple
 
-from . import Timestamp_Collector
+from .collector import Timestamp_Collector
 
 __all__ = ["Timestamp_ASGI_Middleware", "Timestamp_WSGI_Middleware"]
 

@@ -18,7 +18,7 @@ pytestmark = [
 
 
 CODE = """
-import ctypes, collections, contextlib, dataclasses, fnmatch, importlib, json, threading, time, types, typing, functools, inspect, os, sys, weakref, __future__
+import importlib, os, sys, types, warnings, __future__
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
 from timestamp_capture import timestamp
 @timestamp
