@@ -1,5 +1,6 @@
 """A program to be recorded: runs the statements it reads from stdin, a line each, and answers "done"."""
 import ctypes
+import os
 import sys
 import threading
 import time
@@ -58,6 +59,8 @@ def in_thread(name, function, *arguments):
     thread = threading.Thread(target=function, name=name, args=arguments)
     thread.start()
     thread.join()
+    while os.path.exists(f"/proc/self/task/{thread.native_id}"):  # join() returns before the system's thread has ended
+        time.sleep(0.001)
 
 
 def in_background(function):
