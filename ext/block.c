@@ -125,7 +125,7 @@ static PyMethodDef block_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyGetSetDef block_attributes[] = {{"name", block_get_name, NULL, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL}};
+static PyGetSetDef block_attributes[] = {{"name", block_get_name, NULL, PyDoc_STR("Its name."), NULL}, {NULL, NULL, NULL, NULL, NULL}};
 
 static PyTypeObject block_type = {
     PyVarObject_HEAD_INIT(NULL, 0)

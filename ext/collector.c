@@ -382,7 +382,7 @@ static PyObject *collector_exit(PyObject *self, PyObject *args)
     Py_RETURN_FALSE;
 }
 
-PyDoc_STRVAR(begin_doc, "_begin(name)\n--\n\nA block of that name begins: the number of its entry, -1 if it was not kept. None: not entered on this thread.");
+PyDoc_STRVAR(begin_doc, "_begin($self, name, /)\n--\n\nA block of that name begins: the number of its entry, -1 if it was not kept. None: not entered on this thread.");
 static PyObject *collector_begin(PyObject *self, PyObject *name)
 {
     if (!PyUnicode_Check(name))
@@ -392,7 +392,7 @@ static PyObject *collector_begin(PyObject *self, PyObject *name)
     return number_of(begin_by_hand(c, name), &c->ledger->tape, kept, TAPE_ENTER);
 }
 
-PyDoc_STRVAR(end_doc, "_end(name)\n--\n\nThe innermost block of that name that _begin() began ends: as _begin(). None: there is none.");
+PyDoc_STRVAR(end_doc, "_end($self, name, /)\n--\n\nThe innermost block of that name that _begin() began ends: as _begin(). None: there is none.");
 static PyObject *collector_end(PyObject *self, PyObject *name)
 {
     if (!PyUnicode_Check(name))
@@ -425,7 +425,7 @@ static const struct ledger_sum **in_order(const struct ledger *l)
     return sorted;
 }
 
-PyDoc_STRVAR(timings_doc, "timings()\n--\n\nOne tuple per name, in the order of their first ends: (name, calls, inclusive ns, exclusive ns, shortest call's ns, longest\n"
+PyDoc_STRVAR(timings_doc, "timings($self, /)\n--\n\nOne tuple per name, in the order of their first ends: (name, calls, inclusive ns, exclusive ns, shortest call's ns, longest\n"
                           "call's ns), up to now. Calls count from their beginning, their time once they end. A recursive function's inclusive\n"
                           "time is that of its outermost calls.");
 static PyObject *collector_timings(PyObject *self, PyObject *unused)
@@ -484,7 +484,7 @@ static PyObject *entry_at(struct collector *c, Py_ssize_t i, PyObject *names)
     return row;
 }
 
-PyDoc_STRVAR(rows_doc, "_rows(start, stop)\n--\n\nEntries [start, stop) by time: (name, event, timestamp ns, clock ns, thread, depth, number of the thread in here,\n"
+PyDoc_STRVAR(rows_doc, "_rows($self, start, stop, /)\n--\n\nEntries [start, stop) by time: (name, event, timestamp ns, clock ns, thread, depth, number of the thread in here,\n"
                        "whether it ended by an exception, number of the entry).");
 static PyObject *collector_rows(PyObject *self, PyObject *args)
 {
@@ -510,7 +510,7 @@ static PyObject *collector_rows(PyObject *self, PyObject *args)
 
 static uint64_t latent_ticks(const struct ledger *l) { return l->last > l->first ? l->last - l->first : 0; }
 
-PyDoc_STRVAR(total_doc, "total_duration_ns()\n--\n\nNanoseconds inside, all stays together; while inside, up to now. Of a collector that was never entered:\n"
+PyDoc_STRVAR(total_doc, "total_duration_ns($self, /)\n--\n\nNanoseconds inside, all stays together; while inside, up to now. Of a collector that was never entered:\n"
                         "from the first call it recorded to the end of the last.");
 static PyObject *collector_total(PyObject *self, PyObject *unused)
 {
@@ -538,7 +538,7 @@ static PyObject *get_complete(PyObject *self, void *unused)
     return PyBool_FromLong(((struct collector *)self)->ledger->complete);
 }
 
-PyDoc_STRVAR(count_doc, "entry_count()\n--\n\nNumber of entries: two for each call, its beginning and its end, and two for each time that a generator, coroutine or\n"
+PyDoc_STRVAR(count_doc, "entry_count($self, /)\n--\n\nNumber of entries: two for each call, its beginning and its end, and two for each time that a generator, coroutine or\n"
                         "block of a task waits; dropped ones included.");
 static PyObject *collector_entry_count(PyObject *self, PyObject *unused)
 {
@@ -591,7 +591,7 @@ static PyMethodDef collector_methods[] = {
     {"_begin", collector_begin, METH_O, begin_doc},
     {"_end", collector_end, METH_O, end_doc},
     {"_rows", collector_rows, METH_VARARGS, rows_doc},
-    {"is_active", collector_is_active, METH_NOARGS, PyDoc_STR("is_active()\n--\n\nTrue between entering and leaving.")},
+    {"is_active", collector_is_active, METH_NOARGS, PyDoc_STR("is_active($self, /)\n--\n\nTrue between entering and leaving.")},
     {NULL, NULL, 0, NULL},
 };
 

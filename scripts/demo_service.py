@@ -4,6 +4,8 @@ It counts its own calls while it is told to (lines `count` and `report` on stand
 that what tscap says from outside can be compared with what really happened.
 """
 
+from __future__ import annotations
+
 import json
 import queue
 import random
@@ -11,15 +13,18 @@ import sys
 import threading
 import time
 from collections import Counter
+from typing import Any, List, Optional, Union
 
 from timestamp_capture import timestamp, timestamp_block
 
-own_counts: Counter = Counter()
+Tree = Union[int, List["Tree"]]  # an order is an item or a list of orders
+
+own_counts: Counter[str] = Counter()
 lock = threading.Lock()
 gate = threading.Lock()  # held while an order is put
 
 
-def called(name):
+def called(name: str) -> None:
     """The program's own count; a lock, since threads share it."""
     with lock:
         own_counts[name] += 1
@@ -30,8 +35,8 @@ class Refused(Exception):
 
 
 @timestamp
-def price(tree):
-    """Recursive: an order is an item or a list of orders."""
+def price(tree: Tree) -> float:
+    """Recursive."""
     called("price")
     if isinstance(tree, list):
         return sum(price(part) for part in tree)
@@ -39,7 +44,7 @@ def price(tree):
 
 
 @timestamp
-def check_stock(amount):
+def check_stock(amount: int) -> int:
     called("check_stock")
     if amount > 95:
         raise Refused(amount)
@@ -47,14 +52,14 @@ def check_stock(amount):
 
 
 @timestamp("store.write")
-def write(record):
+def write(record: str) -> int:
     called("store.write")
     time.sleep(0.0005)  # a disk or a database
     return len(record)
 
 
 @timestamp
-def handle(order):
+def handle(order: dict[str, Any]) -> Optional[int]:
     called("handle")
     try:
         check_stock(order["amount"])
@@ -66,12 +71,12 @@ def handle(order):
     return write(json.dumps({"order": order["id"], "total": total}))
 
 
-def make_order(number, chance):
+def make_order(number: int, chance: random.Random) -> dict[str, Any]:
     leaf = [chance.randrange(100) for _ in range(4)]
     return {"id": number, "amount": chance.randrange(100), "items": [leaf, [leaf, chance.randrange(100)]]}
 
 
-def work(orders, go_on):
+def work(orders: queue.Queue[dict[str, Any]], go_on: threading.Event) -> None:
     while go_on.is_set():
         try:
             order = orders.get(timeout=0.05)
@@ -81,7 +86,7 @@ def work(orders, go_on):
         orders.task_done()
 
 
-def produce(orders, go_on, busy):
+def produce(orders: queue.Queue[dict[str, Any]], go_on: threading.Event, busy: threading.Event) -> None:
     chance = random.Random(1)
     number = 0
     while go_on.is_set():
@@ -94,15 +99,16 @@ def produce(orders, go_on, busy):
             time.sleep(0.0005)
 
 
-def become_idle(orders, busy):
+def become_idle(orders: queue.Queue[dict[str, Any]], busy: threading.Event) -> None:
     """Returns when the last order has been handled."""
     with gate:
         busy.clear()
     orders.join()
 
 
-def main():
-    orders, go_on, busy = queue.Queue(), threading.Event(), threading.Event()
+def main() -> None:
+    orders: queue.Queue[dict[str, Any]] = queue.Queue()
+    go_on, busy = threading.Event(), threading.Event()
     go_on.set()
     threads = [threading.Thread(target=work, args=(orders, go_on), name=f"worker-{i}") for i in (1, 2)]
     threads.append(threading.Thread(target=produce, args=(orders, go_on, busy), name="producer"))

@@ -592,13 +592,18 @@ class timestamp_block:
 
     __slots__ = ("_name", "__weakref__")
 
-    def __init__(self, name: str) -> None:
+    _name: str
+
+    def __new__(cls, name: str) -> Self:
         if not isinstance(name, str):
             raise TypeError(f"timestamp_block() argument 1 must be str, not {type(name).__name__}")
+        self = super().__new__(cls)
         self._name = name
+        return self
 
     @property
     def name(self) -> str:
+        """Its name."""
         return self._name
 
     def __enter__(self) -> None:
@@ -767,7 +772,7 @@ class Collector:
         thread = _here.thread
         return next((stay for stay in reversed(self._stays) if thread is not None and stay.thread is thread), None)
 
-    def _begin(self, name: str) -> Optional[int]:
+    def _begin(self, name: str, /) -> Optional[int]:
         """A block of that name begins: the number of its entry, -1 if it was not kept. None: not entered on this thread."""
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
@@ -782,7 +787,7 @@ class Collector:
         found = [entry for entry in self._ledger.entries[kept:] if entry[2:5] == (name, event, threading.get_ident())]
         return found[-1][1] if found else -1
 
-    def _end(self, name: str) -> Optional[int]:
+    def _end(self, name: str, /) -> Optional[int]:
         """The innermost block of that name that _begin() began ends: as _begin(). None: there is none."""
         if not isinstance(name, str):
             raise TypeError(f"name must be a str, not {type(name).__name__}")
@@ -794,7 +799,7 @@ class Collector:
         stay.thread.end(begun, False)
         return self._number_since(kept, name, "exit")
 
-    def _rows(self, start: int, stop: int) -> List[_Row]:
+    def _rows(self, start: int, stop: int, /) -> List[_Row]:
         """Entries [start, stop) by time: (name, event, timestamp ns, clock ns, thread, depth, number of the thread in here,
         whether it ended by an exception, number of the entry)."""
         entries = sorted(self._ledger.entries[: self._ledger.max_entries])

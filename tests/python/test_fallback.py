@@ -64,11 +64,11 @@ def test_it_has_what_the_compiled_one_has(name, arguments, members):
     if arguments is not None:
         assert list(inspect.signature(ours).parameters) == arguments
     for member in members:
-        attribute = inspect.getattr_static(ours, member.name)
+        attribute = getattr(ours, member.name) if member.name == "__new__" else inspect.getattr_static(ours, member.name)
         is_property = any(isinstance(d, ast.Name) and d.id == "property" for d in member.decorator_list)
         assert isinstance(attribute, property) == is_property, member.name
         if not is_property:
-            named = [a.arg for a in member.args.args]
+            named = [a.arg for a in member.args.posonlyargs + member.args.args]
             assert list(inspect.signature(attribute).parameters)[: len(named)] == named, member.name
 
 
