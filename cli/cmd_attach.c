@@ -18,6 +18,7 @@
 struct attachment {
     const struct settings *settings;
     uint64_t timeout; /* ns */
+    enum method method;
     bool injected;
     struct prospect prospect;
     struct load_report report;
@@ -29,7 +30,7 @@ struct attachment {
 static int look(struct attachment *a, pid_t pid)
 {
     struct obstacle o[OBSTACLES_MAX];
-    size_t count = obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid);
+    size_t count = obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, a->method);
     const struct obstacle *worst = obstacles_worst(o, count);
     return worst ? obstacle_tell(worst) : EXIT_OK;
 }
@@ -89,8 +90,11 @@ static void tell(const struct attachment *a, const struct subject *subject)
     char pause[UNITS_TEXT];
     const char *state = a->settings->no_start ? "it waits for tscap start" : "recording";
     units_write_time(pause, sizeof pause, a->report.pause_us * 1000);
-    if (a->injected)
-        note("attached to process %d: %s; one of its threads was stopped for at most %s", (int)subject->pid, state, pause);
+    if (a->injected && a->report.pause_us)
+        note("attached to process %d: %s; %s stopped for at most %s", (int)subject->pid, state,
+             a->report.by_script ? "its threads were" : "one of its threads was", pause);
+    else if (a->injected)
+        note("attached to process %d: %s; no thread of it was stopped", (int)subject->pid, state);
     else
         note("attached to process %d: %s", (int)subject->pid, state);
 }
@@ -141,25 +145,16 @@ static int give_order(struct attachment *a)
 
 /* ---- only looking ---- */
 
-static int rehearse(struct attachment *a, pid_t pid)
+static int rehearse_ptrace(struct attachment *a)
 {
+    char pause[UNITS_TEXT];
     struct load_report report;
-    char version[32], pause[UNITS_TEXT];
-    if (operand_is_prepared(pid)) {
-        printf("process %d has timestamp_capture already: it would be told over its socket\n", (int)pid);
-        return EXIT_OK;
-    }
-    int code = look(a, pid);
-    if (code != EXIT_OK)
-        return code;
-    const struct load l = {.pid = pid, .timeout_us = a->timeout / 1000};
+    const struct load l = {.pid = a->prospect.pid, .timeout_us = a->timeout / 1000};
     load_rehearse(&l, &report);
-    code = obstacle_of_load(&a->prospect, &report);
+    int code = obstacle_of_load(&a->prospect, &report);
     if (code != EXIT_OK)
         return code;
-    target_version(&a->prospect.target, version, sizeof version);
     units_write_time(pause, sizeof pause, report.pause_us * 1000);
-    printf("process %d is CPython %s (%s)\n", (int)pid, version, a->prospect.target.image);
     printf("thread %d would be made to load %s\n", (int)report.tid, a->prospect.extension.library);
     printf("mode %c: %s\n", report.returning,
            report.returning == 'R' ? "it goes on by itself whatever happens to tscap" : "tscap must not be killed meanwhile");
@@ -167,12 +162,50 @@ static int rehearse(struct attachment *a, pid_t pid)
     return EXIT_OK;
 }
 
+static int rehearse(struct attachment *a, pid_t pid)
+{
+    char version[32];
+    if (operand_is_prepared(pid)) {
+        printf("process %d has timestamp_capture already: it would be told over its socket\n", (int)pid);
+        return EXIT_OK;
+    }
+    int code = look(a, pid);
+    if (code != EXIT_OK)
+        return code;
+    target_version(&a->prospect.target, version, sizeof version);
+    printf("process %d is CPython %s (%s)\n", (int)pid, version, a->prospect.target.image);
+    if (!a->prospect.runs_scripts)
+        return rehearse_ptrace(a);
+    printf("its threads would be asked to run a script that loads %s (PEP 768)\n", a->prospect.extension.library);
+    return EXIT_OK;
+}
+
+static int read_method(const char *text, enum method *method)
+{
+    static const char *const names[] = {[METHOD_AUTO] = "auto", [METHOD_SCRIPT] = "pep768", [METHOD_PTRACE] = "ptrace"};
+    for (size_t i = 0; text && i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *method = (enum method)i;
+            return EXIT_OK;
+        }
+    if (!text)
+        return EXIT_OK;
+    return fail(EXIT_USAGE,
+                "--method: '%s' is none\n"
+                "it takes auto, pep768 or ptrace\n"
+                "tscap attach --help",
+                text);
+}
+
 int cmd_attach(const struct settings *s)
 {
     struct attachment a = {.settings = s, .timeout = setting_or(s->timeout, ORDER_TIMEOUT)};
     pid_t pid = operand_pid(s->operand);
+    int code = read_method(s->method, &a.method);
+    if (code != EXIT_OK)
+        return code;
     if (s->dry_run && pid)
         return rehearse(&a, pid);
-    int code = pid && !operand_is_prepared(pid) ? inject(&a, pid) : EXIT_OK;
+    code = pid && !operand_is_prepared(pid) ? inject(&a, pid) : EXIT_OK;
     return code == EXIT_OK ? give_order(&a) : code;
 }

@@ -22,7 +22,7 @@ static int print_process(pid_t pid)
 {
     struct obstacle o[OBSTACLES_MAX];
     struct prospect p;
-    size_t count = obstacles_find(o, OBSTACLES_MAX, &p, pid);
+    size_t count = obstacles_find(o, OBSTACLES_MAX, &p, pid, METHOD_AUTO);
     const struct obstacle *worst = obstacles_worst(o, count);
     for (size_t i = 0; i < count; i++)
         print_obstacle(&o[i]);

@@ -13,10 +13,12 @@
 #include "message.h"
 #include "process.h"
 #include "remote.h"
+#include "script_load.h"
 #include "units.h"
 
 #define LOADER_TIMEOUT_US 5000000u
 #define LOOK_NS 500000
+#define SCRIPT_US 1000000u /* for a thread to come by, where there is another way */
 
 struct wait {
     const struct prospect *prospect;
@@ -31,7 +33,8 @@ static void write_argument(const struct prospect *p, char *buffer, size_t size)
 {
     const char *directory = getenv("TSCAP_DIR");
     bool ours = p->status.uid[1] == geteuid() && !p->status.other_mounts;
-    int n = snprintf(buffer, size, ATTACH_PACKAGE "=%s\n", p->extension.package);
+    int n = snprintf(buffer, size, ATTACH_PACKAGE "=%s\n" ATTACH_REQUEST "=%ld-%llu\n", p->extension.package, (long)getpid(),
+                     (unsigned long long)clock_ns(CLOCK_MONOTONIC));
     if (directory && *directory == '/' && ours)
         snprintf(buffer + n, size - (size_t)n, ATTACH_DIRECTORY "=%s\n", directory);
 }
@@ -94,6 +97,21 @@ static int wait_for_box(const struct wait *w)
     }
 }
 
+static void load(const struct prospect *p, const struct load *l, struct load_report *report)
+{
+    bool only = p->method == METHOD_SCRIPT;
+    struct script_load script = {.load = *l, .version = p->target.version, .module = ATTACH_MODULE, .with_waiting = only};
+    if (!only && script.load.timeout_us > SCRIPT_US)
+        script.load.timeout_us = SCRIPT_US;
+    if (p->runs_scripts)
+        script_load_run(&script, report);
+    bool unheard = p->runs_scripts && (report->problem == LOAD_UNHEARD || report->problem == LOAD_NO_INTERFACE);
+    uint64_t pause = unheard ? report->pause_us : 0;
+    if (!p->runs_scripts || (unheard && !only))
+        load_run(l, report);
+    report->pause_us = pause > report->pause_us ? pause : report->pause_us;
+}
+
 int injection_run(const struct prospect *p, uint64_t timeout_ns, struct load_report *report)
 {
     char argument[ATTACH_ARGUMENT_MAX];
@@ -104,7 +122,7 @@ int injection_run(const struct prospect *p, uint64_t timeout_ns, struct load_rep
                            .argument = argument,
                            .timeout_us = timeout_ns / 1000,
                            .call_timeout_us = LOADER_TIMEOUT_US};
-    load_run(&l, report);
+    load(p, &l, report);
     int code = obstacle_of_load(p, report);
     if (code != EXIT_OK)
         return code;

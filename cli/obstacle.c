@@ -11,9 +11,11 @@
 #include "maps.h"
 #include "message.h"
 #include "process.h"
+#include "script_load.h"
 
 #define OLDEST 9
 #define NEWEST 15
+#define FIRST_WITH_SCRIPTS 14
 
 struct list {
     struct obstacle *obstacle;
@@ -201,6 +203,34 @@ static void look_at_settings(struct list *l, const struct prospect *p)
             (int)p->pid);
 }
 
+static void add_disabled(struct list *l, int pid)
+{
+    add(l, EXIT_UNSUPPORTED,
+        "remote debugging is disabled in process %d\n"
+        "by PYTHON_DISABLE_REMOTE_DEBUG, -X disable-remote-debug, or when its Python was built\n"
+        "tscap attach %d --method ptrace, which does without",
+        pid, pid);
+}
+
+static void look_at_scripts(struct list *l, struct prospect *p)
+{
+    struct load_report report = {.problem = LOAD_NO_INTERFACE};
+    const struct script_load script = {.load = {.pid = p->pid}, .version = p->target.version};
+    if (p->method == METHOD_PTRACE || obstacles_worst(l->obstacle, l->count))
+        return;
+    if ((p->target.version >> 16 & 0xff) >= FIRST_WITH_SCRIPTS)
+        script_load_rehearse(&script, &report);
+    p->runs_scripts = report.problem == LOAD_OK;
+    if (report.problem == LOAD_DISABLED)
+        add_disabled(l, (int)p->pid);
+    else if (p->method == METHOD_SCRIPT && !p->runs_scripts)
+        add(l, EXIT_UNSUPPORTED,
+            "process %d cannot be asked to run a script\n"
+            "released versions of CPython can since 3.%d (PEP 768)\n"
+            "tscap attach %d --method ptrace",
+            (int)p->pid, FIRST_WITH_SCRIPTS, (int)p->pid);
+}
+
 static void look_at_extension(struct list *l, struct prospect *p)
 {
     char kind[64];
@@ -258,10 +288,10 @@ static bool look_inside(struct list *l, struct prospect *p)
     return false;
 }
 
-size_t obstacles_find(struct obstacle *o, size_t room, struct prospect *p, pid_t pid)
+size_t obstacles_find(struct obstacle *o, size_t room, struct prospect *p, pid_t pid, enum method method)
 {
     struct list l = {.obstacle = o, .room = room};
-    *p = (struct prospect){.pid = pid};
+    *p = (struct prospect){.pid = pid, .method = method};
     if (!look_at_process(&l, p))
         return l.count;
     look_at_user(&l, p);
@@ -270,6 +300,7 @@ size_t obstacles_find(struct obstacle *o, size_t room, struct prospect *p, pid_t
         return l.count;
     look_at_state(&l, p);
     look_at_settings(&l, p);
+    look_at_scripts(&l, p);
     look_at_extension(&l, p);
     return l.count;
 }
@@ -306,7 +337,7 @@ static int not_permitted(const struct prospect *p, int error)
 {
     struct obstacle o[OBSTACLES_MAX];
     struct prospect again;
-    size_t count = obstacles_find(o, OBSTACLES_MAX, &again, p->pid);
+    size_t count = obstacles_find(o, OBSTACLES_MAX, &again, p->pid, p->method);
     const struct obstacle *worst = obstacles_worst(o, count);
     if (worst)
         return obstacle_tell(worst);
@@ -380,6 +411,20 @@ int obstacle_of_load(const struct prospect *p, const struct load_report *r)
                     "process %d is still loading timestamp_capture\n"
                     "its disk or network is slow, or another thread is loading something\n"
                     "tscap attach %d",
+                    pid, pid);
+    case LOAD_DISABLED:
+        return not_permitted(p, -EACCES); /* meanwhile */
+    case LOAD_NO_INTERFACE:
+        return fail(EXIT_UNSUPPORTED,
+                    "process %d cannot be asked to run a script\n"
+                    "%s\n"
+                    "tscap attach %d --method ptrace",
+                    pid, r->error ? strerror(-r->error) : "its interpreter is not as it should be", pid);
+    case LOAD_UNHEARD:
+        return fail(EXIT_TIMEOUT,
+                    "no thread of process %d came by to run a script\n"
+                    "all of them wait for something outside of Python; nothing is asked of them any more\n"
+                    "tscap attach %d --method ptrace",
                     pid, pid);
     default:
         return fail(EXIT_FAILED,

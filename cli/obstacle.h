@@ -18,9 +18,18 @@ struct obstacle {
     char what[256], why[768], remedy[768];
 };
 
+/* How to get into it. */
+enum method {
+    METHOD_AUTO,   /* by a script where its CPython runs one, else as by ptrace */
+    METHOD_SCRIPT, /* PEP 768 */
+    METHOD_PTRACE, /* one of its threads is made to */
+};
+
 /* What is known of the process after looking. */
 struct prospect {
     pid_t pid;
+    enum method method; /* that was asked for */
+    bool runs_scripts;  /* when they are handed over from outside */
     struct status status;
     struct target target;
     struct extension extension;
@@ -29,7 +38,7 @@ struct prospect {
 #define OBSTACLES_MAX 16
 
 /* All of them, in the order in which they matter; the first with a code is the one to name. */
-size_t obstacles_find(struct obstacle *o, size_t room, struct prospect *p, pid_t pid);
+size_t obstacles_find(struct obstacle *o, size_t room, struct prospect *p, pid_t pid, enum method method);
 const struct obstacle *obstacles_worst(const struct obstacle *o, size_t count); /* NULL: nothing forbids it */
 
 int obstacle_tell(const struct obstacle *o); /* prints the message; its code */

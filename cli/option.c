@@ -39,6 +39,8 @@ const struct option_row options[] = {
     {"while-attached", 0, NULL, OPTION_FLAG, AT(while_attached), 0, 0, COMMAND_ATTACH, false,
      "stay, and detach when this command ends, however it does"},
     {"dry-run", 0, NULL, OPTION_FLAG, AT(dry_run), 0, 0, COMMAND_ATTACH, false, "say what would be done, and do nothing"},
+    {"method", 0, "METHOD", OPTION_TEXT, AT(method), 0, 0, COMMAND_ATTACH, false,
+     "auto (default), pep768: a script that its threads run (3.14 on), or ptrace: through one of its threads"},
     {"timeout", 0, "SECS", OPTION_TIME, AT(timeout), SECOND / 1000, DAY, COMMAND_ATTACH | COMMAND_DETACH, false,
      "seconds to wait for the process (default 10)"},
     {"timeout", 0, "SECS", OPTION_TIME, AT(timeout), SECOND / 1000, DAY, ORDERS, false,

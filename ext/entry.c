@@ -36,7 +36,9 @@ static struct {
     struct attach_box box;
     char argument[ATTACH_ARGUMENT_MAX];
     char problem[ATTACH_TEXT]; /* of the last try */
+    char request[64];          /* the last one that came by a script: all threads may run that */
     _Atomic uint32_t busy;
+    bool leaves_region;        /* memory to unmap, see unmap_region() */
     _Atomic uint32_t claim;    /* enum claim: who does it */
     _Atomic uint32_t progress; /* enum progress: of who does it */
     bool brought;
@@ -56,10 +58,10 @@ __attribute__((format(printf, 2, 3))) static void finish(enum attach_state state
 }
 
 /* The value of a line "name=value". */
-static bool read_argument(const char *name, char *buffer, size_t size)
+static bool read_line(const char *text, const char *name, char *buffer, size_t size)
 {
     size_t length = strlen(name);
-    for (const char *line = e.argument; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+    for (const char *line = text; line && *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
         if (strncmp(line, name, length) != 0 || line[length] != '=')
             continue;
         int n = (int)strcspn(line + length + 1, "\n");
@@ -67,6 +69,8 @@ static bool read_argument(const char *name, char *buffer, size_t size)
     }
     return false;
 }
+
+static bool read_argument(const char *name, char *buffer, size_t size) { return read_line(e.argument, name, buffer, size); }
 
 /* ---- the import, with the interpreter's lock ---- */
 
@@ -240,7 +244,8 @@ static void *run(void *unused)
         finish(ATTACH_FAILED, "the interpreter is ending, or has not begun yet");
     else if (atomic_load(&e.box.state) == ATTACH_WORKING)
         finish(ATTACH_FAILED, "%s", e.problem[0] ? e.problem : "given up");
-    unmap_region();
+    if (e.leaves_region)
+        unmap_region();
     atomic_store(&e.busy, 0);
     return NULL;
 }
@@ -273,8 +278,7 @@ static void find_wake(void)
 #endif
 }
 
-__attribute__((visibility("default"))) struct attach_box *tscap_attach(const char *argument);
-struct attach_box *tscap_attach(const char *argument)
+static struct attach_box *begin(const char *argument, bool leaves_region)
 {
     char directory[RUNDIR_PATH_MAX];
     if (atomic_exchange(&e.busy, 1)) {
@@ -282,6 +286,7 @@ struct attach_box *tscap_attach(const char *argument)
         return &e.box;
     }
     e.problem[0] = '\0';
+    e.leaves_region = leaves_region;
     snprintf(e.argument, sizeof e.argument, "%s", argument);
     atomic_store(&e.box.state, ATTACH_WORKING);
     atomic_store(&e.box.cancel, 0);
@@ -295,3 +300,28 @@ struct attach_box *tscap_attach(const char *argument)
     }
     return &e.box;
 }
+
+__attribute__((visibility("default"))) struct attach_box *tscap_attach(const char *argument);
+struct attach_box *tscap_attach(const char *argument) { return begin(argument, true); }
+
+/* ---- in threads of the program that run a script (PEP 768): with the interpreter's lock ---- */
+
+static PyObject *attach_by_script(PyObject *module, PyObject *argument)
+{
+    char request[sizeof e.request] = "";
+    const char *text = PyBytes_AsString(argument);
+    (void)module;
+    if (!text)
+        return NULL;
+    bool again = read_line(text, ATTACH_REQUEST, request, sizeof request) && strcmp(request, e.request) == 0;
+    snprintf(e.request, sizeof e.request, "%s", request);
+    return PyLong_FromVoidPtr(again ? &e.box : begin(text, false));
+}
+
+static PyMethodDef methods[] = {{"attach", attach_by_script, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+static PyModuleDef_Slot slots[] = {{0, NULL}};
+static PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, .m_name = ATTACH_MODULE, .m_methods = methods, .m_slots = slots};
+
+PyMODINIT_FUNC PyInit_tscap_entry(void);
+PyMODINIT_FUNC PyInit_tscap_entry(void) { return PyModuleDef_Init(&definition); }

@@ -252,7 +252,6 @@ static void run_here(const struct load *l, struct load_report *r, bool rehearsal
 {
     struct attempt a = {.load = l, .report = r, .rehearsal = rehearsal};
     srand((unsigned)getpid());
-    tracee_hold_signals();
     if (look(&a))
         try_threads(&a);
     forget(&a);
@@ -270,7 +269,7 @@ static void wait_for(pid_t child)
         ;
 }
 
-static void run(const struct load *l, struct load_report *r, bool rehearsal)
+void load_apart(void (*body)(const void *what, struct load_report *r), const void *what, struct load_report *r)
 {
     struct load_report *shared = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) {
@@ -280,7 +279,8 @@ static void run(const struct load *l, struct load_report *r, bool rehearsal)
     fail_here(shared, -ECANCELED); /* if it should be killed */
     pid_t child = fork();
     if (child == 0) {
-        run_here(l, shared, rehearsal);
+        tracee_hold_signals();
+        body(what, shared);
         _exit(0);
     }
     int e = child < 0 ? -errno : 0;
@@ -292,5 +292,8 @@ static void run(const struct load *l, struct load_report *r, bool rehearsal)
     munmap(shared, sizeof *r);
 }
 
-void load_run(const struct load *l, struct load_report *r) { run(l, r, false); }
-void load_rehearse(const struct load *l, struct load_report *r) { run(l, r, true); }
+static void run_it(const void *what, struct load_report *r) { run_here(what, r, false); }
+static void rehearse_it(const void *what, struct load_report *r) { run_here(what, r, true); }
+
+void load_run(const struct load *l, struct load_report *r) { load_apart(run_it, l, r); }
+void load_rehearse(const struct load *l, struct load_report *r) { load_apart(rehearse_it, l, r); }

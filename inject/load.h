@@ -3,6 +3,7 @@
 #ifndef TSCAP_LOAD_H
 #define TSCAP_LOAD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -28,6 +29,9 @@ enum load_problem {
     LOAD_LIBRARY,       /* the loader says `text` */
     LOAD_FAULT,         /* it came by `signal` while loading */
     LOAD_LATE,          /* the library is still being loaded */
+    LOAD_NO_INTERFACE,  /* this CPython cannot be asked to run a script, or there is no place for one */
+    LOAD_DISABLED,      /* its administrator forbids that */
+    LOAD_UNHEARD,       /* no thread came by to run it */
     LOAD_FAILED,        /* on our side: `error` */
 };
 
@@ -41,11 +45,15 @@ struct load_report {
     uint64_t pause_us; /* the longest time one of them was stopped, or on our business */
     pid_t tid;         /* which thread it was */
     char returning;    /* 'R': would have survived our death; 'S': not */
+    bool by_script;    /* see script_load.h */
 };
 
 void load_run(const struct load *l, struct load_report *r);
 
 /* Only looks whether a thread is at a safe point, changes nothing. */
 void load_rehearse(const struct load *l, struct load_report *r);
+
+/* Runs `body` in a process of its own, which signals to us and our end do not reach: what it has begun it completes. */
+void load_apart(void (*body)(const void *what, struct load_report *r), const void *what, struct load_report *r);
 
 #endif

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* "running", or the number of the system call it is in: proc(5). */
-static int rank(pid_t pid, pid_t tid)
+bool tasks_waits(pid_t pid, pid_t tid)
 {
     char path[64], text[256];
     snprintf(path, sizeof path, "/proc/%ld/task/%ld/syscall", (long)pid, (long)tid);
@@ -18,9 +18,10 @@ static int rank(pid_t pid, pid_t tid)
     if (fd >= 0)
         close(fd);
     text[n > 0 ? n : 0] = '\0';
-    int waits = text[0] >= '0' && text[0] <= '9' ? 2 : 0;
-    return waits + (tid == pid);
+    return text[0] >= '0' && text[0] <= '9';
 }
+
+static int rank(pid_t pid, pid_t tid) { return 2 * tasks_waits(pid, tid) + (tid == pid); }
 
 static void insert(struct tasks *t, int *ranks, pid_t tid, int rank_of_it)
 {
@@ -49,4 +50,10 @@ int tasks_read(struct tasks *t, pid_t pid)
     }
     closedir(dir);
     return t->count ? 0 : -ESRCH;
+}
+
+size_t tasks_count(pid_t pid)
+{
+    struct tasks t;
+    return tasks_read(&t, pid) == 0 ? t.count : 0;
 }

@@ -2,6 +2,7 @@
 #ifndef TSCAP_TASKS_H
 #define TSCAP_TASKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -14,5 +15,8 @@ struct tasks {
 
 /* Those that wait in the kernel first, the main thread before others. 0 or -errno; -ESRCH the process is gone. */
 int tasks_read(struct tasks *t, pid_t pid);
+
+size_t tasks_count(pid_t pid); /* 0: the process is gone */
+bool tasks_waits(pid_t pid, pid_t tid); /* one thread: is it in a system call? */
 
 #endif

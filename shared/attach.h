@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #define ATTACH_FUNCTION "tscap_attach"
+#define ATTACH_MODULE "tscap_entry" /* the extension module under this name has a function attach(bytes), for scripts */
 #define ATTACH_MAGIC 0x63617474u
 #define ATTACH_VERSION 1u
 #define ATTACH_TEXT 256
@@ -15,6 +16,7 @@
 
 /* Lines of the argument. */
 #define ATTACH_PACKAGE "package"     /* folder of the Python package timestamp_capture */
+#define ATTACH_REQUEST "request"     /* a name for this attempt, up to 63 bytes: all threads that run its script give the same */
 #define ATTACH_DIRECTORY "directory" /* run directory; without it: as if the process had imported the package by itself */
 
 enum attach_state {
