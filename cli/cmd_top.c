@@ -1,7 +1,9 @@
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
+#include "attachment.h"
 #include "capture.h"
 #include "clock.h"
 #include "command.h"
@@ -10,6 +12,7 @@
 #include "live.h"
 #include "members.h"
 #include "message.h"
+#include "offer.h"
 #include "operand.h"
 #include "option.h"
 #include "report.h"
@@ -167,6 +170,13 @@ static int check_form(const struct settings *s)
                     "%s\n"
                     "tscap top -b 10 %s",
                     problem, s->operand);
+    bool rules = s->match.count || s->exclude.count || s->all || s->builtins || s->method || s->timeout != UNSET;
+    if (rules && !s->attach)
+        return fail(EXIT_USAGE,
+                    "top: --match, --exclude, --all, --method and --timeout are for attaching\n"
+                    "which functions of a prepared program are recorded is its own affair\n"
+                    "tscap top --attach %s",
+                    s->operand);
     return EXIT_OK;
 }
 
@@ -184,10 +194,12 @@ static int show_tables(struct subject *subject, struct members *members, const s
     return print_tables(&t, s->batch, setting_or(s->max_loss, 0));
 }
 
-static int show_screen(struct subject *subject, struct members *members, const struct settings *s, const struct column *sort)
+static int show_screen(struct subject *subject, struct members *members, const struct attachment *a, const struct column *sort)
 {
+    const struct settings *s = a->settings;
     struct live_options o = {
         .members = members,
+        .attachment = a,
         .sort = sort,
         .delay = setting_or(s->delay, DEFAULT_DELAY),
         .max_loss = setting_or(s->max_loss, 0),
@@ -196,19 +208,70 @@ static int show_screen(struct subject *subject, struct members *members, const s
     return live_run(subject, &o);
 }
 
-static int show(const struct operand *o, const struct settings *s, const struct column *sort)
+static int show(const struct operand *o, const struct attachment *a, const struct column *sort)
 {
+    const struct settings *s = a->settings;
     struct members m = {0}, *members = s->subprocesses ? &m : NULL;
     if (members)
         members_begin(members, &o->places, o->subject);
-    int code = s->batch == UNSET ? show_screen(o->subject, members, s, sort) : show_tables(o->subject, members, s, sort);
+    int code = s->batch == UNSET ? show_screen(o->subject, members, a, sort) : show_tables(o->subject, members, s, sort);
     members_free(&m);
     return code;
 }
 
+/* ---- attaching ---- */
+
+/* From when something is brought into a process until it is bound to our life: what would end us waits. */
+static void hold_signals(sigset_t *before)
+{
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
+        sigaddset(&set, ending[i]);
+    sigprocmask(SIG_BLOCK, &set, before);
+}
+
+/* A process that is not prepared, and that nothing keeps us from attaching to. */
+static bool can_be_offered(struct attachment *a, pid_t pid)
+{
+    struct obstacle o[OBSTACLES_MAX];
+    return pid && !operand_is_prepared(pid) && !obstacles_worst(o, obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, METHOD_AUTO));
+}
+
+static int show_attached(struct attachment *a, struct operand *o, const struct column *sort)
+{
+    sigset_t before;
+    const struct settings *s = a->settings;
+    pid_t pid = operand_pid(s->operand);
+    a->tethered = a->alone = true;
+    int code = attachment_check(a);
+    hold_signals(&before);
+    if (code == EXIT_OK && pid && !operand_is_prepared(pid))
+        code = attachment_inject(a, pid);
+    if (code == EXIT_OK)
+        code = operand_find(o, s, OPERAND_LIVING);
+    if (code == EXIT_OK)
+        code = attachment_order(a, o->subject);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (code == EXIT_OK) {
+        subject_refresh(o->subject);
+        code = show(o, a, sort);
+    }
+    int ended = o->subject ? attachment_end(a, o->subject) : EXIT_OK;
+    return code == EXIT_OK ? ended : code;
+}
+
+static int show_prepared(struct attachment *a, struct operand *o, const struct column *sort)
+{
+    int code = operand_find(o, a->settings, OPERAND_LIVING);
+    return code == EXIT_OK ? show(o, a, sort) : code;
+}
+
 int cmd_top(const struct settings *s)
 {
-    struct operand o;
+    struct operand o = {0};
+    struct attachment a;
     int code;
     const struct column *sort = functions_sort_column(s->subprocesses ? FUNCTIONS_TOP_FAMILY : FUNCTIONS_TOP, s->sort, &code);
     if (!sort)
@@ -216,9 +279,9 @@ int cmd_top(const struct settings *s)
     code = check_form(s);
     if (code != EXIT_OK)
         return code;
-    code = operand_find(&o, s, OPERAND_LIVING);
-    if (code == EXIT_OK)
-        code = show(&o, s, sort);
+    attachment_init(&a, s);
+    bool attach = s->attach || (can_be_offered(&a, operand_pid(s->operand)) && offer_to_attach(&a.prospect));
+    code = attach ? show_attached(&a, &o, sort) : show_prepared(&a, &o, sort);
     operand_free(&o);
     return code;
 }

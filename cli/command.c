@@ -23,7 +23,7 @@ const struct command commands[] = {
      "or as JSON. The process is not stopped or slowed for it."},
     {COMMAND_TOP, "top", "tscap top", cmd_top, "PID", 1, 1, "show what is being recorded, at intervals",
      "Shows on a full screen, again and again, what happened since the look before; with -b prints tables of it. The\n"
-     "full screen begins recording, if need be, and ends what it began."},
+     "full screen begins recording, if need be, and ends what it began; with --attach it need not be prepared."},
     {COMMAND_STACK, "stack", "tscap stack", cmd_stack, "PID", 1, 1, "show where all threads are",
      "Shows once what each thread of a Python process is doing, whether it carries timestamp_capture or not. The process is\n"
      "not stopped for it, unless --native is given."},

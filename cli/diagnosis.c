@@ -52,6 +52,8 @@ static int not_python(const struct patient *p)
                 (int)p->pid, p->target.image[0] ? p->target.image : "a kernel thread");
 }
 
+static const char *way_in(const struct patient *p) { return strcmp(p->command, "top") == 0 ? "top --attach" : "attach"; }
+
 static int not_loaded(const struct patient *p)
 {
     char version[32];
@@ -59,8 +61,8 @@ static int not_loaded(const struct patient *p)
     return fail(EXIT_UNSUPPORTED,
                 "process %d has nothing to record\n"
                 "it is CPython %s, but has not imported timestamp_capture\n"
-                "tscap attach %d, or `import timestamp_capture` and @timestamp in the program",
-                (int)p->pid, version[0] ? version : "of an unknown version", (int)p->pid);
+                "tscap %s %d, or `import timestamp_capture` and @timestamp in the program",
+                (int)p->pid, version[0] ? version : "of an unknown version", way_in(p), (int)p->pid);
 }
 
 static int disabled(const struct patient *p)
@@ -103,8 +105,8 @@ static int elsewhere(const struct patient *p)
                 "no segment of process %d in %s\n"
                 "it has imported timestamp_capture, but could make none (no space, no right to), the file was removed, or tscap "
                 "detached from it\n"
-                "tscap attach %d",
-                (int)p->pid, p->places->sought, (int)p->pid);
+                "tscap %s %d",
+                (int)p->pid, p->places->sought, way_in(p), (int)p->pid);
 }
 
 static int without_segment(const struct patient *p)

@@ -185,8 +185,9 @@ static void set_state(struct live *l)
         state = family;
     }
     bool ours = is_ours(l) || (l->family.count && strstr(state, "recording"));
+    const char *by = attachment_lasts(l->options->attachment) ? " (attached here)" : ours ? " (begun here)" : "";
     state = l->ended ? "ended" : l->asked >= 0 ? "starting" : state;
-    snprintf(l->picture.state, sizeof l->picture.state, "%s%s", state, ours && !l->ended && l->asked < 0 ? " (begun here)" : "");
+    snprintf(l->picture.state, sizeof l->picture.state, "%s%s", state, l->ended || l->asked >= 0 ? "" : by);
 }
 
 static void freeze(struct live *l)

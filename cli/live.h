@@ -5,12 +5,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attachment.h"
 #include "members.h"
 #include "subject.h"
 #include "table.h"
 
 struct live_options {
     struct members *members; /* (borrowed) NULL: the process alone */
+    const struct attachment *attachment; /* (borrowed) what was attached for it, if anything */
     const struct column *sort;
     uint64_t delay;    /* ns between two looks */
     uint64_t max_loss; /* calls */

@@ -17,7 +17,7 @@ struct list { /* of an option that may be repeated */
 };
 struct settings {
     const char *command; /* its full name */
-    bool dry_run, builtins, while_attached;
+    bool attach, dry_run, builtins, while_attached;
     bool help, version, list_options;
     bool all, json, tree, threads, no_start, native, subprocesses;
     uint64_t batch, limit, width, max_loss;

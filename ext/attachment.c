@@ -38,6 +38,8 @@ enum recorder_change attachment_begin(const char *rules)
     bool again = watch_active();
     if (!recorder_available())
         return recorder_start(false); /* says why not */
+    if (again && has_line(rules, CONTROL_RULE_ALONE))
+        return RECORDER_ALREADY;
     if (take_rules(rules) < 0)
         return RECORDER_FAILED;
     if (has_line(rules, CONTROL_RULE_START) && !recorder_running()) {

@@ -149,7 +149,19 @@ static bool has_line(const char *text, const char *line)
     return false;
 }
 
-/* True: the connection stays open, what was asked for lasts as long as it. */
+/* What it was attached for before does not hold any more: that connection ends. True: the new one stays open, what was asked
+ * for lasts as long as it. */
+static bool changes_tether(const struct control_request *request, const char *rules, uint32_t result)
+{
+    bool refused = result == CONTROL_ALREADY && has_line(rules, CONTROL_RULE_ALONE);
+    bool done = (result == CONTROL_OK || result == CONTROL_ALREADY) && !refused;
+    if (!done || (request->command != CONTROL_ATTACH && request->command != CONTROL_DETACH))
+        return false;
+    own_fd_close(&l.tether);
+    return has_line(rules, CONTROL_RULE_TETHER);
+}
+
+/* True: the connection stays open. */
 static bool answer(int fd)
 {
     struct control_request request;
@@ -162,9 +174,10 @@ static bool answer(int fd)
     reply.consumers = recorder_consumers();
     reply.sites = functions_count();
     reply.armed = hook_armed() ? functions_count() : 0;
-    bool lasts = reply.result == CONTROL_OK && has_line(rules, CONTROL_RULE_TETHER);
+    bool stays = changes_tether(&request, rules, reply.result) && own_fd_set(&l.tether, fd);
     free(rules);
-    return control_reply_send(fd, &reply) == 0 && lasts;
+    control_reply_send(fd, &reply); /* should that fail, a tether's other side is gone, which ends it */
+    return stays;
 }
 
 /* ---- the thread ---- */
@@ -176,20 +189,17 @@ static void accept_one(void)
     int fd = accept4(l.socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0)
         return;
-    if (answer(fd)) {
-        own_fd_close(&l.tether);
-        own_fd_set(&l.tether, fd);
-    } else
+    if (!answer(fd))
         close(fd);
 }
 
-/* Whoever it was attached for is gone. */
+/* Whoever it was attached for is gone, or waits for us to close our side. */
 static void end_attachment(void)
 {
-    own_fd_close(&l.tether);
     PyGILState_STATE state = PyGILState_Ensure();
     attachment_end();
     PyGILState_Release(state);
+    own_fd_close(&l.tether);
 }
 
 /* poll(2) on descriptors that others close meanwhile never returns: only there the thread may be cancelled. */

@@ -21,7 +21,8 @@ enum control_command { CONTROL_START = 1, CONTROL_STOP, CONTROL_RESET, CONTROL_S
 #define CONTROL_RULE_ALL "all"           /* the standard library and what is installed, too */
 #define CONTROL_RULE_BUILTINS "builtins" /* C functions, too */
 #define CONTROL_RULE_START "start"       /* begin to record */
-#define CONTROL_RULE_TETHER "tether"     /* detach when this connection ends, which stays open after the reply */
+#define CONTROL_RULE_TETHER "tether"     /* detach when this connection ends, which stays open after the reply; closed on detaching */
+#define CONTROL_RULE_ALONE "alone"       /* only if nobody is attached: else nothing is done, and the answer is ALREADY */
 
 enum control_argument { CONTROL_SUBPROCESSES = 1 /* children made from now on record, too */ };
 

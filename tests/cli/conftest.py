@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,11 +15,11 @@ import tempfile
 import time
 
 import pytest
+from terminal import LIMIT, Terminal
 
 HERE = pathlib.Path(__file__).parent
 ROOT = pathlib.Path(os.environ["TSCAP_ROOT"])
 TSCAP = os.environ["TSCAP"]
-LIMIT = 60  # seconds that anything may take
 NOBODY = 65534  # a user id that is not ours
 
 
@@ -200,6 +201,15 @@ def app(start_app):
 
 
 @pytest.fixture
+def plain(start_program):
+    """One that knows nothing of timestamp_capture."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TSCAP_DIR")}
+    program = start_program(sys.executable, str(HERE / "plain_app.py"), env=environment)
+    program.expect("ready")
+    return program
+
+
+@pytest.fixture
 def recorded(app, tscap):
     """An app that made known calls while it was recorded, and is recorded still."""
     assert tscap("start", app.pid).code == 0
@@ -223,6 +233,31 @@ def copy_segment(run_directory, tmp_path):
         return shutil.copy(segment, tmp_path / name)
 
     return copy
+
+
+@pytest.fixture
+def terminal():
+    opened = []
+
+    def open_terminal(script, **size):
+        opened.append(Terminal(script, **size))
+        return opened[-1]
+
+    yield open_terminal
+    for t in opened:
+        t.close()
+
+
+@pytest.fixture
+def top(terminal):
+    """`tscap top` in a terminal; when it has ended, the screen says "exit" with its code."""
+
+    def start(*arguments, before="", **size):
+        command = shlex.join([TSCAP, "top", *map(str, arguments)])
+        script = 'd=$(dirname "$(echo "$TMUX" | cut -d, -f1)"); stty -g >$d/before; %s %s; code=$?; ' % (before, command)
+        return terminal(script + "stty -g >$d/after; echo exit $code; exec sleep 1000", **size)
+
+    return start
 
 
 def mask(text):

@@ -14,14 +14,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture
-def plain(start_program):
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TSCAP_DIR")}
-    program = start_program(sys.executable, str(HERE / "plain_app.py"), env=environment)
-    program.expect("ready")
-    return program
-
-
 def calls(tscap, program):
     profile = tscap("dump", program.pid, "--json").json
     return {site["name"]: site["calls"] for site in profile["sites"] if site["calls"]}

@@ -1,0 +1,196 @@
+#include "attachment.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "injection.h"
+#include "message.h"
+#include "order.h"
+#include "units.h"
+
+void attachment_init(struct attachment *a, const struct settings *s)
+{
+    *a = (struct attachment){
+        .settings = s, .timeout = setting_or(s->timeout, ORDER_TIMEOUT), .tethered = s->while_attached, .tether = -1};
+}
+
+/* ---- getting in ---- */
+
+/* An obstacle that may not be one is told when it turns out to be. */
+int attachment_look(struct attachment *a, pid_t pid)
+{
+    struct obstacle o[OBSTACLES_MAX];
+    size_t count = obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, a->method);
+    const struct obstacle *worst = obstacles_worst(o, count);
+    return worst ? obstacle_tell(worst) : EXIT_OK;
+}
+
+int attachment_inject(struct attachment *a, pid_t pid)
+{
+    int code = attachment_look(a, pid);
+    if (code == EXIT_OK)
+        code = injection_run(&a->prospect, a->timeout, &a->report);
+    a->injected = code == EXIT_OK;
+    return code;
+}
+
+/* ---- what is to be recorded ---- */
+
+static bool add_line(char *rules, size_t *used, const char *name, const char *value)
+{
+    size_t room = CONTROL_RULES_MAX - *used;
+    int n = snprintf(rules + *used, room, "%s%s\n", name, value);
+    *used += (size_t)n;
+    return (size_t)n < room;
+}
+
+static bool write_rules(const struct attachment *a, char *rules)
+{
+    const struct settings *s = a->settings;
+    size_t used = 0;
+    bool fits = true;
+    rules[0] = '\0';
+    for (size_t i = 0; i < s->match.count && fits; i++)
+        fits = add_line(rules, &used, CONTROL_RULE_MATCH, s->match.text[i]);
+    for (size_t i = 0; i < s->exclude.count && fits; i++)
+        fits = add_line(rules, &used, CONTROL_RULE_EXCLUDE, s->exclude.text[i]);
+    const struct {
+        bool set;
+        const char *line;
+    } flags[] = {{s->all, CONTROL_RULE_ALL},
+                 {s->builtins, CONTROL_RULE_BUILTINS},
+                 {!s->no_start, CONTROL_RULE_START},
+                 {a->tethered, CONTROL_RULE_TETHER},
+                 {a->alone, CONTROL_RULE_ALONE}};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags && fits; i++)
+        fits = !flags[i].set || add_line(rules, &used, flags[i].line, "");
+    return fits;
+}
+
+static bool has_newline(const struct list *l)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (strchr(l->text[i], '\n'))
+            return true;
+    return false;
+}
+
+static int read_method(const char *text, const char *command, enum method *method)
+{
+    static const char *const names[] = {[METHOD_AUTO] = "auto", [METHOD_SCRIPT] = "pep768", [METHOD_PTRACE] = "ptrace"};
+    for (size_t i = 0; text && i < sizeof names / sizeof *names; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *method = (enum method)i;
+            return EXIT_OK;
+        }
+    if (!text)
+        return EXIT_OK;
+    return fail(EXIT_USAGE,
+                "--method: '%s' is none\n"
+                "it takes auto, pep768 or ptrace\n"
+                "tscap %s --help",
+                text, command);
+}
+
+static char rules[CONTROL_RULES_MAX + 1];
+
+int attachment_check(struct attachment *a)
+{
+    const struct settings *s = a->settings;
+    int code = read_method(s->method, s->command, &a->method);
+    if (code != EXIT_OK)
+        return code;
+    if (write_rules(a, rules) && !has_newline(&s->match) && !has_newline(&s->exclude))
+        return EXIT_OK;
+    return fail(EXIT_USAGE,
+                "the patterns cannot be sent\n"
+                "all of --match and --exclude together may have %d bytes, and no line breaks\n"
+                "tscap %s --help",
+                CONTROL_RULES_MAX, s->command);
+}
+
+static void tell(const struct attachment *a, const struct subject *subject)
+{
+    char pause[UNITS_TEXT];
+    int pid = (int)subject->pid;
+    const char *state = a->settings->no_start ? "it waits for tscap start" : "recording";
+    units_write_time(pause, sizeof pause, a->report.pause_us * 1000);
+    if (a->refused)
+        note("somebody is attached to process %d already: it is shown as it is, and stays so", pid);
+    else if (a->injected && a->report.pause_us)
+        note("attached to process %d: %s; %s stopped for at most %s", pid, state,
+             a->report.by_script ? "its threads were" : "one of its threads was", pause);
+    else if (a->injected)
+        note("attached to process %d: %s; no thread of it was stopped", pid, state);
+    else
+        note("attached to process %d: %s", pid, state);
+}
+
+int attachment_order(struct attachment *a, const struct subject *subject)
+{
+    struct control_reply reply;
+    int code = attachment_check(a);
+    if (code != EXIT_OK)
+        return code;
+    int fd = order_send_text(subject, CONTROL_ATTACH, rules);
+    int r = fd < 0 ? fd : control_read_reply(fd, &reply, (int)(a->timeout / 1000000 + 1));
+    code = order_check(subject, CONTROL_ATTACH, a->timeout, r, &reply);
+    a->refused = code == EXIT_OK && a->alone && reply.result == CONTROL_ALREADY;
+    if (code == EXIT_OK)
+        tell(a, subject);
+    if (code == EXIT_OK && a->tethered && !a->refused)
+        a->tether = fd;
+    else if (fd >= 0)
+        close(fd);
+    return code;
+}
+
+/* ---- getting out ---- */
+
+bool attachment_lasts(const struct attachment *a)
+{
+    struct pollfd p = {.fd = a->tether, .events = POLLIN};
+    return a->tether >= 0 && poll(&p, 1, 0) == 0;
+}
+
+/* It closes its side once it has detached. */
+static int await_detachment(const struct attachment *a, const struct subject *subject)
+{
+    struct pollfd p = {.fd = a->tether, .events = POLLIN};
+    struct control_reply reply = {.result = CONTROL_BUSY};
+    int r;
+    shutdown(a->tether, SHUT_WR);
+    do
+        r = poll(&p, 1, (int)(a->timeout / 1000000 + 1));
+    while (r < 0 && errno == EINTR);
+    if (r == 0)
+        return order_check(subject, CONTROL_DETACH, a->timeout, 0, &reply);
+    note("detached from process %d", (int)subject->pid);
+    return EXIT_OK;
+}
+
+/* It was brought in and then not told what for. */
+static int take_back(const struct attachment *a, const struct subject *subject)
+{
+    struct control_reply reply;
+    order_ask(subject, CONTROL_DETACH, 0, a->timeout, &reply);
+    return EXIT_OK;
+}
+
+int attachment_end(struct attachment *a, const struct subject *subject)
+{
+    int code = EXIT_OK;
+    if (attachment_lasts(a))
+        code = await_detachment(a, subject);
+    else if (a->injected && a->tethered && a->tether < 0 && !a->refused)
+        code = take_back(a, subject);
+    if (a->tether >= 0)
+        close(a->tether);
+    a->tether = -1;
+    return code;
+}

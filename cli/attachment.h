@@ -1,0 +1,48 @@
+/* Attaching: timestamp_capture is brought into a process, if need be, and told which functions to record. For the commands
+ * that do so. */
+#ifndef TSCAP_ATTACHMENT_H
+#define TSCAP_ATTACHMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "load.h"
+#include "obstacle.h"
+#include "option.h"
+#include "subject.h"
+
+struct attachment {
+    const struct settings *settings; /* (borrowed) */
+    uint64_t timeout;                /* ns */
+    enum method method;
+    bool tethered; /* it lasts as long as our connection, however that ends */
+    bool alone;    /* only if nobody else is attached: what they asked for stays */
+    bool injected; /* it was brought just now */
+    bool refused;  /* somebody else is attached, and `alone` */
+    int tether;    /* the connection; -1: none */
+    struct prospect prospect;
+    struct load_report report;
+};
+
+void attachment_init(struct attachment *a, const struct settings *s);
+
+/* An exit code, after a message if it is not EXIT_OK; so all below. What stands in the way, found without touching it. */
+int attachment_look(struct attachment *a, pid_t pid);
+
+/* Brings it into a process that does not have it. */
+int attachment_inject(struct attachment *a, pid_t pid);
+
+/* Takes the settings: can they be sent? To be called first. */
+int attachment_check(struct attachment *a);
+
+/* Says what to record, and tells the user. */
+int attachment_order(struct attachment *a, const struct subject *subject);
+
+/* Is the process ours still: has it neither ended nor been detached from, or attached to anew, by others? */
+bool attachment_lasts(const struct attachment *a);
+
+/* Takes back what attachment_inject() and attachment_order() did, the latter only as long as it lasts, and waits for it. */
+int attachment_end(struct attachment *a, const struct subject *subject);
+
+#endif
