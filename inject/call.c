@@ -252,6 +252,9 @@ static enum tracee_event stop_outside(const struct run *r)
     }
 }
 
+/* Signals that were blocked meanwhile come as soon as it has returned; by then a fault is its own, too. */
+static bool is_its_own(const struct run *r, int signal) { return !tracee_is_fault(signal) || is_done(r); }
+
 /* A returning one needs nobody: while we look it is on its way already. */
 static void wait_returning(struct run *r)
 {
@@ -264,13 +267,13 @@ static void wait_returning(struct run *r)
             give_up(r, CALL_GONE, -ESRCH, "the thread");
             return;
         }
-        if (e == TRACEE_SIGNAL) {
+        if (e == TRACEE_SIGNAL && !is_its_own(r, number)) {
             r->outcome->signal = number;
             give_up(r, CALL_FAULT, -EFAULT, "loading");
             return;
         }
         if (e != TRACEE_TIMEOUT)
-            tracee_continue(r->call->tid);
+            tracee_continue_with(r->call->tid, e == TRACEE_SIGNAL ? number : 0);
         bool done = is_done(r);
         if (done)
             read_block(r);

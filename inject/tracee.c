@@ -39,13 +39,14 @@ void tracee_hold_signals(void)
 /* System calls stop with SIGTRAP | 0x80, which is no signal: should we end in such a stop, none is delivered. */
 int tracee_seize(pid_t tid) { return ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACESYSGOOD) == 0 ? 0 : -errno; }
 
-int tracee_continue(pid_t tid) { return ptrace(PTRACE_CONT, tid, NULL, NULL) == 0 ? 0 : -errno; }
+int tracee_continue_with(pid_t tid, int signal) { return ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)signal) == 0 ? 0 : -errno; }
+int tracee_continue(pid_t tid) { return tracee_continue_with(tid, 0); }
 int tracee_detach_with(pid_t tid, int signal) { return ptrace(PTRACE_DETACH, tid, NULL, (void *)(intptr_t)signal) == 0 ? 0 : -errno; }
 int tracee_detach(pid_t tid) { return tracee_detach_with(tid, 0); }
 
 /* ---- waiting ---- */
 
-static bool is_fault(int signal)
+bool tracee_is_fault(int signal)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP, SIGABRT};
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
@@ -107,7 +108,7 @@ enum tracee_event tracee_interrupt(pid_t tid, uint64_t timeout_us)
         if (e != TRACEE_SIGNAL && e != TRACEE_SYSCALL)
             return e;
         bool hand_on = e == TRACEE_SIGNAL && !is_own_trap(tid, number);
-        if (ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)(hand_on ? number : 0)) != 0)
+        if (tracee_continue_with(tid, hand_on ? number : 0) < 0)
             return TRACEE_GONE;
     }
 }
@@ -128,7 +129,7 @@ enum tracee_event tracee_run(pid_t tid, bool syscalls, struct tracee_wait *w)
         if (ptrace(syscalls ? PTRACE_SYSCALL : PTRACE_CONT, tid, NULL, (void *)(intptr_t)number) != 0)
             return TRACEE_GONE;
         enum tracee_event e = wait_for(tid, deadline, &w->signal);
-        if (e == TRACEE_SIGNAL && !is_fault(w->signal))
+        if (e == TRACEE_SIGNAL && !tracee_is_fault(w->signal))
             number = w->signal;
         else if (e == TRACEE_STOPPED || e == TRACEE_PAUSED)
             number = 0; /* an interrupt that came late; a SIGSTOP, which it obeys when it is detached */
@@ -198,7 +199,7 @@ int tracee_block_signals(pid_t tid)
 {
     uint64_t mask = ~0ull;
     for (int i = 1; i <= 64; i++)
-        if (is_fault(i))
+        if (tracee_is_fault(i))
             mask &= ~(1ull << (i - 1));
     return ptrace(PTRACE_SETSIGMASK, tid, (void *)sizeof mask, &mask) == 0 ? 0 : -errno;
 }

@@ -4,6 +4,7 @@
 #define TSCAP_TRACEE_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -42,8 +43,12 @@ enum tracee_event tracee_run(pid_t tid, bool syscalls, struct tracee_wait *w);
 enum tracee_event tracee_poll(pid_t tid, int *signal);
 
 int tracee_continue(pid_t tid);
+int tracee_continue_with(pid_t tid, int signal); /* the signal is handed to it */
 int tracee_detach(pid_t tid); /* a stopped one */
-int tracee_detach_with(pid_t tid, int signal); /* the signal is handed to it */
+int tracee_detach_with(pid_t tid, int signal);
+
+/* A signal by which a thread comes to know of what it did itself. */
+bool tracee_is_fault(int signal);
 
 /* Registers of a stopped one. 0 or -errno. `vector` is made by the first save, to be freed. */
 int tracee_get_general(pid_t tid, struct user_regs_struct *r);
