@@ -90,7 +90,7 @@ ARCHIVES    := $(LIB_CLI) $(LIB_INJECT) $(LIB_SHARED)
 
 # --- the interpreter: its facts are asked once per run of make, and kept to notice when they change ---
 
-PYTHON_GOALS := all ext demo bench install uninstall check-published
+PYTHON_GOALS := all ext demo bench install uninstall check-published check-speedscope
 ifneq ($(filter $(PYTHON_GOALS),$(or $(MAKECMDGOALS),all)),)
 PYTHON_FACTS := $(O)/python/$(subst /,_,$(PYTHON)).mk
 include $(PYTHON_FACTS)
@@ -233,6 +233,12 @@ check-newest: ## the Python suite on what only Debian unstable has yet, debug bu
 check-published: all $(O)/bootstrap/check ## the tests OSBot-Utils publishes, against ours on $(PYTHON) (needs network)
 	+@$(TEST_ENV) scripts/run-python-tests --venv '$(PY_EXE)' '$(PY_TAG)'
 	+@$(TEST_ENV) scripts/published-tests '$(abspath $(O))/venv/$(PY_TAG)/bin/python' '$(abspath $(PY_ROOT))'
+
+# Nor this. Once the schema has been fetched, `check` holds the files to it, too.
+.PHONY: check-speedscope
+check-speedscope: ext $(O)/bootstrap/check ## speedscope files against the schema that speedscope publishes, on $(PYTHON) (needs network, npm)
+	+@$(TEST_ENV) scripts/run-python-tests --venv '$(PY_EXE)' '$(PY_TAG)'
+	+@$(TEST_ENV) scripts/speedscope-schema '$(abspath $(O))/venv/$(PY_TAG)/bin/python' '$(abspath $(PY_ROOT))'
 
 .PHONY: asan ubsan tsan cov soak fuzz bench
 asan ubsan: ## build with that sanitizer, run unit and stress tests

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, Iterator, Optional, Union
 
 from .analysis import Timestamp_Collector__Analysis
@@ -86,7 +87,8 @@ class Timestamp_Collector__Export:
     def to_flame_graph_stacks(self) -> list[str]:
         """One line per call path, ``root;child;grandchild NANOSECONDS``, of time of its own; callees before their callers.
 
-        In names ``;`` is written ``:``, and what ends a line is written as a blank.
+        In names ``;`` is written ``:``, what ends a line is written as a blank, and a number at the end (``query 12``) is tied on
+        (``query_12``), for readers would take it for a count.
         """
         sums: dict[str, int] = {}
         for path, node in _walk(self.build_call_tree()):
@@ -203,7 +205,8 @@ def _walk(roots: list[Schema__Call_Tree_Node]) -> Iterator[tuple[str, Schema__Ca
 
 
 def _escape(name: str) -> str:
-    return " ".join(name.replace(";", ":").splitlines()) or "(no name)"
+    line = " ".join(name.replace(";", ":").splitlines())
+    return re.sub(r"\s+(\d+(\.\d*)?)$", r"_\1", line) or "(no name)"
 
 
 def _write(filepath: Path, text: str) -> Path:
