@@ -1,6 +1,5 @@
 #include "family_order.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,8 +65,7 @@ static void pause_shortly(void)
 /* Members may begin and end at any time: that is no failure, except for the root. True: it is to be asked again. */
 static bool is_deaf(struct campaign *c, int error)
 {
-    bool deaf = error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -EPIPE;
-    if (!deaf || !c->deaf)
+    if (!order_is_deaf(error) || !c->deaf)
         return false;
     c->deaf--;
     pause_shortly();
@@ -101,7 +99,7 @@ static bool tell_one(struct campaign *c, struct subject *s, bool root)
         return note_told(c, s);
     }
     uint32_t argument = c->command == CONTROL_START ? CONTROL_SUBPROCESSES : 0;
-    int error = order_ask(s, c->command, argument, c->timeout, &reply);
+    int error = (root ? order_ask_patiently : order_ask)(s, c->command, argument, c->timeout, &reply);
     if (!root && is_deaf(c, error))
         return true;
     take_answer(c, s, root, error, &reply);

@@ -1,6 +1,5 @@
 #include "family_session.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -74,7 +73,7 @@ static int stop_one(struct family_session *f, const struct subject *s, size_t *s
     if (b->over || b->orders != s->session.orders || !subject_ready(s) || !s->session.running)
         return EXIT_OK;
     int r = order_ask(s, CONTROL_STOP, 0, ORDER_TIMEOUT, &reply);
-    if (r == -ENOENT || r == -ECONNREFUSED || r == -ECONNRESET || r == -EPIPE) {
+    if (order_is_deaf(r)) {
         *deaf = true; /* it has just begun, or ends */
         return EXIT_OK;
     }

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "family_order.h"
@@ -14,6 +15,8 @@
 #include "units.h"
 
 #define SEND_TIMEOUT_MS 1000 /* a socket takes a request at once, or its queue is full */
+#define PAUSES 200           /* while a process forks, nobody listens */
+#define PAUSE_NS 5000000
 
 /* In another user namespace our root may be nobody: there we come as the process' own user. What its listener hears of us is
  * what we are at connect(2). */
@@ -34,6 +37,26 @@ int order_ask(const struct subject *subject, enum control_command command, uint3
     int fd = send_to(subject, command, argument, NULL, timeout_ms < SEND_TIMEOUT_MS ? timeout_ms : SEND_TIMEOUT_MS);
     return fd < 0 ? fd : control_take_reply(fd, reply, timeout_ms);
 }
+
+static bool still_runs(const struct subject *s)
+{
+    uint64_t now;
+    return process_start_time(s->pid, &now) == 0 && now == s->start_time;
+}
+
+/* Asked twice, the worst it answers is that it has done so already. */
+int order_ask_patiently(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
+{
+    struct timespec pause = {.tv_nsec = PAUSE_NS};
+    int r = order_ask(subject, command, argument, timeout_ns, reply);
+    for (unsigned left = PAUSES; left && order_is_deaf(r) && still_runs(subject); left--) {
+        nanosleep(&pause, NULL);
+        r = order_ask(subject, command, argument, timeout_ns, reply);
+    }
+    return r;
+}
+
+bool order_is_deaf(int error) { return error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -EPIPE; }
 
 int order_send(const struct subject *subject, enum control_command command, uint32_t argument)
 {
@@ -75,8 +98,7 @@ static int timed_out(const struct order *o)
 static int nobody_listens(const struct order *o)
 {
     int pid = (int)o->subject->pid;
-    uint64_t now;
-    if (process_start_time(o->subject->pid, &now) < 0 || now != o->subject->start_time)
+    if (!still_runs(o->subject))
         return fail(EXIT_NO_PROCESS,
                     "cannot %s %d\n"
                     "the process has just ended\n"
@@ -160,7 +182,7 @@ static void tell(const struct subject *subject, const struct control_reply *repl
 int order_give(const struct subject *subject, enum control_command command, uint64_t timeout_ns, const char *done, const char *already)
 {
     struct control_reply reply;
-    int r = order_ask(subject, command, 0, timeout_ns, &reply);
+    int r = order_ask_patiently(subject, command, 0, timeout_ns, &reply);
     int code = order_check(subject, command, timeout_ns, r, &reply);
     if (code == EXIT_OK)
         tell(subject, &reply, done, already);
