@@ -110,8 +110,11 @@ endif
 
 # --- main targets ---
 
-.PHONY: all cli ext
+.PHONY: all all-pythons cli ext
 all: cli ext ## the command and the extension for $(PYTHON) (default)
+all-pythons: cli ## the command, and the extension for every supported Python found (or PYTHONS="/path/a /path/b")
+	+@set -e; found=$$(PYTHON='$(PYTHON)' scripts/find-pythons $(PYTHONS)); printf '%s\n' "$$found" | cut -f 1 | \
+	    while read -r python; do $(MAKE) ext PYTHON="$$python"; done
 cli: $(TSCAP) ## only the tscap command
 ext: $(PY_FILES) ## only the Python package, for PYTHON=/path/to/python3
 

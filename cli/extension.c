@@ -14,6 +14,7 @@
 struct search {
     struct extension *e;
     pid_t pid;
+    const struct target *target;
     unsigned minor, micro;
     char tag[32]; /* "cpython-313t": of the extension's file name */
 };
@@ -35,12 +36,23 @@ static bool is_seen(const struct search *s, const char *path)
 
 /* ---- a folder that may be the package ---- */
 
-static bool glob_first(const char *pattern, char *path, size_t size)
+/* Extensions for several machines may lie side by side. */
+static bool fits(const struct search *s, const char *library)
+{
+    unsigned machine;
+    bool is_64_bit;
+    return target_file_machine(library, &machine, &is_64_bit) && machine == s->target->machine && is_64_bit == s->target->is_64_bit &&
+           !strstr(library, "-musl.so");
+}
+
+static bool find_library(const struct search *s, const char *pattern, char *path, size_t size)
 {
     glob_t found;
-    bool any = glob(pattern, 0, NULL, &found) == 0;
-    if (any)
-        any = snprintf(path, size, "%s", found.gl_pathv[0]) < (int)size;
+    bool any = false;
+    if (glob(pattern, 0, NULL, &found) != 0)
+        return false;
+    for (size_t i = 0; i < found.gl_pathc && !any; i++)
+        any = snprintf(path, size, "%s", found.gl_pathv[i]) < (int)size && fits(s, path);
     globfree(&found);
     return any;
 }
@@ -51,7 +63,7 @@ static bool try_package(struct search *s, const char *root, const char *package)
     char pattern[2 * PATH_MAX], library[2 * PATH_MAX], real[PATH_MAX];
     size_t skip = strlen(root);
     snprintf(pattern, sizeof pattern, "%s%s/_core.%s-*.so", root, package, s->tag);
-    if (!glob_first(pattern, library, sizeof library))
+    if (!find_library(s, pattern, library, sizeof library))
         return false;
     if (skip == 0 && !realpath(library, real))
         return false;
@@ -122,10 +134,41 @@ static bool find_ours(struct search *s)
 
 /* ---- the process' own ---- */
 
-static bool try_virtual_environment(struct search *s, const char *root)
+static bool try_variable(struct search *s, const char *root, const char *name, const char *below)
 {
     char prefix[PATH_MAX];
-    return target_environment(s->pid, "VIRTUAL_ENV", prefix, sizeof prefix) == 0 && try_prefix(s, root, prefix);
+    if (target_environment(s->pid, name, prefix, sizeof prefix) < 0 || prefix[0] != '/')
+        return false;
+    return snprintf(prefix + strlen(prefix), sizeof prefix - strlen(prefix), "%s", below) < PATH_MAX && try_prefix(s, root, prefix);
+}
+
+/* $PYTHONPATH: folders that packages lie in. */
+static bool try_search_path(struct search *s, const char *root)
+{
+    char path[PATH_MAX], package[PATH_MAX], *rest = path;
+    bool done = false;
+    if (target_environment(s->pid, "PYTHONPATH", path, sizeof path) < 0)
+        return false;
+    for (char *folder; !done && (folder = strsep(&rest, ":"));)
+        if (folder[0] == '/' && snprintf(package, sizeof package, "%s/" PACKAGE, folder) < (int)sizeof package)
+            done = try_package(s, root, package);
+    return done;
+}
+
+/* A virtual environment's python is a link, so /proc/PID/exe leads past it; the name it was started by does not. */
+static bool try_started_by(struct search *s, const char *root)
+{
+    char proc[64], name[PATH_MAX] = "";
+    snprintf(proc, sizeof proc, "/proc/%ld/cmdline", (long)s->pid);
+    FILE *file = fopen(proc, "re");
+    size_t n = file ? fread(name, 1, sizeof name - 1, file) : 0;
+    if (file)
+        fclose(file);
+    name[n] = '\0';
+    if (name[0] != '/')
+        return false;
+    cut(name, 2);
+    return try_prefix(s, root, name);
 }
 
 /* The folder that an extension module of it was loaded from: "/x/site-packages/numpy/core/...so". */
@@ -151,7 +194,8 @@ static bool find_theirs(struct search *s, const struct target *t)
 {
     char root[64], prefix[PATH_MAX];
     snprintf(root, sizeof root, "/proc/%ld/root", (long)s->pid);
-    if (try_virtual_environment(s, root) || try_mapped(s, root))
+    if (try_search_path(s, root) || try_variable(s, root, "VIRTUAL_ENV", "") || try_started_by(s, root) || try_mapped(s, root) ||
+        try_variable(s, root, "HOME", "/.local"))
         return true;
     snprintf(prefix, sizeof prefix, "%s", t->image);
     cut(prefix, 2); /* of bin/python3 or lib/libpython3.so */
@@ -160,7 +204,7 @@ static bool find_theirs(struct search *s, const struct target *t)
 
 bool extension_find(struct extension *e, pid_t pid, const struct target *t)
 {
-    struct search s = {.e = e, .pid = pid, .minor = t->version >> 16 & 0xff, .micro = t->version >> 8 & 0xff};
+    struct search s = {.e = e, .pid = pid, .target = t, .minor = t->version >> 16 & 0xff, .micro = t->version >> 8 & 0xff};
     *e = (struct extension){0};
     snprintf(s.tag, sizeof s.tag, "cpython-3%u%s%s", s.minor, t->free_threaded ? "t" : "", t->debug ? "d" : "");
     if (find_ours(&s))

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch.h"
 #include "maps.h"
 #include "message.h"
 #include "process.h"
@@ -177,6 +178,12 @@ static bool look_at_python(struct list *l, const struct prospect *p)
             pid, version[0] ? version : "of an unknown version", OLDEST, NEWEST);
         return false;
     }
+    if (p->target.machine != arch_machine || !p->target.is_64_bit)
+        add(l, EXIT_UNSUPPORTED,
+            "process %d runs on another kind of processor than this tscap\n"
+            "it is emulated, or a 32-bit program\n"
+            "use a tscap that was built for it",
+            pid);
     if (p->target.free_threaded)
         add(l, EXIT_UNSUPPORTED,
             "process %d is a free-threaded CPython\n"
@@ -247,7 +254,7 @@ static void look_at_extension(struct list *l, struct prospect *p)
         add(l, EXIT_UNSUPPORTED,
             "no timestamp_capture for %s\n"
             "looked beside tscap, in $TSCAP_BUILD and in the packages of process %d\n"
-            "make ext PYTHON=%s",
+            "make ext PYTHON=%s where tscap was built (make all-pythons: for all), or pip install tscap in the program's environment",
             kind, (int)p->pid, strstr(p->target.image, "python") ? p->target.image : "python3");
 }
 

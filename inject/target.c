@@ -18,8 +18,9 @@
 
 struct image {
     Elf *elf;
-    bool python, debug, free_threaded;
+    bool python, debug, free_threaded, is_64_bit;
     uint32_t version;
+    unsigned machine;
 };
 
 static const char *section_name(Elf *elf, const GElf_Shdr *header)
@@ -150,9 +151,19 @@ static Elf_Scn *section_named(Elf *elf, const char *name)
     return section;
 }
 
+static void look_at_machine(struct image *image)
+{
+    GElf_Ehdr header;
+    if (!gelf_getehdr(image->elf, &header))
+        return;
+    image->machine = header.e_machine;
+    image->is_64_bit = header.e_ident[EI_CLASS] == ELFCLASS64;
+}
+
 static void examine(struct image *image)
 {
     GElf_Shdr header;
+    look_at_machine(image);
     for (Elf_Scn *section = NULL; (section = elf_nextscn(image->elf, section));)
         if (gelf_getshdr(section, &header))
             look_at_section(image, section, &header);
@@ -195,6 +206,15 @@ int target_examine_file(const char *path, bool *python, uint32_t *version)
     *python = image.python;
     *version = image.version;
     return r;
+}
+
+bool target_file_machine(const char *path, unsigned *machine, bool *is_64_bit)
+{
+    struct image image;
+    int r = examine_file(&image, path);
+    *machine = image.machine;
+    *is_64_bit = image.is_64_bit;
+    return r == 0;
 }
 
 /* ---- a process ---- */
@@ -247,6 +267,8 @@ static void take_image(struct target *t, const struct image *image)
     t->version = image->version;
     t->debug = image->debug;
     t->free_threaded = image->free_threaded;
+    t->machine = image->machine;
+    t->is_64_bit = image->is_64_bit;
 }
 
 static void look_at_library(struct target *t, pid_t pid, const struct mapping *m)

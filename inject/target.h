@@ -15,6 +15,8 @@ struct target {
     bool loaded;             /* the extension of timestamp_capture is mapped */
     uint32_t version;        /* PY_VERSION_HEX; 0: not known */
     bool debug, free_threaded; /* kinds of builds, which need extensions of their own */
+    unsigned machine;        /* e_machine */
+    bool is_64_bit;
     char image[TARGET_PATH]; /* the file that holds the interpreter; else the executable */
 };
 
@@ -26,6 +28,9 @@ void target_version(const struct target *t, char *buffer, size_t size);
 
 /* Is this ELF file a CPython (executable or library), and of which version? 0, or -errno: -ENOEXEC not an ELF file. */
 int target_examine_file(const char *path, bool *python, uint32_t *version);
+
+/* For which machine is it? False: not an ELF file. */
+bool target_file_machine(const char *path, unsigned *machine, bool *is_64_bit);
 
 /* A variable of its environment, as it was when the program began. 0, -ENOENT not set, or another -errno. */
 int target_environment(pid_t pid, const char *name, char *buffer, size_t size);

@@ -1,5 +1,8 @@
 """tscap attach, detach and doctor, on processes that know nothing of timestamp_capture."""
+import importlib.util
 import os
+import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -192,14 +195,57 @@ def test_told_not_to(tscap, start_program):
     assert "TSCAP_DISABLE" in tscap("attach", program.pid).is_error(5).err
 
 
-def test_no_build_for_it(tscap, plain, tmp_path):
-    alone = tmp_path / "tscap"
-    alone.write_bytes(open(os.environ["TSCAP"], "rb").read())
-    alone.chmod(0o755)
+@pytest.fixture
+def lonely_tscap(tmp_path):
+    """A tscap that has no build beside it."""
+    alone = shutil.copy(os.environ["TSCAP"], tmp_path / "tscap")
     environment = {name: value for name, value in os.environ.items() if name != "TSCAP_BUILD"}
-    result = subprocess.run([alone, "attach", str(plain.pid)], capture_output=True, text=True, env=environment)
+
+    def run(*arguments):
+        return subprocess.run([alone, *map(str, arguments)], capture_output=True, text=True, env=environment)
+
+    return run
+
+
+def test_no_build_for_it(lonely_tscap, plain):
+    result = lonely_tscap("attach", plain.pid)
     assert result.returncode == 5
     assert "no timestamp_capture for CPython 3.%d" % sys.version_info[1] in result.stderr
+    assert "make all-pythons" in result.stderr and "pip install" in result.stderr
+
+
+PACKAGES = "lib/python3.%d/site-packages" % sys.version_info[1]
+
+
+@pytest.mark.parametrize(
+    "folder, environment",
+    [
+        ("venv/" + PACKAGES, {}),
+        ("venv/" + PACKAGES, {"VIRTUAL_ENV": "{}/venv"}),
+        ("packages", {"PYTHONPATH": "/nowhere:{}/packages"}),
+        (".local/" + PACKAGES, {"HOME": "{}"}),
+    ],
+)
+def test_the_build_is_found_among_its_packages(lonely_tscap, start_program, tmp_path, folder, environment):
+    """By the name it was started by, if by nothing else; one for another machine is none."""
+    package = shutil.copytree(pathlib.Path(importlib.util.find_spec("timestamp_capture").origin).parent, tmp_path / folder / "timestamp_capture")
+    (library,) = package.glob("_core.cpython-*.so")
+    other = bytearray(library.read_bytes())
+    other[18:20] = (0xB7, 0) if os.uname().machine != "aarch64" else (0x3E, 0)
+    (package / (library.name.split("-", 2)[0] + "-" + library.name.split("-", 2)[1] + "-aaa-linux-gnu.so")).write_bytes(other)
+    python = sys.executable
+    if not environment:
+        (tmp_path / "venv/bin").mkdir()
+        python = tmp_path / "venv/bin/python"
+        python.symlink_to(os.path.realpath(sys.executable))
+        (tmp_path / "venv/pyvenv.cfg").write_text("home = %s\n" % os.path.dirname(os.path.realpath(sys.executable)))
+    changed = {name: value.format(tmp_path) for name, value in environment.items()}
+    program = start_program(str(python), str(HERE / "plain_app.py"), env={"PATH": os.environ["PATH"], **changed})
+    program.expect("ready")
+    result = lonely_tscap("attach", program.pid, "--dry-run")
+    assert result.returncode == 0, result
+    assert str(library) in result.stdout
+    assert program.end() == 0
 
 
 def test_detach_of_one_that_was_not_attached_to(tscap, app, plain):
