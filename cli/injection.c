@@ -18,7 +18,7 @@
 
 #define LOADER_TIMEOUT_US 5000000u
 #define LOOK_NS 500000
-#define SCRIPT_US 1000000u /* for a thread to come by, where there is another way */
+#define SCRIPT_US 200000u /* for a thread to come by, where there is another way */
 
 struct wait {
     const struct prospect *prospect;

@@ -430,9 +430,9 @@ int obstacle_of_load(const struct prospect *p, const struct load_report *r)
     case LOAD_UNHEARD:
         return fail(EXIT_TIMEOUT,
                     "no thread of process %d came by to run a script\n"
-                    "all of them wait for something outside of Python; nothing is asked of them any more\n"
+                    "%s; nothing is asked of them any more\n"
                     "tscap attach %d --method ptrace",
-                    pid, pid);
+                    pid, r->error ? strerror(-r->error) : "all of them wait for something outside of Python", pid);
     default:
         return fail(EXIT_FAILED,
                     "cannot attach to process %d\n"

@@ -31,7 +31,7 @@ enum load_problem {
     LOAD_LATE,          /* the library is still being loaded */
     LOAD_NO_INTERFACE,  /* this CPython cannot be asked to run a script, or there is no place for one */
     LOAD_DISABLED,      /* its administrator forbids that */
-    LOAD_UNHEARD,       /* no thread came by to run it */
+    LOAD_UNHEARD,       /* no thread came by to run it; `error`: or could be asked */
     LOAD_FAILED,        /* on our side: `error` */
 };
 

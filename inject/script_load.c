@@ -25,6 +25,7 @@ struct attempt {
     struct script_request request;
     struct script_folder folder;
     int asked; /* threads */
+    int error; /* of asking all */
     char script[SCRIPT_MAX], answers[ANSWERS_MAX];
 };
 
@@ -121,7 +122,7 @@ static bool wait_for_answers(struct attempt *a, int wanted, uint64_t us)
 /* The first that is one. A thread that was disturbed said "again". */
 static void take_answer(struct attempt *a)
 {
-    fail_load(a->report, LOAD_UNHEARD, 0, "");
+    fail_load(a->report, LOAD_UNHEARD, a->error, "");
     for (char *line = a->answers, *end; (end = strchr(line, '\n')); line = end + 1) {
         *end = '\0';
         char *rest;
@@ -155,9 +156,14 @@ static bool ask_all(struct attempt *a)
 {
     if (spares_main(a) && tasks_count(a->load->load.pid) == 1)
         return false; /* nobody is left */
-    int r = script_request_all(&a->request, a->folder.script_path, spares_main(a), &a->report->pause_us);
+    int r;
+    uint64_t deadline = tracee_now_us() + a->load->load.timeout_us;
+    do {
+        r = script_request_all(&a->request, a->folder.script_path, spares_main(a), &a->report->pause_us);
+        a->report->attempts++;
+    } while (r == -EBUSY && tracee_now_us() < deadline);
     a->asked += r > 0 ? r : 0;
-    a->report->attempts++;
+    a->error = r < 0 ? r : 0;
     return a->asked > 0 && wait_for_answers(a, 1, a->load->load.timeout_us);
 }
 

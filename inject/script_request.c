@@ -165,17 +165,16 @@ int script_request_main(const struct script_request *r, const char *path) { retu
 
 typedef int visit(const struct script_request *r, uint64_t thread, const void *what); /* 1: counts, 0 or -errno */
 
+/* One that something is wrong with does not keep others from it. */
 static int visit_threads(const struct script_request *r, visit *f, const void *what)
 {
     uint64_t thread;
     int e = read_word(r, r->interpreter + r->offsets.interpreter_threads, &thread), count = 0;
     for (int i = 0; e >= 0 && thread && i < THREADS_MAX; i++) {
-        e = f(r, thread, what);
-        count += e > 0;
-        if (e >= 0)
-            e = read_word(r, thread + r->offsets.thread_next, &thread);
+        count += f(r, thread, what) > 0;
+        e = read_word(r, thread + r->offsets.thread_next, &thread);
     }
-    return e < 0 ? e : count;
+    return e < 0 && count == 0 ? e : count;
 }
 
 /* While all are stopped: the kernel lets them go should we end. */
