@@ -1,5 +1,6 @@
 """`@timestamp` gives back the object it was given, and nothing about that object changes, armed or not."""
 import copy
+import doctest
 import enum
 import functools
 import gc
@@ -206,6 +207,29 @@ def test_pickle_and_copies(armed):
 def test_pool_map(armed):
     with multiprocessing.get_context("fork").Pool(2) as pool:
         assert pool.map(square, range(20)) == [n * n for n in range(20)]
+
+
+@timestamp
+def documented(n):
+    """Doubles.
+
+    >>> documented(4)
+    8
+    >>> documented(None)
+    Traceback (most recent call last):
+        ...
+    TypeError: unsupported operand type(s) for *: 'int' and 'NoneType'
+    """
+    return 2 * n
+
+
+def test_doctest(armed):
+    """Found, run, and right, on each version's way of looking for the examples and their line numbers."""
+    tests = [test for test in doctest.DocTestFinder().find(sys.modules[__name__]) if test.examples]
+    results = [doctest.DocTestRunner().run(test, out=[].append) for test in tests]
+    assert [test.name for test in tests] == [f"{__name__}.documented"]
+    assert tests[0].lineno == documented.__code__.co_firstlineno + 1, "the docstring, two lines on; doctest counts from 0"
+    assert [(result.failed, result.attempted) for result in results] == [(0, 2)]
 
 
 def test_traceback_has_no_extra_frame(armed):
