@@ -246,12 +246,18 @@ static void unlink_socket(void)
     unlink(path);
 }
 
-static void close_all(void)
+static void close_descriptors(void)
 {
-    unlink_socket();
     own_fd_close(&l.socket);
     own_fd_close(&l.wakeup);
     own_fd_close(&l.tether);
+}
+
+static void close_all(void)
+{
+    if (l.socket.fd >= 0)
+        unlink_socket();
+    close_descriptors();
 }
 
 /* There is nothing left to listen for, unless there is again by now. Nobody will join us; but somebody may be about to, with
@@ -315,13 +321,15 @@ static int open_socket(void)
     return own_fd_set(&l.socket, r) ? 0 : -EBADF;
 }
 
+static int open_wakeup(void) { return own_fd_set(&l.wakeup, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) ? 0 : -errno; }
+
 int listener_start(void)
 {
     if (l.running || !recorder_available())
         return 0;
-    int r = open_socket();
-    if (r == 0 && !own_fd_set(&l.wakeup, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)))
-        r = -errno;
+    int r = own_fd_is_ours(&l.socket) ? 0 : open_socket();
+    if (r == 0 && !own_fd_is_ours(&l.wakeup))
+        r = open_wakeup();
     atomic_store_explicit(&l.stopping, false, memory_order_relaxed);
     if (r == 0)
         r = create_thread();
@@ -340,7 +348,7 @@ void listener_wake(void)
         return; /* it is full: the thread is awake */
 }
 
-void listener_stop(void)
+void listener_pause(void)
 {
     uint64_t one = 1;
     if (!l.running)
@@ -353,5 +361,12 @@ void listener_stop(void)
     Py_BEGIN_ALLOW_THREADS
     pthread_join(l.thread, NULL);
     Py_END_ALLOW_THREADS
+}
+
+void listener_stop(void)
+{
+    listener_pause();
     close_all();
 }
+
+void listener_forget(void) { close_descriptors(); }

@@ -8,6 +8,13 @@ int listener_start(void); /* 0 or -errno */
 /* Ends the thread and waits for it. The interpreter's lock is held on entry and given up meanwhile. */
 void listener_stop(void);
 
+/* The same around a fork, so that the program is not told of a thread that it knows nothing about: whoever asks meanwhile
+ * waits at the socket until listener_start(). */
+void listener_pause(void);
+
+/* In the child: the socket is the parent's. */
+void listener_forget(void);
+
 /* Has it look for what else there is to do (linger.h). */
 void listener_wake(void);
 

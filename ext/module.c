@@ -123,7 +123,7 @@ static PyObject *wanted(PyObject *module, PyObject *unused)
 static PyObject *before_fork(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    listener_stop();
+    listener_pause();
     Py_RETURN_NONE;
 }
 
@@ -158,6 +158,7 @@ static PyObject *after_fork_parent(PyObject *module, PyObject *unused)
 static PyObject *after_fork_child(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
+    listener_forget();
     if (recorder_after_fork_child() == 0)
         listener_start();
     Py_RETURN_NONE;

@@ -244,6 +244,40 @@ def test_fork_from_another_thread(program):
     p.finish()
 
 
+def test_orders_while_it_forks(program):
+    """The listening thread is away at each fork: who asks just then waits, and is not told that nobody listens."""
+    p = program(
+        """
+        import os, threading, time, timestamp_capture
+        from timestamp_capture import timestamp
+        @timestamp
+        def f(): pass
+        enough = []
+        def wait():
+            checkpoint()
+            enough.append(True)
+        threading.Thread(target=wait).start()
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        forks = 0
+        while not enough:
+            pid = os.fork()
+            if pid == 0: os._exit(0)
+            os.waitpid(pid, 0)
+            forks += 1
+            f()
+        assert forks > 20
+        """
+    )
+    p.wait()
+    for _ in range(20):
+        p.tscap("start")
+        p.tscap("status")
+        p.tscap("reset")
+        p.tscap("stop")
+    p.finish()
+
+
 def test_grandchildren(program, run_directory):
     p = program(
         """
