@@ -99,7 +99,7 @@ static bool tell_one(struct campaign *c, struct subject *s, bool root)
         return note_told(c, s);
     }
     uint32_t argument = c->command == CONTROL_START ? CONTROL_SUBPROCESSES : 0;
-    int error = (root ? order_ask_patiently : order_ask)(s, c->command, argument, c->timeout, &reply);
+    int error = order_ask(s, c->command, argument, c->timeout, &reply);
     if (!root && is_deaf(c, error))
         return true;
     take_answer(c, s, root, error, &reply);

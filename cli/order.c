@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "family_order.h"
@@ -15,8 +14,6 @@
 #include "units.h"
 
 #define SEND_TIMEOUT_MS 1000 /* a socket takes a request at once, or its queue is full */
-#define PAUSES 200           /* while a process forks, nobody listens */
-#define PAUSE_NS 5000000
 
 /* In another user namespace our root may be nobody: there we come as the process' own user. What its listener hears of us is
  * what we are at connect(2). */
@@ -42,18 +39,6 @@ static bool still_runs(const struct subject *s)
 {
     uint64_t now;
     return process_start_time(s->pid, &now) == 0 && now == s->start_time;
-}
-
-/* Asked twice, the worst it answers is that it has done so already. */
-int order_ask_patiently(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
-{
-    struct timespec pause = {.tv_nsec = PAUSE_NS};
-    int r = order_ask(subject, command, argument, timeout_ns, reply);
-    for (unsigned left = PAUSES; left && order_is_deaf(r) && still_runs(subject); left--) {
-        nanosleep(&pause, NULL);
-        r = order_ask(subject, command, argument, timeout_ns, reply);
-    }
-    return r;
 }
 
 bool order_is_deaf(int error) { return error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -EPIPE; }
@@ -182,7 +167,7 @@ static void tell(const struct subject *subject, const struct control_reply *repl
 int order_give(const struct subject *subject, enum control_command command, uint64_t timeout_ns, const char *done, const char *already)
 {
     struct control_reply reply;
-    int r = order_ask_patiently(subject, command, 0, timeout_ns, &reply);
+    int r = order_ask(subject, command, 0, timeout_ns, &reply);
     int code = order_check(subject, command, timeout_ns, r, &reply);
     if (code == EXIT_OK)
         tell(subject, &reply, done, already);

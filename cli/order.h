@@ -12,9 +12,6 @@
 /* 0 or -errno, as control_ask(). `argument`: see enum control_argument. Prints nothing. */
 int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply);
 
-/* The same, again and again for a second while nobody listens there and it runs: it forks just now, perhaps. */
-int order_ask_patiently(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply);
-
 bool order_is_deaf(int error); /* nobody listens */
 
 /* Sends only: what control_send() returns. */

@@ -1,7 +1,6 @@
 """start, stop, reset and status."""
 import re
 import signal
-import sys
 import time
 
 import pytest
@@ -51,32 +50,6 @@ def test_what_was_so_before_is_no_error(tscap, app):
     assert "already" in second.err
     assert tscap("stop", app.pid).code == 0
     assert "does not record" in tscap("stop", app.pid).err
-
-
-FORKS = """
-import os, select, sys
-from timestamp_capture import timestamp
-@timestamp
-def f(): pass
-print("ready", flush=True)
-while not select.select([sys.stdin], [], [], 0)[0]:
-    pid = os.fork()
-    if pid == 0:
-        os._exit(0)
-    os.waitpid(pid, 0)
-    f()
-"""
-
-
-def test_a_process_that_forks_all_the_time(tscap, start_program):
-    """Nobody listens while it does; one order is enough all the same."""
-    program = start_program(sys.executable, "-c", FORKS)
-    program.expect("ready")
-    for _ in range(10):
-        assert tscap("start", program.pid).code == 0
-        assert tscap("stop", program.pid).code == 0
-    assert counts(tscap, program)["f"] > 0
-    program.end()
 
 
 def fields(result):
