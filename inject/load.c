@@ -212,10 +212,12 @@ static bool try_thread(struct attempt *a, pid_t tid)
 /* Mostly the likeliest one; now and then another. */
 static size_t choose(size_t attempt, size_t count) { return attempt % 4 != 3 || count < 2 ? 0 : 1 + (size_t)rand() % (count - 1); }
 
-static void wait_a_little(struct attempt *a)
+/* Every other time not at all: the parent of a vfork stops where that ends, and next it may well be in another. */
+static void wait_a_little(struct attempt *a, size_t attempt)
 {
     struct timespec t = {.tv_nsec = 100000 + rand() % 1500000};
-    nanosleep(&t, NULL);
+    if (attempt % 2)
+        nanosleep(&t, NULL);
     release_held(a);
 }
 
@@ -236,7 +238,7 @@ static void try_threads(struct attempt *a)
             if (!look(a))
                 break;
         }
-        wait_a_little(a);
+        wait_a_little(a, i);
     }
     if (!tasks)
         fail_by_errno(a, -ENOMEM);
