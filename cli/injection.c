@@ -72,6 +72,16 @@ static int failed(const struct wait *w, struct attach_box *box)
                 (int)w->prospect->pid, box->text, (int)w->prospect->pid);
 }
 
+static int is_ending(const struct wait *w)
+{
+    int pid = (int)w->prospect->pid;
+    return fail(EXIT_NO_PROCESS,
+                "too late to attach to process %d\n"
+                "its interpreter is ending, or has not begun yet\n"
+                "tscap attach %d",
+                pid, pid);
+}
+
 static int wait_for_box(const struct wait *w)
 {
     struct attach_box box;
@@ -91,6 +101,8 @@ static int wait_for_box(const struct wait *w)
             return EXIT_OK;
         if (box.state == ATTACH_FAILED)
             return failed(w, &box);
+        if (box.state == ATTACH_ENDING)
+            return is_ending(w);
         if (clock_ns(CLOCK_MONOTONIC) >= deadline)
             return gave_up(w);
         nanosleep(&pause, NULL);

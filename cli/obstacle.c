@@ -260,16 +260,21 @@ static void look_at_extension(struct list *l, struct prospect *p)
 
 /* ---- all of them ---- */
 
+static void add_ended(struct list *l, pid_t pid, const char *why)
+{
+    add(l, EXIT_NO_PROCESS,
+        "no process %d\n"
+        "%s\n"
+        "tscap ps",
+        (int)pid, why);
+}
+
 static bool look_at_process(struct list *l, struct prospect *p)
 {
     int pid = (int)p->pid;
     int r = status_read(&p->status, p->pid);
     if (r < 0 || p->status.state == 'Z' || p->status.state == 'X') {
-        add(l, EXIT_NO_PROCESS,
-            "no process %d\n"
-            "%s\n"
-            "tscap ps",
-            pid, r < 0 ? "none runs with this number" : "it has ended, its parent has not taken notice yet");
+        add_ended(l, pid, r < 0 ? "none runs with this number" : "it has ended, its parent has not taken notice yet");
         return false;
     }
     if (p->status.kernel_thread)
@@ -295,6 +300,16 @@ static bool look_inside(struct list *l, struct prospect *p)
     return false;
 }
 
+/* What was found while it ended was not there any more, rather than in the way. */
+static size_t unless_ended(struct list *l, const struct prospect *p)
+{
+    if (l->count && target_has_ended(p->pid)) {
+        l->count = 0;
+        add_ended(l, p->pid, "it has just ended");
+    }
+    return l->count;
+}
+
 size_t obstacles_find(struct obstacle *o, size_t room, struct prospect *p, pid_t pid, enum method method)
 {
     struct list l = {.obstacle = o, .room = room};
@@ -303,13 +318,13 @@ size_t obstacles_find(struct obstacle *o, size_t room, struct prospect *p, pid_t
         return l.count;
     look_at_user(&l, p);
     look_at_yama(&l, p);
-    if (!look_inside(&l, p) || !look_at_python(&l, p))
-        return l.count;
-    look_at_state(&l, p);
-    look_at_settings(&l, p);
-    look_at_scripts(&l, p);
-    look_at_extension(&l, p);
-    return l.count;
+    if (look_inside(&l, p) && look_at_python(&l, p)) {
+        look_at_state(&l, p);
+        look_at_settings(&l, p);
+        look_at_scripts(&l, p);
+        look_at_extension(&l, p);
+    }
+    return unless_ended(&l, p);
 }
 
 const struct obstacle *obstacles_worst(const struct obstacle *o, size_t count)

@@ -241,7 +241,7 @@ static void *run(void *unused)
         progress = try_once();
     }
     if (is_ending())
-        finish(ATTACH_FAILED, "the interpreter is ending, or has not begun yet");
+        finish(ATTACH_ENDING, "%s", "");
     else if (atomic_load(&e.box.state) == ATTACH_WORKING)
         finish(ATTACH_FAILED, "%s", e.problem[0] ? e.problem : "given up");
     if (e.leaves_region)

@@ -14,6 +14,7 @@
 #include "image.h"
 #include "safepoint.h"
 #include "status.h"
+#include "target.h"
 #include "tasks.h"
 #include "tracee.h"
 
@@ -256,6 +257,8 @@ static void run_here(const struct load *l, struct load_report *r, bool rehearsal
     srand((unsigned)getpid());
     if (look(&a))
         try_threads(&a);
+    if (r->problem != LOAD_OK && target_has_ended(l->pid))
+        fail_load(&a, LOAD_GONE, 0, ""); /* what was missing in it went with its memory */
     forget(&a);
 }
 

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "target.h"
+
 #define CAPABILITY_SYS_PTRACE 19 /* linux/capability.h */
 
 static FILE *open_proc(pid_t pid, const char *name)
@@ -70,13 +72,6 @@ static bool is_dumpable(pid_t pid, const struct status *s)
     return stat(path, &about) != 0 || about.st_uid == s->uid[1];
 }
 
-static bool has_executable(pid_t pid)
-{
-    char path[64], text[2];
-    snprintf(path, sizeof path, "/proc/%ld/exe", (long)pid);
-    return readlink(path, text, sizeof text) >= 0 || errno != ENOENT;
-}
-
 int status_read(struct status *s, pid_t pid)
 {
     char *line = NULL;
@@ -91,7 +86,7 @@ int status_read(struct status *s, pid_t pid)
     fclose(file);
     if (!s->state)
         return -ESRCH; /* it ended while we read */
-    s->kernel_thread = s->state != 'Z' && !has_executable(pid);
+    s->kernel_thread = target_is_kernel_thread(pid);
     s->dumpable = is_dumpable(pid, s);
     s->shares_memory = s->parent > 1 && syscall(SYS_kcmp, pid, s->parent, KCMP_VM, 0, 0) == 0;
     s->other_mounts = differs(pid, "mnt");

@@ -316,7 +316,7 @@ static int look_at_mappings(struct target *t, pid_t pid)
 }
 
 /* Those belong to no program. Field 9 of stat, the kernel's flags of a task, proc(5). */
-static bool is_kernel_thread(pid_t pid)
+bool target_is_kernel_thread(pid_t pid)
 {
     char text[512];
     unsigned flags;
@@ -330,7 +330,7 @@ static int look_at_executable(struct target *t, pid_t pid)
     snprintf(path, sizeof path, "/proc/%ld/exe", (long)pid);
     ssize_t n = readlink(path, t->image, sizeof t->image - 1);
     if (n < 0 && errno == ENOENT)
-        return is_kernel_thread(pid) ? 0 : -ESRCH; /* its memory is gone: it is about to end */
+        return target_is_kernel_thread(pid) ? 0 : -ESRCH; /* its memory is gone: it is about to end */
     if (n < 0)
         return -errno;
     t->image[n] = '\0';
@@ -379,4 +379,13 @@ char target_state(pid_t pid)
     char text[512];
     const char *rest = read_stat(pid, text, sizeof text);
     return rest ? *rest : 0;
+}
+
+bool target_has_ended(pid_t pid)
+{
+    char path[64], text[2], state = target_state(pid);
+    snprintf(path, sizeof path, "/proc/%ld/exe", (long)pid);
+    if (!state || state == 'Z' || state == 'X')
+        return true;
+    return readlink(path, text, sizeof text) < 0 && errno == ENOENT && !target_is_kernel_thread(pid);
 }

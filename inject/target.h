@@ -37,5 +37,7 @@ int target_environment(pid_t pid, const char *name, char *buffer, size_t size);
 
 /* One letter of proc(5): R, S, D, T (stopped by a signal), t (by a tracer), Z ...; 0: no such process. */
 char target_state(pid_t pid);
+bool target_is_kernel_thread(pid_t pid);
+bool target_has_ended(pid_t pid); /* or has given up its memory already; never true of the kernel's threads */
 
 #endif

@@ -10,7 +10,7 @@
 #define ATTACH_FUNCTION "tscap_attach"
 #define ATTACH_MODULE "tscap_entry" /* the extension module under this name has a function attach(bytes), for scripts */
 #define ATTACH_MAGIC 0x63617474u
-#define ATTACH_VERSION 1u
+#define ATTACH_VERSION 2u
 #define ATTACH_TEXT 256
 #define ATTACH_ARGUMENT_MAX 8192
 
@@ -23,6 +23,7 @@ enum attach_state {
     ATTACH_WORKING = 1, /* waits for the interpreter, or imports */
     ATTACH_READY,       /* segment and listener are there */
     ATTACH_FAILED,      /* `text` says why */
+    ATTACH_ENDING,      /* the interpreter is, or has not begun */
 };
 
 struct attach_box {
