@@ -191,7 +191,7 @@ TEST_ENV = TSCAP_ROOT='$(CURDIR)' TSCAP_BUILD='$(abspath $(B))' TSCAP='$(abspath
            FLAVOUR='$(FLAVOUR)' O='$(O)' PYTHON='$(PYTHON)' MAKE='$(MAKE)'
 RUN      = +@$(TEST_ENV) scripts/run-programs
 
-.PHONY: demo check check-model check-unit check-stress check-fuzz check-scripts check-python check-cli
+.PHONY: demo check check-model check-unit check-stress check-fuzz check-scripts check-python check-cli check-inject
 demo: all ## a real program, recorded and read from a second process
 	+@$(TEST_ENV) PYTHON='$(PY_EXE)' PYTHONPATH='$(abspath $(PY_ROOT))' scripts/demo
 
@@ -226,6 +226,14 @@ check-python: cli $(O)/bootstrap/check ## the Python suite on every interpreter 
 
 check-cli: cli $(O)/bootstrap/check ## the command's suite on two interpreters
 	+@$(TEST_ENV) scripts/run-python-tests cli
+
+check-inject: cli $(O)/bootstrap/check ## attaching to programs in all sorts of trouble, short, on every interpreter
+	+@$(TEST_ENV) scripts/run-python-tests inject
+
+# One at a time: it reports for how long threads were stopped.
+.PHONY: soak-inject
+soak-inject: cli $(O)/bootstrap/check ## the same, TSCAP_CYCLES=100 times each, and a web server under load
+	+@$(TEST_ENV) PYTHON_JOBS=1 TSCAP_CYCLES="$${TSCAP_CYCLES:-100}" TEST_TIMEOUT="$${TEST_TIMEOUT:-7200}" scripts/run-python-tests inject
 
 .PHONY: check-newest
 check-newest: ## the Python suite on what only Debian unstable has yet, debug builds too (as root; DEBIAN_MIRROR=)

@@ -1,0 +1,211 @@
+"""Attach, record, detach, again and again, whatever the program is doing; and what cannot be attached to is left as it is.
+
+Short (TSCAP_CYCLES unset) in `make check`; 100 cycles and more of each by `make soak-inject`.
+"""
+import glob
+import os
+import platform
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+
+import pytest
+
+import scenes
+from stage import CYCLES, PATIENCE, TSCAP, tscap
+
+pytestmark = [pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="free-threaded"), pytest.mark.skipif(
+    os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and open("/proc/sys/kernel/yama/ptrace_scope").read().strip() != "0" and os.geteuid() != 0,
+    reason="kernel.yama.ptrace_scope forbids tracing",
+)]
+
+WAITING = ["sleep", "accept", "join", "asyncio idle"]  # a signal makes them answer
+WORKING = ["busy", "short sleeps", "queue", "9 threads", "allocation", "dict", "gc", "malloc", "malloc in 5 threads", "dlopen",
+           "dlopen in 4 threads", "subprocess", "fork", "vfork", "asyncio busy", "signals", "thread churn", "import", "registers"]
+
+
+@pytest.mark.parametrize("scene", WORKING + WAITING)
+def test_scene(perform, scene):
+    program = perform(scene, wakes=scene in WAITING)
+    for number in range(CYCLES):
+        program.cycle(number)
+    program.goes_on()
+    program.end()
+
+
+# ---- allocators that are not the C library's ----
+
+
+ALLOCATORS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4", "mimalloc": "libmimalloc.so.2"}
+
+
+def find_library(name):
+    for folder in ("/usr/lib", "/usr/lib64", "/usr/local/lib", *glob.glob("/usr/lib/*-linux-gnu")):
+        if os.path.exists(os.path.join(folder, name)):
+            return os.path.join(folder, name)
+    pytest.skip("%s is not installed" % name)
+
+
+@pytest.mark.parametrize("scene", ["allocation", "malloc"])
+@pytest.mark.parametrize("allocator", ["of our own", *ALLOCATORS])
+def test_allocator(perform, libraries, allocator, scene):
+    """Ours ends the program when it is entered again by a thread that is inside it."""
+    library = find_library(ALLOCATORS[allocator]) if allocator in ALLOCATORS else libraries("allocator")
+    program = perform(scene, environment={"LD_PRELOAD": str(library)})
+    for number in range(CYCLES):
+        program.cycle(number)
+    program.end()
+
+
+# ---- what cannot be attached to now ----
+
+
+def test_stopped(perform):
+    program = perform("short sleeps")
+    for number in range(CYCLES):
+        os.kill(program.pid, signal.SIGSTOP)
+        program.wait_until(lambda: "T" in open("/proc/%d/stat" % program.pid).read().rpartition(")")[2], "it does not stop")
+        assert "is stopped" in program.attach(code=1).stderr
+        os.kill(program.pid, signal.SIGCONT)
+        program.cycle(number)
+    program.end()
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace")
+def test_traced(perform):
+    program = perform("short sleeps")
+    for number in range(CYCLES):
+        with subprocess.Popen(["strace", "-o", "/dev/null", "-p", str(program.pid)], stderr=subprocess.PIPE, text=True) as tracer:
+            assert "attached" in tracer.stderr.readline()
+            assert "already traced" in program.attach(code=4).stderr
+            tracer.send_signal(signal.SIGINT)
+        program.cycle(number)
+    program.end()
+
+
+def test_child_of_vfork(perform):
+    """It runs in its parent's memory, for a moment."""
+    program = perform("vfork")
+    parent, tried = program.pid, 0
+    while tried < CYCLES:
+        children = open("/proc/%d/task/%d/children" % (parent, parent)).read().split()
+        if children:
+            program.pid = int(children[0])
+            program.attach(code=(1, 3))
+            program.pid = parent
+            tried += 1
+    program.cycle()
+    program.end()
+
+
+def test_not_dumpable(perform):
+    program = perform("not dumpable")
+    for number in range(CYCLES):
+        if os.geteuid() == 0:
+            program.cycle(number)
+        else:
+            program.attach(code=4)
+    program.end()
+
+
+def test_no_new_code(perform):
+    """PR_SET_MDWE."""
+    program = perform("no new code")
+    if program.threads != 1:
+        pytest.skip("this kernel does not know PR_SET_MDWE")
+    for number in range(CYCLES):
+        program.cycle(number)
+    program.end()
+
+
+def test_lock_kept(perform):
+    """The interpreter's lock, for 0.7 s at a time: whoever has not the time is told, and what was begun comes to an end."""
+    program = perform("lock kept")
+    for number in range(1 if CYCLES < 100 else 10):
+        program.attach("--timeout", "0.2", code=(0, 124))
+        program.attach("--timeout", "30")
+        program.goes_on()
+        program.detach()
+        program.wait_until(program.is_left_alone, "a segment or a thread of ours stays")
+    program.end()
+
+
+# ---- what comes in between ----
+
+
+def test_exit_race(perform):
+    chance = random.Random(3)
+    for _ in range(CYCLES * 2):
+        program = perform("short life", life_us=chance.randrange(1000, 300000))
+        time.sleep(chance.random() * 0.06)
+        result = tscap("attach", program.pid)
+        program.account.take(result)
+        assert result.returncode in (0, 3), result.stderr
+        assert program.process.wait(PATIENCE) == 0, (result.stderr, program.said())
+
+
+def kill_all(process, number):
+    """The command, and what it has started to do the work."""
+    try:
+        children = open("/proc/%d/task/%d/children" % (process.pid, process.pid)).read().split()
+    except FileNotFoundError:
+        children = []
+    for pid in [process.pid, *map(int, children)]:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="elsewhere a thread does not come back by itself")
+@pytest.mark.parametrize("scene", ["busy", "sleep", "9 threads", "malloc", "registers"])
+def test_injector_killed(perform, scene):
+    program = perform(scene, wakes=scene == "sleep")
+    chance = random.Random(scene)
+    for number in range(CYCLES * 2):
+        command = subprocess.Popen([TSCAP, "attach", str(program.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.random() * 0.04)
+        kill_all(command, signal.SIGKILL)
+        command.wait()
+        program.goes_on()
+    program.cycle()
+    program.end()
+
+
+def test_command_interrupted(perform):
+    """^C of tscap attach: it ends, and the program does not notice."""
+    program = perform("9 threads")
+    chance = random.Random(5)
+    for number in range(CYCLES):
+        command = subprocess.Popen([TSCAP, "attach", str(program.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(chance.random() * 0.04)
+        command.send_signal(signal.SIGINT)
+        assert command.wait(PATIENCE) in (0, -signal.SIGINT)
+        program.goes_on()
+    program.cycle()
+    program.end()
+
+
+def test_interrupts(perform):
+    """^C of the program while it is attached to: each raises KeyboardInterrupt once."""
+    program = perform("interrupts")
+    chance = random.Random(7)
+    sent = 0
+    for number in range(CYCLES):
+        command = subprocess.Popen([TSCAP, "attach", str(program.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        while command.poll() is None:
+            time.sleep(chance.random() * 0.004)
+            os.kill(program.pid, signal.SIGINT)
+            sent += 1
+            program.wait_until(lambda: program.words[scenes.INTERRUPTS] >= sent, "no KeyboardInterrupt")
+            program.goes_on()
+        message = command.communicate()[1]
+        assert command.returncode == 0, message
+        program.account.attached += 1
+        assert program.words[scenes.INTERRUPTS] == sent
+        program.detach()
+    program.end()
