@@ -64,9 +64,14 @@ def signals():
 
 
 async def tick(pause):
+    """What raises in the middle of an event loop's own code may get lost: it ends when it is asked to."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, asyncio.current_task().cancel)
     while True:
         beat()
-        await asyncio.sleep(pause)
+        try:
+            await asyncio.sleep(pause)
+        except asyncio.CancelledError:
+            return
 
 
 def asyncio_busy():
