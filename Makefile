@@ -90,7 +90,7 @@ ARCHIVES    := $(LIB_CLI) $(LIB_INJECT) $(LIB_SHARED)
 
 # --- the interpreter: its facts are asked once per run of make, and kept to notice when they change ---
 
-PYTHON_GOALS := all ext demo bench install uninstall check-published check-speedscope
+PYTHON_GOALS := all ext objects demo bench install uninstall check-published check-speedscope
 ifneq ($(filter $(PYTHON_GOALS),$(or $(MAKECMDGOALS),all)),)
 PYTHON_FACTS := $(O)/python/$(subst /,_,$(PYTHON)).mk
 include $(PYTHON_FACTS)
@@ -117,6 +117,10 @@ all-pythons: cli ## the command, and the extension for every supported Python fo
 	    while read -r python; do $(MAKE) ext PYTHON="$$python"; done
 cli: $(TSCAP) ## only the tscap command
 ext: $(PY_FILES) ## only the Python package, for PYTHON=/path/to/python3
+
+# Nothing is linked: for a machine whose libraries are not here.
+.PHONY: objects
+objects: $(SHARED_OBJ) $(INJECT_OBJ) $(CLI_OBJ) $(EXT_OBJ)
 
 # --- rules ---
 
@@ -239,6 +243,11 @@ soak-inject: cli $(O)/bootstrap/check ## the same, TSCAP_CYCLES=100 times each, 
 check-newest: ## the Python suite on what only Debian unstable has yet, debug builds too (as root; DEBIAN_MIRROR=)
 	+@$(TEST_ENV) scripts/check-newest
 
+# Not part of `check`: it fetches headers when it first runs.
+.PHONY: check-aarch64
+check-aarch64: ## compiles everything for aarch64, on any machine with Debian's packages (links and runs nothing)
+	+@$(TEST_ENV) scripts/check-aarch64
+
 # Not part of `check`: the tests are fetched.
 .PHONY: check-published
 check-published: all $(O)/bootstrap/check ## the tests OSBot-Utils publishes, against ours on $(PYTHON) (needs network)
@@ -316,8 +325,8 @@ uninstall: ## what install wrote, and nothing else
 	    printf '%s\n' "$$made" | LC_ALL=C sort -r | while read -r folder; do rmdir "$$folder" 2>/dev/null; done; :
 	$(Q)$(if $(DESTDIR),cd '$(DESTDIR)' 2>/dev/null && find . -depth -mindepth 1 -type d -empty -delete || :,:)
 
-clean: ## what was built; build/pythons and the Debian folder stay, for they take long to make
-	$(Q)rm -rf $(addprefix $(O)/,$(FLAVOURS) bootstrap python venv wheel newest/build)
+clean: ## what was built; build/pythons and what comes from Debian stay, for they take long to make
+	$(Q)rm -rf $(addprefix $(O)/,$(FLAVOURS) bootstrap python venv wheel newest/build aarch64/build)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
