@@ -138,8 +138,15 @@ class Program:
 
     def signal(self, number):
         os.kill(self.pid, number)
-        while number == signal.SIGSTOP and not self._all_stopped():
-            time.sleep(0.001)  # each thread stops when it next comes by the kernel
+        if number == signal.SIGSTOP:
+            self.await_stop()
+
+    def await_stop(self):
+        """Each thread stops when it next comes by the kernel."""
+        deadline = time.monotonic() + LIMIT
+        while not self._all_stopped():
+            assert time.monotonic() < deadline, "it does not stop"
+            time.sleep(0.001)
 
     def _all_stopped(self):
         tasks = f"/proc/{self.pid}/task"

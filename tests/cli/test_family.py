@@ -18,7 +18,7 @@ def fork(app, statement):
 
 
 def fork_worker(app):
-    """A child that lives until its parent has ended, and does what it is told by `work(app, statement)`."""
+    """A child that lives until its parent has ended, and does what it is told by `work(app, statement)`; it is there."""
     app.do(
         "exec(%r)"
         % """
@@ -33,6 +33,7 @@ if os.fork() == 0:
     os._exit(0)
 """
     )
+    work(app, "pass")
 
 
 def work(app, statement):

@@ -110,7 +110,7 @@ def test_a_stopped_process_stays_stopped(tscap, parked):
     result = tscap("stack", parked.pid, "--native", "--json")
     assert result.code == 0, result
     check_against_account(parked, result.json["threads"])
-    assert open("/proc/%d/stat" % parked.pid).read().rpartition(")")[2].split()[0] == "T"
+    parked.await_stop()  # when its tracer goes, a thread runs a few instructions of the kernel's before it stops again
     parked.signal(signal.SIGCONT)
     assert parked.end() == 0
 
