@@ -325,8 +325,12 @@ static int open_wakeup(void) { return own_fd_set(&l.wakeup, eventfd(0, EFD_CLOEX
 
 int listener_start(void)
 {
-    if (l.running || !recorder_available())
+    if (l.running)
         return 0;
+    if (!recorder_available()) {
+        close_all(); /* it was about to leave, and a fork came before */
+        return 0;
+    }
     int r = own_fd_is_ours(&l.socket) ? 0 : open_socket();
     if (r == 0 && !own_fd_is_ours(&l.wakeup))
         r = open_wakeup();
