@@ -131,16 +131,16 @@ class Timestamp_Collector__Export:
         return _write(filepath, to_text(self.to_json()))
 
     def to_export_summary(self) -> Schema__Export_Summary:
-        """The ten names that took most time of their own."""
+        """The ten names that took most time of their own. Milliseconds have two decimals; less than that has all it has."""
         collector = self.collector
         total = collector.total_duration_ns()
         return Schema__Export_Summary(
             name=collector.name,
-            total_duration_ms=round(total / NS_TO_MS, 2),
+            total_duration_ms=_short(total / NS_TO_MS),
             method_count=collector.method_count(),
             entry_count=collector.entry_count(),
             hotspots=[
-                Schema__Export_Hotspot(t.name, round(t.self_ms(), 2), round(100 * t.self_ns / total if total else 0.0, 1), t.call_count)
+                Schema__Export_Hotspot(t.name, _short(t.self_ms()), round(100 * t.self_ns / total if total else 0.0, 1), t.call_count)
                 for t in Timestamp_Collector__Analysis(collector).get_hotspots(10)
             ],
         )
@@ -182,6 +182,11 @@ class Timestamp_Collector__Export:
     def to_speedscope_file(self, filepath: Path) -> Path:
         """Write a speedscope file; gives ``filepath`` back."""
         return _write(filepath, self.to_speedscope_json())
+
+
+def _short(ms: float) -> float:
+    """With two decimals, unless that would be nothing."""
+    return round(ms, 2) or ms
 
 
 def _end(node: Schema__Call_Tree_Node, when: int) -> None:

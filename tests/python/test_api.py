@@ -7,6 +7,7 @@ import pydoc
 import re
 import sys
 import threading
+import time
 
 import pytest
 
@@ -267,6 +268,20 @@ def test_summary_export(collector):
     assert list(summary.json()["hotspots"][0]) == ["name", "self_ms", "percentage", "calls"]
     assert summary.name == "sample" and summary.method_count == 5 and summary.entry_count == 14 and len(summary.hotspots) == 5
     assert tc.Schema__Export_Summary.from_json(summary.json()) == summary
+
+
+def test_a_summary_of_microseconds_is_not_of_nothing():
+    with Timestamp_Collector() as c:
+        for _ in range(100):
+            leaf()
+        with timestamp_block("longer"):
+            time.sleep(0.01)
+    (longer, short), timings = c.to_export_summary().hotspots, c.get_method_timings()
+    assert longer.self_ms == round(timings["longer"].self_ms(), 2)
+    assert short.self_ms == (round(timings["leaf"].self_ms(), 2) or timings["leaf"].self_ms()) > 0
+    with Timestamp_Collector() as c:
+        pass
+    assert 0 < c.to_export_summary().total_duration_ms <= c.total_duration_ms() + 0.005
 
 
 def test_from_json_refuses_what_is_none():
