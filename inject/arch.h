@@ -44,6 +44,9 @@ bool arch_stub_trapped(const struct user_regs_struct *r, uint64_t stub);
 
 /* ---- a signal frame that nobody sent (mode R); -ENOSYS where we do not know how ---- */
 
+/* To be called before a thread is stopped that gets a frame. */
+void arch_prepare(void);
+
 /* The code that a signal handler returns to, in memory of the process. 0: not found. */
 bool arch_has_frames(void);
 size_t arch_find_restorer(const uint8_t *code, size_t size); /* offset in it; SIZE_MAX: not there */

@@ -113,6 +113,7 @@ int arch_set_stub(pid_t tid, struct user_regs_struct *r, uint64_t stub, uint64_t
 bool arch_stub_trapped(const struct user_regs_struct *r, uint64_t stub) { return r->pc == stub + (uint64_t)(arch_stub_trap - arch_stub); }
 
 /* Its frames hold records of varying kinds (SVE, ZA, GCS): not known to us. */
+void arch_prepare(void) {}
 bool arch_has_frames(void) { return false; }
 
 size_t arch_find_restorer(const uint8_t *code, size_t size)

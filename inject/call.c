@@ -62,6 +62,7 @@ const char *call_find(struct call_functions *f, const struct images *images, boo
     f->dlopen = images_symbol(images, "dlopen", NULL);
     f->dlsym = images_symbol(images, "dlsym", NULL);
     f->dlerror = images_symbol(images, "dlerror", NULL);
+    arch_prepare();
     f->restorer = arch_has_frames() && !shadow_stack ? find_restorer(images, libc) : 0;
     if (!f->mmap || !f->munmap)
         return "mmap";

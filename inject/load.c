@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -255,6 +256,7 @@ static void run_here(const struct load *l, struct load_report *r, bool rehearsal
 {
     struct attempt a = {.load = l, .report = r, .rehearsal = rehearsal};
     srand((unsigned)getpid());
+    prctl(PR_SET_TIMERSLACK, 1); /* what we wait for is shorter than the 50 us that a sleep may be late */
     if (look(&a))
         try_threads(&a);
     if (r->problem != LOAD_OK && target_has_ended(l->pid))
