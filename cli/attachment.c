@@ -105,6 +105,14 @@ int attachment_check(struct attachment *a)
     int code = read_method(s->method, s->command, &a->method);
     if (code != EXIT_OK)
         return code;
+    if (s->memfd && a->method == METHOD_SCRIPT)
+        return fail(EXIT_USAGE,
+                    "--memfd does not go with --method pep768\n"
+                    "through one of its threads only can a process be given memory\n"
+                    "tscap %s --help",
+                    s->command);
+    if (s->memfd)
+        a->method = METHOD_MEMFD;
     if (write_rules(a, rules) && !has_newline(&s->match) && !has_newline(&s->exclude))
         return EXIT_OK;
     return fail(EXIT_USAGE,

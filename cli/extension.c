@@ -70,7 +70,7 @@ static bool try_package(struct search *s, const char *root, const char *package)
     const char *seen = skip ? library + skip : real;
     snprintf(s->e->library, sizeof s->e->library, "%s", seen);
     snprintf(s->e->package, sizeof s->e->package, "%.*s", (int)(strrchr(seen, '/') - seen), seen);
-    s->e->hidden = skip == 0 && !is_seen(s, real);
+    s->e->hidden = skip == 0 && !s->e->bring && !is_seen(s, real);
     return !s->e->hidden;
 }
 
@@ -202,13 +202,73 @@ static bool find_theirs(struct search *s, const struct target *t)
     return try_prefix(s, root, prefix) || try_prefix(s, root, "/usr/local") || try_prefix(s, root, "/usr");
 }
 
-bool extension_find(struct extension *e, pid_t pid, const struct target *t)
+/* ---- what it has loaded before: a second copy would know nothing of the first ---- */
+
+/* The descriptor that a file in memory is still open by. */
+static bool find_descriptor(const struct search *s, const struct mapping *m, char *path, size_t size)
+{
+    char pattern[64], link[PATH_MAX];
+    glob_t found;
+    struct stat file;
+    bool any = false;
+    snprintf(pattern, sizeof pattern, "/proc/%ld/fd/*", (long)s->pid);
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) != 0)
+        return false;
+    for (size_t i = 0; i < found.gl_pathc && !any; i++) {
+        ssize_t n = readlink(found.gl_pathv[i], link, sizeof link - 1);
+        if (n <= 0 || stat(found.gl_pathv[i], &file) != 0 || file.st_ino != m->inode)
+            continue;
+        link[n] = '\0';
+        any = strcmp(link, m->path) == 0 && snprintf(path, size, "/proc/self/fd/%s", strrchr(found.gl_pathv[i], '/') + 1) < (int)size;
+    }
+    globfree(&found);
+    return any;
+}
+
+static bool take_resident(struct search *s, const struct mapping *m)
+{
+    static const char memory[] = "/memfd:";
+    char *library = s->e->library;
+    bool in_memory = strncmp(m->path, memory, sizeof memory - 1) == 0;
+    if (in_memory && !find_descriptor(s, m, library, PATH_MAX))
+        return false;
+    if (!in_memory) {
+        char there[PATH_MAX + 64];
+        struct stat file;
+        snprintf(there, sizeof there, "/proc/%ld/root%s", (long)s->pid, m->path);
+        if (stat(there, &file) != 0 || file.st_ino != m->inode)
+            return false;
+        snprintf(library, PATH_MAX, "%s", m->path);
+    }
+    snprintf(s->e->package, sizeof s->e->package, "%.*s", (int)(strrchr(library, '/') - library), library);
+    s->e->resident = true;
+    return true;
+}
+
+static bool find_resident(struct search *s)
+{
+    struct maps maps;
+    bool done = false;
+    if (maps_read(&maps, s->pid) < 0)
+        return false;
+    for (size_t i = 0; i < maps.count && !done; i++)
+        if (maps.mapping[i].path[0] == '/' && strstr(maps.mapping[i].path, "/" PACKAGE "/_core."))
+            done = take_resident(s, &maps.mapping[i]);
+    maps_free(&maps);
+    return done;
+}
+
+bool extension_find(struct extension *e, pid_t pid, const struct target *t, bool bring)
 {
     struct search s = {.e = e, .pid = pid, .target = t, .minor = t->version >> 16 & 0xff, .micro = t->version >> 8 & 0xff};
     *e = (struct extension){0};
     snprintf(s.tag, sizeof s.tag, "cpython-3%u%s%s", s.minor, t->free_threaded ? "t" : "", t->debug ? "d" : "");
+    if (t->loaded && find_resident(&s))
+        return true;
+    e->bring = bring;
     if (find_ours(&s))
         return true;
+    e->bring = false;
     struct extension hidden = *e;
     if (find_theirs(&s, t))
         return true;

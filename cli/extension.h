@@ -14,10 +14,12 @@ struct extension {
     char package[PATH_MAX]; /* its folder, as the process sees it */
     char library[PATH_MAX]; /* the file in it to load */
     bool hidden;            /* it is there for us, but the process does not see it */
+    bool bring;             /* both are paths of ours, whether it sees them or not */
+    bool resident;          /* the process has loaded it before */
 };
 
-/* False: none; a hidden one has been found if `hidden`. */
-bool extension_find(struct extension *e, pid_t pid, const struct target *t);
+/* False: none; a hidden one has been found if `hidden`. With `bring` ours will do; what it has loaded before always does. */
+bool extension_find(struct extension *e, pid_t pid, const struct target *t, bool bring);
 
 /* "CPython 3.13 (debug build)": what it has to be for. */
 void extension_kind(const struct target *t, char *buffer, size_t size);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "bundle.h"
 #include "clock.h"
 #include "message.h"
 #include "process.h"
@@ -33,7 +34,8 @@ static void write_argument(const struct prospect *p, char *buffer, size_t size)
 {
     const char *directory = getenv("TSCAP_DIR");
     bool ours = p->status.uid[1] == geteuid() && !p->status.other_mounts;
-    int n = snprintf(buffer, size, ATTACH_PACKAGE "=%s\n" ATTACH_REQUEST "=%ld-%llu\n", p->extension.package, (long)getpid(),
+    const char *package = p->extension.bring ? "" : p->extension.package, *bundle = p->extension.bring ? ATTACH_BUNDLE "=1\n" : "";
+    int n = snprintf(buffer, size, ATTACH_PACKAGE "=%s\n%s" ATTACH_REQUEST "=%ld-%llu\n", package, bundle, (long)getpid(),
                      (unsigned long long)clock_ns(CLOCK_MONOTONIC));
     if (directory && *directory == '/' && ours)
         snprintf(buffer + n, size - (size_t)n, ATTACH_DIRECTORY "=%s\n", directory);
@@ -124,12 +126,33 @@ static void load(const struct prospect *p, const struct load *l, struct load_rep
     report->pause_us = pause > report->pause_us ? pause : report->pause_us;
 }
 
-int injection_run(const struct prospect *p, uint64_t timeout_ns, struct load_report *report)
+/* ---- in memory ---- */
+
+static int cannot_bundle(const struct prospect *p, int error)
+{
+    return fail(EXIT_FAILED,
+                "cannot pack %s\n"
+                "%s\n"
+                "make ext, for a build that can be read",
+                p->extension.package, strerror(-error));
+}
+
+/* The name of the mapping tells that it is timestamp_capture, and which build: the file with its folder. */
+static const char *name_in_memory(const struct prospect *p)
+{
+    const char *name = p->extension.library;
+    for (const char *slash = name; (slash = strchr(slash + 1, '/')) && strchr(slash + 1, '/');)
+        name = slash;
+    return name;
+}
+
+static int inject(const struct prospect *p, uint64_t timeout_ns, int bundle, struct load_report *report)
 {
     char argument[ATTACH_ARGUMENT_MAX];
     write_argument(p, argument, sizeof argument);
     const struct load l = {.pid = p->pid,
-                           .library = p->extension.library,
+                           .library = bundle ? name_in_memory(p) : p->extension.library,
+                           .bundle = bundle,
                            .function = ATTACH_FUNCTION,
                            .argument = argument,
                            .timeout_us = timeout_ns / 1000,
@@ -141,4 +164,15 @@ int injection_run(const struct prospect *p, uint64_t timeout_ns, struct load_rep
     const struct wait w = {.prospect = p, .box = report->result, .timeout = timeout_ns};
     tell_region(&w, report);
     return wait_for_box(&w);
+}
+
+int injection_run(const struct prospect *p, uint64_t timeout_ns, struct load_report *report)
+{
+    int bundle = p->extension.bring ? bundle_make(p->extension.package, p->extension.library) : 0;
+    if (bundle < 0)
+        return cannot_bundle(p, bundle);
+    int code = inject(p, timeout_ns, bundle, report);
+    if (bundle)
+        close(bundle);
+    return code;
 }

@@ -223,7 +223,7 @@ static void look_at_scripts(struct list *l, struct prospect *p)
 {
     struct load_report report = {.problem = LOAD_NO_INTERFACE};
     const struct script_load script = {.load = {.pid = p->pid}, .version = p->target.version};
-    if (p->method == METHOD_PTRACE || obstacles_worst(l->obstacle, l->count))
+    if (p->method == METHOD_PTRACE || p->method == METHOD_MEMFD || obstacles_worst(l->obstacle, l->count))
         return;
     if ((p->target.version >> 16 & 0xff) >= FIRST_WITH_SCRIPTS)
         script_load_rehearse(&script, &report);
@@ -242,14 +242,14 @@ static void look_at_extension(struct list *l, struct prospect *p)
 {
     char kind[64];
     extension_kind(&p->target, kind, sizeof kind);
-    if (extension_find(&p->extension, p->pid, &p->target))
+    if (extension_find(&p->extension, p->pid, &p->target, p->method == METHOD_MEMFD))
         return;
     if (p->extension.hidden)
         add(l, EXIT_UNSUPPORTED,
             "process %d cannot see %s\n"
             "it lives in a container or below another root\n"
-            "install timestamp_capture where it runs (pip install), and attach again",
-            (int)p->pid, p->extension.library);
+            "tscap attach %d --memfd, or pip install tscap where it runs",
+            (int)p->pid, p->extension.library, (int)p->pid);
     else
         add(l, EXIT_UNSUPPORTED,
             "no timestamp_capture for %s\n"

@@ -23,6 +23,7 @@ enum method {
     METHOD_AUTO,   /* by a script where its CPython runs one, else as by ptrace */
     METHOD_SCRIPT, /* PEP 768 */
     METHOD_PTRACE, /* one of its threads is made to */
+    METHOD_MEMFD,  /* so, too, and what it loads is brought in memory: it need not see our files */
 };
 
 /* What is known of the process after looking. */

@@ -48,6 +48,8 @@ const struct option_row options[] = {
     {"dry-run", 0, NULL, OPTION_FLAG, AT(dry_run), 0, 0, COMMAND_ATTACH, false, "say what would be done, and do nothing"},
     {"method", 0, "METHOD", OPTION_TEXT, AT(method), 0, 0, COMMAND_ATTACH, false,
      "auto (default), pep768: a script that its threads run (3.14 on), or ptrace: through one of its threads"},
+    {"memfd", 0, NULL, OPTION_FLAG, AT(memfd), 0, 0, COMMAND_ATTACH, false,
+     "bring timestamp_capture in memory, to a process that cannot see it; goes with ptrace"},
     {"timeout", 0, "SECS", OPTION_TIME, AT(timeout), SECOND / 1000, DAY, COMMAND_ATTACH | COMMAND_DETACH, false,
      "seconds to wait for the process (default 10)"},
     {"timeout", 0, "SECS", OPTION_TIME, AT(timeout), SECOND / 1000, DAY, ORDERS, false,

@@ -22,6 +22,7 @@ struct settings {
     bool all, json, tree, threads, no_start, native, subprocesses;
     uint64_t batch, limit, width, max_loss;
     uint64_t delay, timeout; /* ns */
+    bool memfd;
     const char *sort, *method;
     struct list match, exclude;
     const char *operand; /* NULL: none */

@@ -42,6 +42,7 @@ static struct {
     _Atomic uint32_t claim;    /* enum claim: who does it */
     _Atomic uint32_t progress; /* enum progress: of who does it */
     bool brought;
+    char bundle[64]; /* path of the library, if it has the package behind it */
     void (*wake)(void *); /* _PyEval_SignalAsyncExc, or NULL */
     void *interpreter;
 } e = {.box = {.magic = ATTACH_MAGIC, .version = ATTACH_VERSION}};
@@ -102,12 +103,65 @@ static int import_package(const char *folder)
     return package ? 0 : -1;
 }
 
+/* The library is loaded already: this is about the module. */
+static PyObject *load_core(PyObject *bootstrap, PyObject *external)
+{
+    PyObject *loader = PyObject_CallMethod(external, "ExtensionFileLoader", "ss", PACKAGE "._core", e.bundle);
+    PyObject *make = PyObject_GetAttrString(bootstrap, "ModuleSpec");
+    PyObject *arguments = make && loader ? Py_BuildValue("(sO)", PACKAGE "._core", loader) : NULL;
+    PyObject *named = arguments ? Py_BuildValue("{s:s}", "origin", e.bundle) : NULL;
+    PyObject *spec = named ? PyObject_Call(make, arguments, named) : NULL;
+    PyObject *core = spec ? PyObject_CallMethod(bootstrap, "_load", "O", spec) : NULL;
+    PyObject *all[] = {loader, make, arguments, named, spec};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        Py_XDECREF(all[i]);
+    return core;
+}
+
+static PyObject *load_archive(PyObject *bootstrap)
+{
+    PyObject *zipimport = PyImport_ImportModule("zipimport");
+    PyObject *importer = zipimport ? PyObject_CallMethod(zipimport, "zipimporter", "s", e.bundle) : NULL;
+    PyObject *package = NULL;
+    if (importer && PyObject_HasAttrString(importer, "find_spec")) { /* 3.10 */
+        PyObject *spec = PyObject_CallMethod(importer, "find_spec", "s", PACKAGE);
+        package = spec ? PyObject_CallMethod(bootstrap, "_load", "O", spec) : NULL;
+        Py_XDECREF(spec);
+    } else if (importer)
+        package = PyObject_CallMethod(importer, "load_module", "s", PACKAGE);
+    Py_XDECREF(importer);
+    Py_XDECREF(zipimport);
+    return package;
+}
+
+/* The package's own import finds its extension module there. */
+static int import_bundle(void)
+{
+    PyObject *modules = PyImport_GetModuleDict(); /* borrowed, like the next three */
+    PyObject *bootstrap = PyDict_GetItemString(modules, "_frozen_importlib");
+    PyObject *external = PyDict_GetItemString(modules, "_frozen_importlib_external");
+    PyObject *core = PyDict_GetItemString(modules, PACKAGE "._core");
+    Py_XINCREF(core);
+    if (!core && bootstrap && external)
+        core = load_core(bootstrap, external);
+    PyObject *package = core ? load_archive(bootstrap) : NULL;
+    Py_XDECREF(core);
+    Py_XDECREF(package);
+    if (!package && !PyErr_Occurred())
+        PyErr_SetString(PyExc_ImportError, "the import system is not as it comes with Python");
+    return package ? 0 : -1;
+}
+
 /* 0, or -1 with an exception. */
 static int bring_package(void)
 {
     char folder[ATTACH_ARGUMENT_MAX];
     if (PyDict_GetItemString(PyImport_GetModuleDict(), PACKAGE))
         return recorder_reopen();
+    if (e.bundle[0]) {
+        e.brought = true;
+        return import_bundle();
+    }
     if (!read_argument(ATTACH_PACKAGE, folder, sizeof folder)) {
         PyErr_SetString(PyExc_RuntimeError, "no package was named");
         return -1;
@@ -278,6 +332,16 @@ static void find_wake(void)
 #endif
 }
 
+/* The name it was loaded by. Asked for here, for the same reason. */
+static void find_bundle(void)
+{
+    char flag[8];
+    Dl_info library;
+    e.bundle[0] = '\0';
+    if (read_argument(ATTACH_BUNDLE, flag, sizeof flag) && dladdr(&e, &library) && library.dli_fname)
+        snprintf(e.bundle, sizeof e.bundle, "%s", library.dli_fname);
+}
+
 static struct attach_box *begin(const char *argument, bool leaves_region)
 {
     char directory[RUNDIR_PATH_MAX];
@@ -291,6 +355,7 @@ static struct attach_box *begin(const char *argument, bool leaves_region)
     atomic_store(&e.box.state, ATTACH_WORKING);
     atomic_store(&e.box.cancel, 0);
     find_wake();
+    find_bundle();
     if (read_argument(ATTACH_DIRECTORY, directory, sizeof directory))
         rundir_use(directory);
     int error = create_thread();

@@ -1,12 +1,15 @@
 #include "call.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "arch.h"
 #include "block.h"
@@ -20,6 +23,11 @@
 
 #define STEP_US 1000000u /* for a system call that does not wait */
 #define LOOK_NS 20000
+#define LIBRARY_PATH 64
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10u /* Linux 6.3 */
+#endif
 
 struct texts {
     struct block block;
@@ -31,6 +39,7 @@ struct run {
     struct call_outcome *outcome;
     struct registers saved;
     uint64_t frame; /* 0: mode "trapped" */
+    char copy[LIBRARY_PATH]; /* of the bundle: where it finds it */
 };
 
 /* ---- what is called ---- */
@@ -59,6 +68,8 @@ const char *call_find(struct call_functions *f, const struct images *images, boo
         return "__errno_location";
     f->mmap = image_symbol(libc, "mmap");
     f->munmap = image_symbol(libc, "munmap");
+    f->memfd_create = image_symbol(libc, "memfd_create");
+    f->close = image_symbol(libc, "close");
     f->dlopen = images_symbol(images, "dlopen", NULL);
     f->dlsym = images_symbol(images, "dlsym", NULL);
     f->dlerror = images_symbol(images, "dlerror", NULL);
@@ -174,6 +185,61 @@ static void unmap_region(struct run *r)
         r->outcome->region = 0;
 }
 
+/* ---- a file in memory ---- */
+
+/* Where the kernel wants to be told that it is to be executed, ours says so. */
+static unsigned memory_flags(void)
+{
+    int fd = memfd_create("tscap", MFD_CLOEXEC | MFD_EXEC);
+    if (fd < 0)
+        return MFD_CLOEXEC;
+    close(fd);
+    return MFD_CLOEXEC | MFD_EXEC;
+}
+
+static int copy_all(int from, int to)
+{
+    off_t at = 0;
+    ssize_t n;
+    while ((n = sendfile(to, from, &at, 1u << 30)) > 0)
+        ;
+    return n < 0 ? -errno : 0;
+}
+
+static int fill(const struct run *r, uint64_t fd)
+{
+    char path[LIBRARY_PATH];
+    snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)r->call->pid, (int)fd);
+    int to = open(path, O_WRONLY | O_CLOEXEC);
+    if (to < 0)
+        return -errno;
+    int e = copy_all(r->call->bundle, to);
+    close(to);
+    return e;
+}
+
+/* Its descriptor stays open in the process: what is imported later comes from there, and who attaches again finds it. */
+static bool bring_bundle(struct run *r)
+{
+    const struct call *c = r->call;
+    uint64_t name = r->outcome->region + CODE_BYTES, fd, unused;
+    if (!c->bundle)
+        return true;
+    if (!c->functions->memfd_create || !c->functions->close)
+        return give_up(r, CALL_REFUSED, -ENOSYS, "memfd_create");
+    int e = remote_write(c->pid, name, c->library, strlen(c->library) + 1);
+    if (e < 0)
+        return give_up(r, CALL_REFUSED, e, "writing into it");
+    const uint64_t arguments[] = {name, memory_flags()};
+    if (!remote_syscall(r, c->functions->memfd_create, arguments, 2, "memfd_create", &fd))
+        return false;
+    snprintf(r->copy, sizeof r->copy, "/proc/self/fd/%d", (int)fd);
+    e = fill(r, fd);
+    if (e == 0)
+        return true;
+    return remote_syscall(r, c->functions->close, &fd, 1, "close", &unused) && give_up(r, CALL_REFUSED, e, "writing into its memfd");
+}
+
 /* ---- the stub ---- */
 
 static uint64_t add_text(struct texts *t, size_t *used, uint64_t address, const char *text)
@@ -195,7 +261,7 @@ static int write_block(const struct run *r, uint64_t address)
         return -ENOMEM;
     t->block = (struct block){
         .errno_location = f->errno_location, .dlopen = f->dlopen, .dlsym = f->dlsym, .dlerror = f->dlerror, .frame = r->frame};
-    t->block.path = add_text(t, &used, address, r->call->library);
+    t->block.path = add_text(t, &used, address, r->copy[0] ? r->copy : r->call->library);
     t->block.name = add_text(t, &used, address, r->call->function);
     t->block.argument = add_text(t, &used, address, r->call->argument);
     bool fits = t->block.path && t->block.name && t->block.argument;
@@ -330,7 +396,7 @@ void call_run(const struct call *c, struct call_outcome *o)
     int e = tracee_save(c->tid, &r.saved);
     if (e < 0)
         *o = (struct call_outcome){.state = e == -ESRCH ? CALL_GONE : CALL_REFUSED, .error = e, .what = "its registers"};
-    else if ((!c->functions->restorer || push_frame(&r)) && map_region(&r))
+    else if ((!c->functions->restorer || push_frame(&r)) && map_region(&r) && bring_bundle(&r))
         run_stub(&r);
     tracee_forget(&r.saved);
 }

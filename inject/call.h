@@ -23,6 +23,7 @@
 
 struct call_functions { /* in the target */
     uint64_t mmap, munmap, dlopen, dlsym, dlerror, errno_location;
+    uint64_t memfd_create, close; /* 0: it has none */
     uint64_t restorer; /* 0: mode "trapped" */
 };
 
@@ -34,6 +35,7 @@ struct call {
     const struct maps *maps;
     pid_t pid, tid;
     const char *library, *function, *argument;
+    int bundle; /* a file of ours: it gets a copy in memory, under the name `library`, and loads that; 0: none */
     uint64_t timeout_us;
 };
 

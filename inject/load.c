@@ -113,6 +113,7 @@ static bool call_through(struct attempt *a, pid_t tid)
                            .pid = a->load->pid,
                            .tid = tid,
                            .library = a->load->library,
+                           .bundle = a->load->bundle,
                            .function = a->load->function,
                            .argument = a->load->argument,
                            .timeout_us = a->load->call_timeout_us};

@@ -12,6 +12,7 @@
 struct load {
     pid_t pid;
     const char *library, *function, *argument;
+    int bundle; /* a descriptor: the library, which the process cannot see, to be copied into its memory; 0: it sees it */
     uint64_t timeout_us;      /* to find a safe point */
     uint64_t call_timeout_us; /* for the loader */
 };

@@ -16,6 +16,7 @@
 
 /* Lines of the argument. */
 #define ATTACH_PACKAGE "package"     /* folder of the Python package timestamp_capture */
+#define ATTACH_BUNDLE "bundle"       /* "1": instead, the library is a file with an archive of the package behind it */
 #define ATTACH_REQUEST "request"     /* a name for this attempt, up to 63 bytes: all threads that run its script give the same */
 #define ATTACH_DIRECTORY "directory" /* run directory; without it: as if the process had imported the package by itself */
 

@@ -19,7 +19,6 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 FLAGS = {"user": 0x10000000, "pid": 0x20000000, "mount": 0x00020000, "time": 0x00000080}
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
-APP = (pathlib.Path(__file__).parent / "app.py").read_text()
 
 
 def call(function, *arguments):
@@ -68,7 +67,8 @@ def furnish(root, wish):
         mount("none", root, "tmpfs", 0, "mode=755")
         for folder in ("proc", "dev/shm", "package", "run"):
             os.makedirs(os.path.join(root, folder))
-        mount(wish["package"], os.path.join(root, "package"), None, MS_BIND)
+        if wish.get("with_package", True):
+            mount(wish["package"], os.path.join(root, "package"), None, MS_BIND)
     if "pid" in wish["namespaces"]:
         mount("proc", os.path.join(root, "proc"), "proc")
     elif root != "/":
@@ -93,7 +93,9 @@ def wait_for(pid):
 
 def main():
     wish = json.loads(sys.argv[1])
-    import_for([pathlib.Path(__file__).with_name("app.py"), *pathlib.Path(wish["package"], "timestamp_capture").glob("*.py")])
+    app = pathlib.Path(__file__).with_name(wish.get("app", "app.py"))
+    text = app.read_text()
+    import_for([app, *pathlib.Path(wish["package"], "timestamp_capture").glob("*.py")])
     try:
         if wish.get("uid"):
             become(wish["uid"])
@@ -114,7 +116,7 @@ def main():
         sys.path.insert(0, "/package")
     else:
         sys.path.insert(0, wish["package"])
-    exec(compile(APP, "app.py", "exec"), globals())
+    exec(compile(text, app.name, "exec"), globals())
 
 
 main()

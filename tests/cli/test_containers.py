@@ -400,3 +400,38 @@ def test_containers_that_end_meanwhile(outside, start_container):
     wait_until(lambda: is_gone(program.pid))
     assert {result.code for result in dumps} <= {0, 1, 3}
     outside("dump", program.pid).is_error(3)
+
+
+# ---- attach ----
+
+
+@pytest.fixture
+def start_plain(start_container):
+    """A program that knows nothing of timestamp_capture and does not see it."""
+    return lambda wish: start_container({**wish, "app": "plain_app.py", "with_package": False})
+
+
+@as_root
+@pytest.mark.parametrize("kind", ["as docker does", "another root", "and another root of nobody"])
+def test_attach_brings_what_it_does_not_see(outside, start_plain, kind):
+    program = start_plain(KINDS[kind])
+    for round in range(2):
+        result = outside("attach", program.pid, "--memfd")
+        assert result.code == 0, result
+        program.do("parent(%d)" % (round + 7))
+        assert calls(outside("dump", program.pid, "--json")) == {"parent": 1, "leaf": round + 7}
+        assert outside("detach", program.pid).code == 0
+        wait_until(lambda: outside("status", program.pid).code != 0)
+        program.do("parent(1)")
+    maps = {line.split(None, 5)[-1].strip() for line in open("/proc/%d/maps" % program.pid) if "timestamp_capture" in line}
+    assert len(maps) == 1 and maps.pop().startswith("/memfd:/timestamp_capture/_core."), "one copy, however often"
+    assert program.end() == 0
+
+
+@as_root
+def test_attach_without_memfd_says_what_is_missing(outside, start_plain):
+    program = start_plain(AS_DOCKER_DOES)
+    result = outside("attach", program.pid).is_error(5)
+    assert "cannot see" in result.what
+    assert "tscap attach %d --memfd" % program.pid in result.remedy
+    assert "memfd" not in open("/proc/%d/maps" % program.pid).read()
