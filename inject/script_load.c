@@ -66,9 +66,12 @@ static const char script_body[] =
     "        _thread.interrupt_main()\n"
     "    except BaseException as error:\n"
     "        said = '!%s: %s' % (type(error).__name__, error)\n"
-    "    file = posix.open(answer, posix.O_WRONLY | posix.O_APPEND)\n"
-    "    posix.write(file, said.replace('\\n', ' ').encode('utf-8', 'replace') + b'\\n')\n"
-    "    posix.close(file)\n"
+    "    try:\n"
+    "        file = posix.open(answer, posix.O_WRONLY | posix.O_APPEND)\n"
+    "        posix.write(file, said.replace('\\n', ' ').encode('utf-8', 'replace') + b'\\n')\n"
+    "        posix.close(file)\n"
+    "    except OSError:\n"
+    "        pass\n" /* nobody waits any more */
     "load(";
 
 /* Whatever bytes there are in it. */
@@ -158,19 +161,36 @@ static bool ask_all(struct attempt *a)
         return false; /* nobody is left */
     int r;
     uint64_t deadline = tracee_now_us() + a->load->load.timeout_us;
-    do {
+    const struct timespec pause = {.tv_nsec = 2000000};
+    for (;;) {
         r = script_request_all(&a->request, a->folder.script_path, spares_main(a), &a->report->pause_us);
         a->report->attempts++;
-    } while (r == -EBUSY && tracee_now_us() < deadline);
+        if (r != -EBUSY || tracee_now_us() >= deadline)
+            break;
+        nanosleep(&pause, NULL);
+    }
     a->asked += r > 0 ? r : 0;
     a->error = r < 0 ? r : 0;
     return a->asked > 0 && wait_for_answers(a, 1, a->load->load.timeout_us);
 }
 
+/* Nothing is left behind that a thread might begin with later. */
+static int withdraw(struct attempt *a)
+{
+    const struct timespec pause = {.tv_nsec = 2000000};
+    uint64_t deadline = tracee_now_us() + BEGUN_US;
+    for (;;) {
+        int r = script_request_withdraw(&a->request, &a->report->pause_us);
+        if (r >= 0 || r == -ESRCH || tracee_now_us() >= deadline)
+            return r;
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* Who has begun still needs the script. */
 static void end_asking(struct attempt *a)
 {
-    int withdrawn = script_request_withdraw(&a->request, &a->report->pause_us);
+    int withdrawn = withdraw(a);
     wait_for_answers(a, a->asked - (withdrawn > 0 ? withdrawn : 0), BEGUN_US);
     count_answers(a);
 }

@@ -1,9 +1,11 @@
 #include "script_request.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "image.h"
 #include "process.h"
@@ -177,21 +179,43 @@ static int visit_threads(const struct script_request *r, visit *f, const void *w
     return e < 0 && count == 0 ? e : count;
 }
 
-/* While all are stopped: the kernel lets them go should we end. */
-static int visit_stopped(const struct script_request *r, visit *f, const void *what, uint64_t *pause_us)
+struct visited {
+    int result;
+    uint64_t pause_us;
+};
+
+static void visit_here(const struct script_request *r, visit *f, const void *what, struct visited *v)
 {
-    sigset_t before;
     struct stopper stop;
-    sigprocmask(SIG_SETMASK, NULL, &before);
     tracee_hold_signals();
     int e = stopper_stop(&stop, r->pid);
     if (e == 0)
         e = stopper_holds_all(&stop, r->pid) ? visit_threads(r, f, what) : -EBUSY;
     stopper_let_go(&stop);
-    uint64_t pause = stop.since ? tracee_now_us() - stop.since : 0;
-    *pause_us = pause > *pause_us ? pause : *pause_us;
+    *v = (struct visited){e, stop.since ? tracee_now_us() - stop.since : 0};
     stopper_free(&stop);
-    sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* While all are stopped. In a process of its own: when it ends, the kernel lets go of every thread, also of one that could
+ * not be stopped in time and would stop later. */
+static int visit_stopped(const struct script_request *r, visit *f, const void *what, uint64_t *pause_us)
+{
+    struct visited *v = mmap(NULL, sizeof *v, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (v == MAP_FAILED)
+        return -errno;
+    v->result = -EBUSY;
+    pid_t child = fork();
+    if (child == 0) {
+        visit_here(r, f, what, v);
+        _exit(0);
+    }
+    int e = child < 0 ? -errno : 0;
+    while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+    if (e == 0)
+        e = v->result;
+    *pause_us = v->pause_us > *pause_us ? v->pause_us : *pause_us;
+    munmap(v, sizeof *v);
     return e;
 }
 

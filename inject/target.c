@@ -315,13 +315,25 @@ static int look_at_mappings(struct target *t, pid_t pid)
     return r;
 }
 
-/* Those belong to no program. Field 9 of stat, the kernel's flags of a task, proc(5). */
-bool target_is_kernel_thread(pid_t pid)
+/* The kernel's flags of a task, field 9 of stat. False: no such process. */
+static bool read_flags(pid_t pid, unsigned *flags)
 {
     char text[512];
-    unsigned flags;
     const char *rest = read_stat(pid, text, sizeof text);
-    return rest && sscanf(rest, "%*c %*d %*d %*d %*d %*d %u", &flags) == 1 && flags & 0x00200000u; /* PF_KTHREAD */
+    return rest && sscanf(rest, "%*c %*d %*d %*d %*d %*d %u", flags) == 1;
+}
+
+/* Those belong to no program. */
+bool target_is_kernel_thread(pid_t pid)
+{
+    unsigned flags;
+    return read_flags(pid, &flags) && flags & 0x00200000u; /* PF_KTHREAD */
+}
+
+bool target_is_ending(pid_t tid)
+{
+    unsigned flags;
+    return !read_flags(tid, &flags) || flags & 0x4u; /* PF_EXITING */
 }
 
 static int look_at_executable(struct target *t, pid_t pid)

@@ -37,6 +37,9 @@ int target_environment(pid_t pid, const char *name, char *buffer, size_t size);
 
 /* One letter of proc(5): R, S, D, T (stopped by a signal), t (by a tracer), Z ...; 0: no such process. */
 char target_state(pid_t pid);
+
+/* A thread: is it about to end, or has it ended? */
+bool target_is_ending(pid_t tid);
 bool target_is_kernel_thread(pid_t pid);
 bool target_has_ended(pid_t pid); /* or has given up its memory already; never true of the kernel's threads */
 

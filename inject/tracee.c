@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "target.h"
+
 #ifndef PTRACE_GETSIGMASK /* linux/ptrace.h, which sys/ptrace.h does not go with */
 #define PTRACE_GETSIGMASK 0x420a
 #define PTRACE_SETSIGMASK 0x420b
@@ -37,7 +39,13 @@ void tracee_hold_signals(void)
 }
 
 /* System calls stop with SIGTRAP | 0x80, which is no signal: should we end in such a stop, none is delivered. */
-int tracee_seize(pid_t tid) { return ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACESYSGOOD) == 0 ? 0 : -errno; }
+int tracee_seize(pid_t tid)
+{
+    if (ptrace(PTRACE_SEIZE, tid, NULL, (void *)PTRACE_O_TRACESYSGOOD) == 0)
+        return 0;
+    int e = -errno;
+    return e == -EPERM && target_is_ending(tid) ? -ESRCH : e; /* who is just ending may not be traced any more */
+}
 
 int tracee_continue_with(pid_t tid, int signal) { return ptrace(PTRACE_CONT, tid, NULL, (void *)(intptr_t)signal) == 0 ? 0 : -errno; }
 int tracee_continue(pid_t tid) { return tracee_continue_with(tid, 0); }
@@ -102,7 +110,7 @@ enum tracee_event tracee_interrupt(pid_t tid, uint64_t timeout_us)
     int number = 0;
     uint64_t deadline = tracee_now_us() + timeout_us;
     if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) != 0)
-        return TRACEE_GONE;
+        return wait_for(tid, deadline, &number); /* it is ending; until we have waited for it, it does not go */
     for (;;) {
         enum tracee_event e = wait_for(tid, deadline, &number);
         if (e != TRACEE_SIGNAL && e != TRACEE_SYSCALL)
