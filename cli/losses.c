@@ -8,6 +8,7 @@ const struct loss_row losses[] = {
     {"clamped", "times that would have been negative, set to 0", AT(clamped)},
     {"mismatched", "ends without a beginning", AT(mismatched)},
     {"silent_ends", "generators or coroutines that ended without an event", AT(silent_ends)},
+    {"moving", "calls that changed threads while these were read: open and suspended may be wrong by as many", AT(moving)},
     {"sites", "functions without a number: no room for their names", AT(lost_sites)},
     {"threads", "threads that could get no memory", AT(lost_lanes)},
     {"paused", "times the hook was taken out because the C stack ran low", AT(paused)},

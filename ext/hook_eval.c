@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 
+#include "activations.h"
 #include "functions.h"
 #include "hook.h"
 #include "recorder.h"
@@ -84,19 +85,20 @@ static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwi
         return inner(ts, f, throwing); /* closed or thrown into before its body began */
     if (!recorder_open(t, f, site, OPEN_KEYED))
         return inner(ts, f, throwing);
-    struct writer *w = t->writer;
     uint32_t epoch = t->epoch;
     if (resumed)
-        writer_resume(w, site, (uintptr_t)generator);
+        activation_resumes(t, site, (uintptr_t)generator);
     else
-        writer_enter_keyed(w, site, (uintptr_t)generator);
+        activation_begins(t, site, (uintptr_t)generator);
     recorder_began(t, !resumed);
     PyObject *result = inner(ts, f, throwing);
     if (is_on_top_still(t, f, epoch)) {
-        if (result && is_suspended(f, generator))
+        bool waits = result && is_suspended(f, generator);
+        if (waits)
             recorder_suspend(t, site);
         else
             recorder_exit(t, site, result ? 0 : RECORD_RAISED);
+        activation_stops(t, (uintptr_t)generator, waits);
         recorder_drop_ended(t);
     }
     return result;

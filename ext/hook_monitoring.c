@@ -4,6 +4,7 @@
 
 #if PYTHON_HAS_MONITORING
 
+#include "activations.h"
 #include "functions.h"
 #include "hook.h"
 #include "linger.h"
@@ -24,9 +25,9 @@ static void generator_begins(struct thread *t, uint32_t site, bool resumed)
     if (!recorder_wanted(t, f->previous) || !recorder_open(t, f, site, OPEN_KEYED))
         return;
     if (resumed)
-        writer_resume(t->writer, site, (uintptr_t)f);
+        activation_resumes(t, site, (uintptr_t)f);
     else
-        writer_enter_keyed(t->writer, site, (uintptr_t)f);
+        activation_begins(t, site, (uintptr_t)f);
     recorder_began(t, !resumed);
 }
 
@@ -85,10 +86,13 @@ static __attribute__((noinline)) PyObject *ends_slow(const PyCodeObject *code, b
     struct thread *t = site && recorder_thread_here ? recorder_thread() : NULL; /* no lane: nothing has begun */
     if (!t || !uncover_site(t, site))
         return NOTHING;
+    const struct open_call top = t->open[t->writer->depth];
     if (waits)
         recorder_suspend(t, site);
     else
         recorder_exit(t, site, flags);
+    if (top.what & OPEN_KEYED)
+        activation_stops(t, (uintptr_t)top.id, waits);
     recorder_drop_ended(t);
     return NOTHING;
 }

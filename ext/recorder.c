@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "activations.h"
 #include "attachment.h"
 #include "block.h"
 #include "clock.h"
@@ -543,6 +544,7 @@ void recorder_reset(void)
         return;
     uint32_t next = resets() + 1;
     atomic_store_explicit(&header()->offspring, 0, memory_order_relaxed);
+    activations_forget();
     publish_session(r.running, r.running ? clock_ticks() : 0, 0, next == UINT32_MAX ? 0 : next);
     next_epoch();
 }
@@ -723,6 +725,7 @@ static void forget_segment(void)
     functions_forget_sites();
     block_forget_sites();
     account_forget();
+    activations_forget();
 }
 
 void recorder_detach(void)

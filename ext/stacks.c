@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "activations.h"
 #include "functions.h"
 #include "hook.h"
 #include "recorder.h"
@@ -147,6 +148,7 @@ static void put_aside(struct thread *t, struct stacks *s)
         a->waiting[i].key = key_of_top(t);
         a->waiting[i].chain = chain_keep(account_chain(t, depth));
         writer_put_aside(t->writer, (uint32_t)t->open[depth].what, a->waiting[i].key);
+        activation_steps_aside(t, a->waiting[i].key);
         account_end(t, depth, ACCOUNT_WAITS);
     }
     recorder_drop_ended(t);
@@ -177,6 +179,7 @@ static void bring_back(struct thread *t, struct aside *a)
             continue;
         }
         writer_resume(t->writer, (uint32_t)c->what, a->waiting[i].key);
+        activation_comes_back(t, a->waiting[i].key);
         account_again(t, a->waiting[i].chain, a->waiting[i].key, c->what & OPEN_BLOCK && !(c->what & OPEN_COLLECTOR));
         t->ended += (c->what & OPEN_LEFT) != 0;
     }

@@ -500,6 +500,14 @@ static inline void enter(struct folder *f, uint64_t t, uint32_t site)
     entered(f, e, node, caller);
 }
 
+/* Nothing is amiss where it was not counted. */
+static void ended_silently(struct folder *f, struct suspended *s)
+{
+    if (!(get(&s->node) >> 32 & ENTRY_FOREIGN))
+        add(f, &f->lane->silent_ends, 1);
+    free_suspended(f, s);
+}
+
 /* A call whose activation has a key: counted here, since it may end on another path than it began on. A suspended call
  * with the same key ended without an event: its memory was reused (CPython 3.13.0 closes some generators silently). */
 static __attribute__((noinline)) void enter_keyed(struct folder *f, uint64_t t, uint32_t site)
@@ -513,10 +521,8 @@ static __attribute__((noinline)) void enter_keyed(struct folder *f, uint64_t t, 
     struct suspended *stale = items_find(f->items, suspended_key(f->key));
     if (node)
         add(f, &node_at(f, node)->calls, 1);
-    if (stale) {
-        add(f, &f->lane->silent_ends, 1);
-        free_suspended(f, stale);
-    }
+    if (stale)
+        ended_silently(f, stale);
     fill_entry(f, e, t, node, ENTRY_KEYED);
     put(&e->key, f->key);
     put(&e->carried, 0);
@@ -524,7 +530,8 @@ static __attribute__((noinline)) void enter_keyed(struct folder *f, uint64_t t, 
     entered(f, e, node, caller);
 }
 
-static __attribute__((noinline)) void resume(struct folder *f, uint64_t t, uint32_t site)
+/* `moved`: another lane knew it until now, and says what it did there (RECORD_WAITED, RECORD_CARRIED). */
+static __attribute__((noinline)) void resume(struct folder *f, uint64_t t, uint32_t site, bool moved)
 {
     struct entry *e = entry_above(f);
     if (!e) {
@@ -533,19 +540,43 @@ static __attribute__((noinline)) void resume(struct folder *f, uint64_t t, uint3
     }
     segment_ref caller = f->top_node, node = child(f, site);
     struct suspended *found = items_find(f->items, suspended_key(f->key));
-    struct suspended *slot = found && site_at(f, (segment_ref)get(&found->node)) == site ? found : NULL;
-    uint32_t flags = ENTRY_KEYED | (slot ? (uint32_t)(get(&slot->node) >> 32) & ENTRY_FOREIGN : ENTRY_FOREIGN);
+    struct suspended *slot = found && !moved && site_at(f, (segment_ref)get(&found->node)) == site ? found : NULL;
+    uint32_t foreign = slot ? (uint32_t)(get(&slot->node) >> 32) & ENTRY_FOREIGN : moved ? 0 : ENTRY_FOREIGN;
     if (slot && node && t > get(&slot->since))
         add(f, &node_at(f, node)->waited, t - get(&slot->since));
-    if (found && !slot) /* of another function: it ended without an event and its memory was reused */
-        add(f, &f->lane->silent_ends, 1);
-    fill_entry(f, e, t, node, flags);
+    fill_entry(f, e, t, node, ENTRY_KEYED | foreign);
     put(&e->key, f->key);
     put(&e->carried, slot ? get(&slot->carried) : 0);
     put(&e->off_carried, slot ? get(&slot->off_carried) : 0);
-    if (found)
-        free_suspended(f, found);
+    if (slot)
+        free_suspended(f, slot);
+    else if (found) /* its memory was used again: for another function, or on another thread */
+        ended_silently(f, found);
     entered(f, e, node, caller);
+}
+
+/* What the call on top, just resumed, did on other threads. Without an entry there is nobody to tell. */
+static void amend_moved(struct folder *f, unsigned kind, uint64_t ticks)
+{
+    struct entry *e = f->top;
+    if (f->depth >= entries(f))
+        return;
+    if ((get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED)) != ENTRY_KEYED)
+        add(f, &f->lane->mismatched, 1);
+    else if (kind == RECORD_CARRIED)
+        add(f, &e->carried, ticks);
+    else if (f->top_node)
+        add(f, &node_at(f, f->top_node)->waited, ticks);
+}
+
+/* The call that waits goes on on another thread, which counts its end; what had no room here was counted as lost. */
+static void taken(struct folder *f, uint64_t key, unsigned flags)
+{
+    struct suspended *s = items_find(f->items, suspended_key(key));
+    if (s && flags & RECORD_SILENT)
+        ended_silently(f, s);
+    else if (s)
+        free_suspended(f, s);
 }
 
 /* ---- EXIT and SUSPEND ---- */
@@ -734,7 +765,7 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
     bool foreign = word >> 32 & ENTRY_FOREIGN;
     touch_entry(f, x.receiver, f->depth - 1);
     add_stretch(f, &x);
-    add_flags(f, x.node, foreign ? flags & ~(unsigned)RECORD_CUT : flags); /* open is what was counted as begun */
+    add_flags(f, x.node, foreign ? 0 : flags); /* what was not counted as begun neither is open nor raised */
     if (!waits && !(flags & RECORD_CUT) && !foreign)
         add_duration(f, x.node, carried);
     if (waits && !slot) /* it will come back as foreign: counted, its duration unknown */
@@ -770,7 +801,7 @@ static __attribute__((noinline)) void exit_below(struct folder *f, uint64_t t, u
         if (!keyed)
             add(f, &n->calls, 1);
         ran = keyed ? get(&e->carried) : 0;
-        add_flags(f, n, flags);
+        add_flags(f, n, foreign ? 0 : flags);
         if (!(flags & RECORD_CUT) && !foreign)
             add_duration(f, n, ran + (t > get(&e->begin) ? t - get(&e->begin) : 0));
         change(f, &e->children, 0);
@@ -867,7 +898,7 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
         end_rare(f, when - f->own, what);
         return;
     case RECORD_RESUME:
-        resume(f, when - f->own, record_site(what));
+        resume(f, when - f->own, record_site(what), record_flags(what) & RECORD_MOVED);
         return;
     case RECORD_KEY:
         f->key = when;
@@ -881,6 +912,13 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
         return;
     case RECORD_DROP:
         drop(f, record_depth(what));
+        return;
+    case RECORD_TAKEN:
+        taken(f, f->key, record_flags(what));
+        return;
+    case RECORD_WAITED:
+    case RECORD_CARRIED:
+        amend_moved(f, record_kind(what), record_duration(what));
         return;
     case RECORD_NONE:
         return;
@@ -1002,11 +1040,35 @@ void folder_merge_block(struct folder *f, const struct bucket_block *from)
     finish(f);
 }
 
-void folder_merge_suspended(struct folder *f, segment_ref node)
+static void fill_suspended(struct folder *f, struct suspended *s, const struct suspended *from, uint64_t word)
+{
+    change(f, &s->item.key, get(&from->item.key));
+    change(f, &s->carried, get(&from->carried));
+    change(f, &s->off_carried, get(&from->off_carried));
+    change(f, &s->since, get(&from->since));
+    change(f, &s->node, word);
+    items_insert(f->items, &s->item);
+}
+
+/* One that finds no room stays open for ever: lost, for nobody can say when it ends. */
+void folder_merge_suspended(struct folder *f, segment_ref node, const struct suspended *from)
 {
     begin(f);
-    if (node)
+    struct suspended *s = node ? new_suspended(f) : NULL;
+    if (s)
+        fill_suspended(f, s, from, node | (uint64_t)ENTRY_KEYED << 32);
+    else if (node) {
         add(f, &node_at(f, node)->cut, 1);
+        add(f, &f->lane->lost, 1);
+    }
+    f->tail++;
+    finish(f);
+}
+
+void folder_take(struct folder *f, uint64_t key, unsigned flags)
+{
+    begin(f);
+    taken(f, key, flags);
     f->tail++;
     finish(f);
 }

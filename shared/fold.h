@@ -94,7 +94,11 @@ void folder_cut(struct folder *f, uint64_t when);
 segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct node *from, uint32_t flat);
 void folder_merge_block(struct folder *f, const struct bucket_block *from);
 void folder_merge_counters(struct folder *f, const struct lane *from);
-void folder_merge_suspended(struct folder *f, segment_ref node); /* a call that will not go on; 0: one that does not count */
+/* `node`: where the call that waits began, of this folder's; 0: it does not count. */
+void folder_merge_suspended(struct folder *f, segment_ref node, const struct suspended *from);
+
+/* RECORD_TAKEN for a lane that has no ring; counts as one record folded. */
+void folder_take(struct folder *f, uint64_t key, unsigned flags);
 
 /* Folds records [f->tail, f->tail + count) of a ring. */
 void folder_run(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t count);

@@ -1,6 +1,5 @@
 #include "lanes.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,6 +85,7 @@ static struct writer *new_writer(struct lanes *l)
     if (!w)
         return NULL;
     w->lanes = l;
+    pthread_mutex_init(&w->lock, NULL);
     w->lane = segment_page_at(l->segment->base, page);
     w->lane->page.kind = PAGE_LANE;
     w->lane->page.owner = page;
@@ -195,15 +195,31 @@ struct writer *lanes_open(struct lanes *l, const char *name)
     return w;
 }
 
-void lanes_close(struct lanes *l, struct writer *w)
+static void flush(struct writer *w)
 {
-    writer_cut(w, clock_ticks());
-    writer_flush(w);
+    while (w->folder.tail != w->head)
+        folder_run(&w->folder, w->ring, w->mask, w->head - w->folder.tail);
+    w->fold_at = w->folder.tail + (w->mask + 1) / 4 * 3;
+}
+
+/* From here on nobody writes to its ring. Which that was. */
+static uint32_t retire(struct writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    flush(w);
     cputime_close(&w->cpu);
     put(&w->lane->ended, clock_ticks());
     uint32_t ring = get32(&w->lane->ring);
     put32(&w->lane->state, LANE_EXITED);
     put32(&w->lane->ring, 0); /* readers that still copy from it look at `ring` again afterwards */
+    pthread_mutex_unlock(&w->lock);
+    return ring;
+}
+
+void lanes_close(struct lanes *l, struct writer *w)
+{
+    writer_cut(w, clock_ticks());
+    uint32_t ring = retire(w);
     pthread_mutex_lock(&l->lock);
     give_ring(l, ring);
     w->older = l->newest;
@@ -256,14 +272,20 @@ static uint64_t note_switch(struct writer *w, uint64_t now)
 }
 
 /* Some records, then when to come back: `fold_at` is all that a push looks at. */
-static void fold_some(struct writer *w)
+static inline __attribute__((always_inline)) void fold_portion(struct writer *w)
 {
-    uint64_t before = note_switch(w, w->last), after;
     uint64_t backlog = w->head - w->folder.tail;
     folder_run(&w->folder, w->ring, w->mask, backlog < WRITER_FOLD ? backlog : WRITER_FOLD);
     backlog = w->head - w->folder.tail;
     uint64_t slots = w->mask + 1;
     w->fold_at = backlog <= slots / 4 ? w->folder.tail + slots / 4 * 3 : w->head + WRITER_STRIDE;
+}
+
+/* Of another lane or its own; the time that takes is its own recorder's. */
+static inline __attribute__((always_inline)) void fold_of(struct writer *w, struct writer *whose)
+{
+    uint64_t before = note_switch(w, w->last), after;
+    fold_portion(whose);
     if (cputime_left(&w->cpu, 0))
         cputime_off(&w->cpu, before, &after); /* is within what is taken out below */
     else
@@ -272,6 +294,8 @@ static void fold_some(struct writer *w)
     w->own += after - before;
     writer_store(w, after, record_pack_duration(after - before, RECORD_OWN));
 }
+
+static void fold_some(struct writer *w) { fold_of(w, w); }
 
 static void push_at(struct writer *w, uint64_t now, uint64_t what)
 {
@@ -324,27 +348,89 @@ void writer_exit_below(struct writer *w, uint32_t site, uint32_t depth, unsigned
 }
 void writer_drop(struct writer *w) { writer_push(w, record_pack(0, w->depth--, RECORD_DROP, 0)); }
 
+/* ---- calls that go over to another thread ---- */
+
+/* Written by another thread: its time is that of the lane's last record, for its thread has not been heard of since. */
+static void put_taken(struct writer *from, uint64_t key, unsigned flags)
+{
+    writer_store(from, key, record_pack(0, 0, RECORD_KEY, 0));
+    writer_store(from, from->last, record_pack(0, 0, RECORD_TAKEN, flags));
+}
+
+/* The lane of a thread that has ended has no ring; readers do not ask it for its head. */
+static void take_from(struct writer *w, struct writer *from, uint64_t key, unsigned flags)
+{
+    pthread_mutex_lock(&from->lock);
+    if (get32(&from->lane->state) == LANE_LIVE) {
+        put_taken(from, key, flags);
+        if (from->head >= from->fold_at)
+            fold_of(w, from);
+    } else {
+        folder_take(&from->folder, key, flags);
+        put(&from->lane->head, ++from->head);
+    }
+    pthread_mutex_unlock(&from->lock);
+}
+
+/* With the lock of the lanes: none is merged meanwhile. */
+static void take(struct writer *w, uint64_t key, const struct waiting *c, unsigned flags)
+{
+    const struct lane *lane = c->writer->lane;
+    if (get32(&lane->generation) == c->generation && get32(&lane->state) != LANE_MERGED)
+        take_from(w, c->writer, key, flags);
+    else if (w->lanes->graveyard)
+        merge_take(w->lanes->graveyard, key, flags);
+}
+
+static void put_duration(struct writer *w, uint64_t ticks, unsigned kind) { writer_store(w, w->last, record_pack_duration(ticks, kind)); }
+
+void writer_resume_moved(struct writer *w, uint32_t site, uint64_t key, const struct waiting *c)
+{
+    _Atomic uint64_t *moves = &w->lanes->segment->header->moves;
+    pthread_mutex_lock(&w->lanes->lock);
+    uint64_t before = atomic_load_explicit(moves, memory_order_relaxed);
+    put(moves, before + 1); /* pairs with copy_lanes() in snapshot.c, like the next but one */
+    take(w, key, c, 0);
+    push_keyed(w, key, record_pack(site, ++w->depth, RECORD_RESUME, RECORD_KEYED | RECORD_MOVED));
+    put_duration(w, w->last > c->since ? w->last - c->since : 0, RECORD_WAITED);
+    put_duration(w, c->carried, RECORD_CARRIED);
+    put(moves, before + 2);
+    pthread_mutex_unlock(&w->lanes->lock);
+}
+
+void writer_end_silently(struct writer *w, uint64_t key, const struct waiting *c)
+{
+    pthread_mutex_lock(&w->lanes->lock);
+    take(w, key, c, RECORD_SILENT);
+    pthread_mutex_unlock(&w->lanes->lock);
+}
+
+/* ---- ends ---- */
+
 void writer_flush(struct writer *w)
 {
-    while (w->folder.tail != w->head)
-        folder_run(&w->folder, w->ring, w->mask, w->head - w->folder.tail);
-    w->fold_at = w->folder.tail + (w->mask + 1) / 4 * 3;
+    pthread_mutex_lock(&w->lock);
+    flush(w);
+    pthread_mutex_unlock(&w->lock);
 }
 
 /* Works on the folded stack, which knows the sites; each of its steps needs a record to count. */
 void writer_cut(struct writer *w, uint64_t when)
 {
-    writer_flush(w);
+    pthread_mutex_lock(&w->lock);
+    flush(w);
     when = when > w->last ? when : w->last;
     while (w->folder.depth) {
         writer_store(w, when, record_pack(0, 0, RECORD_NONE, 0));
         folder_cut(&w->folder, when);
     }
     w->depth = 0;
+    pthread_mutex_unlock(&w->lock);
 }
 
 void writer_reset(struct writer *w, uint32_t resets)
 {
+    pthread_mutex_lock(&w->lock);
     put32(&w->lane->resets, UINT32_MAX); /* whatever a reader finds from here on counts as nothing */
     folder_reset(&w->folder, w->head);
     put(&w->lane->first, w->head);
@@ -352,4 +438,5 @@ void writer_reset(struct writer *w, uint32_t resets)
     if (w->ring)
         w->fold_at = w->folder.tail + (w->mask + 1) / 4 * 3;
     put32(&w->lane->resets, resets);
+    pthread_mutex_unlock(&w->lock);
 }

@@ -9,6 +9,8 @@
 #ifndef TSCAP_LANES_H
 #define TSCAP_LANES_H
 
+#include <pthread.h>
+
 #include "cputime.h"
 #include "fold.h"
 #include "segment_file.h"
@@ -30,6 +32,7 @@ struct writer {
     struct lanes *lanes;
     struct writer *older, *newer; /* among exited ones: by age */
     uint32_t spare_page, spare_pages;
+    pthread_mutex_t lock; /* of its thread while it ends, and of others while they take calls from it */
 };
 
 struct lanes;
@@ -122,6 +125,19 @@ static inline void writer_exit(struct writer *w, uint32_t site, unsigned flags) 
 void writer_enter_keyed(struct writer *w, uint32_t site, uint64_t key);
 void writer_suspend(struct writer *w, uint32_t site);
 void writer_resume(struct writer *w, uint32_t site, uint64_t key);
+
+/* A keyed call that was suspended, and by whom. */
+struct waiting {
+    struct writer *writer;
+    uint32_t generation; /* of its lane then: it may be another thread's by now, with what waited among the merged ones */
+    uint64_t since;      /* ticks */
+    uint64_t carried;    /* ticks that it had run */
+};
+
+/* It goes on on the calling thread; or it is known to have ended without an event. Who calls these has kept other threads
+ * from recording: they write to the other lane, whose folding is time taken by this one's recorder. */
+void writer_resume_moved(struct writer *w, uint32_t site, uint64_t key, const struct waiting *c);
+void writer_end_silently(struct writer *w, uint64_t key, const struct waiting *c);
 
 /* The call on top waits, whatever it is, because the thread goes over to another stack: writer_resume() brings it back. A
  * keyed call keeps its key. */

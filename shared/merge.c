@@ -107,7 +107,7 @@ static void merge_blocks(struct merge *m, const struct lane *from)
     }
 }
 
-/* Generators that wait when their thread has gone stay open for ever. */
+/* Generators that wait when their thread has gone may go on on another. */
 static void merge_suspended(struct merge *m, const struct lane *from)
 {
     for (uint32_t number = get32(&from->chain[PAGE_SUSPENDED]); number;) {
@@ -117,7 +117,7 @@ static void merge_suspended(struct merge *m, const struct lane *from)
             uint64_t word = atomic_load_explicit(&s[i].node, memory_order_relaxed);
             const struct node *n = segment_at(m->segment->base, (segment_ref)word);
             bool counts = (segment_ref)word && !(word >> 32 & ENTRY_FOREIGN);
-            folder_merge_suspended(&m->folder, counts ? get32(&n->scratch) : 0);
+            folder_merge_suspended(&m->folder, counts ? get32(&n->scratch) : 0, &s[i]);
         }
         number = get32(&page->next);
     }
@@ -151,4 +151,10 @@ void merge_lane(struct merge *m, struct lane *from)
         merge_suspended(m, from);
     }
     note_merged(m, from);
+}
+
+void merge_take(struct merge *m, uint64_t key, unsigned flags)
+{
+    if (get32(&m->lane->resets) == get32(&m->segment->header->resets))
+        folder_take(&m->folder, key, flags);
 }

@@ -14,4 +14,7 @@ struct merge *merge_new(struct segment *segment, const struct folder_limits *lim
 /* Adds all of an exited lane and marks it merged; what found no room is counted as lost. */
 void merge_lane(struct merge *m, struct lane *from);
 
+/* As RECORD_TAKEN, of a call that waited when its lane was merged. */
+void merge_take(struct merge *m, uint64_t key, unsigned flags);
+
 #endif

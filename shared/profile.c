@@ -549,6 +549,7 @@ static int compare_pairs(const void *a, const void *b)
 static void add_header(struct profile *p, const struct snapshot *s)
 {
     const struct segment_header *h = &s->header;
+    p->moving += s->moving;
     p->lost_sites += h->lost_sites;
     p->lost_lanes += h->lost_lanes;
     p->lost += h->lost_calls;

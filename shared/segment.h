@@ -80,6 +80,9 @@ enum record_kind {
     RECORD_OFF_CPU, /* duration (48 bits, ticks) the thread was not running since the previous record */
     RECORD_OWN,     /* duration (48 bits, ticks) the recorder itself took before this record */
     RECORD_DROP,    /* the entry on top was ended out of order before: take it off */
+    RECORD_TAKEN,   /* written by another thread: the suspended call goes on there, or ended (key slot before) */
+    RECORD_WAITED,  /* duration (48 bits, ticks) that the call on top, resumed with RECORD_MOVED, waited until then */
+    RECORD_CARRIED, /* the same: that it had run before */
     RECORD_KINDS
 };
 
@@ -88,6 +91,8 @@ enum record_flag {
     RECORD_RAISED = 1 << 1,    /* EXIT: by an exception */
     RECORD_CUT = 1 << 2,       /* EXIT: recording stopped while the call was open */
     RECORD_ABANDONED = 1 << 3, /* EXIT: a block whose function ended first */
+    RECORD_MOVED = 1 << 4,     /* RESUME: of a call that was suspended on another thread; its times follow */
+    RECORD_SILENT = 1 << 5,    /* TAKEN: it ended without an event */
 };
 
 #define RECORD_DURATION_MAX ((1ull << 48) - 1)
@@ -163,7 +168,7 @@ struct entry {
 
 enum entry_flag {
     ENTRY_KEYED = 1 << 0,
-    ENTRY_FOREIGN = 1 << 1, /* begun before recording did or on another thread: its time counts, the call does not */
+    ENTRY_FOREIGN = 1 << 1, /* begun before recording did: its time counts, the call does not, nor how it ends */
     ENTRY_ENDED = 1 << 2,   /* ended out of order: only passes its children's time on */
 };
 
@@ -280,6 +285,7 @@ struct segment_header {
     uint64_t anchor_realtime;
     uint64_t anchor_boottime;
     uint64_t anchor_width; /* ticks between the two reads around the anchor */
+    _Atomic uint64_t moves; /* odd while a suspended call goes from one lane to another: then it may be in both, or in none */
     /* 192 */
     _Alignas(64) _Atomic uint32_t pages_used;
     _Atomic uint32_t lane_first;
@@ -362,7 +368,7 @@ _Static_assert(offsetof(struct lane, head) == 64 && offsetof(struct lane, commit
 _Static_assert(offsetof(struct lane, undo_count) == 320 && offsetof(struct lane, state) == 384, "ABI");
 _Static_assert(sizeof(struct lane) <= SEGMENT_PAGE, "a lane is a page");
 _Static_assert(offsetof(struct segment_header, clock_source) == 136, "ABI");
-_Static_assert(offsetof(struct segment_header, pages_used) == 192, "ABI");
+_Static_assert(offsetof(struct segment_header, moves) == 184 && offsetof(struct segment_header, pages_used) == 192, "ABI");
 _Static_assert(offsetof(struct segment_header, merge_log) == 320, "ABI");
 _Static_assert(offsetof(struct segment_header, offspring) == 2744 && offsetof(struct segment_header, lineage) == 2752, "ABI");
 _Static_assert(sizeof(struct ancestor) == 16, "ABI");

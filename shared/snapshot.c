@@ -17,6 +17,7 @@
 #include "segment_file.h"
 #include "sites.h"
 
+#define STILL_LOOKS 8u /* for one in which no call changes threads */
 #define READER_PAGES 16384u /* room in the image for what the reader itself folds */
 
 static uint32_t load32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_acquire); }
@@ -259,7 +260,8 @@ static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy
 {
     uint32_t first = load32(&l->lane->ring), slots = load32(&l->lane->ring_slots), folded = commit_tail(load64(&l->lane->commit));
     uint64_t head = load64(&live->head);
-    uint64_t count = l->page == c->grave ? 0 : (uint32_t)((uint32_t)head - folded);
+    bool all_folded = l->page == c->grave || l->lane->state == LANE_EXITED; /* whatever has been taken from it since */
+    uint64_t count = all_folded ? 0 : (uint32_t)((uint32_t)head - folded);
     l->head = head;
     ring->first = ring->tail = head - count;
     ring->count = count;
@@ -832,16 +834,28 @@ static void forget_lanes(struct copier *c)
     memset(c->owner, 0, pages * sizeof *c->owner);
 }
 
+/* Calls that were going to another thread's lane when `moves` was loaded, or have gone since. */
+static uint64_t moved_since(const struct copier *c, uint64_t moves)
+{
+    const struct segment_header *h = c->view->base;
+    return (atomic_load_explicit(&h->moves, memory_order_relaxed) - (moves & ~1ull) + 1) / 2;
+}
+
+/* Lanes are copied one after the other: a call that goes from one to another meanwhile may be seen in both or in neither.
+ * Then they are copied again, unless that goes on and on. */
 static int copy_lanes(struct copier *c)
 {
-    for (;;) {
+    const struct segment_header *h = c->view->base;
+    for (unsigned look = 1;; look++) {
         read_session(c->view, &c->s->session);
+        uint64_t moves = load64(&h->moves); /* pairs with writer_resume_moved() in lanes.c */
         int r = try_lanes(c);
-        if (r != -EAGAIN)
+        c->s->moving = moved_since(c, moves);
+        if (r != -EAGAIN && (r < 0 || c->s->moving == 0 || look >= STILL_LOOKS))
             return r;
         c->s->retries++;
         if (clock_ns(CLOCK_MONOTONIC) >= c->deadline) {
-            c->s->complete = false;
+            c->s->complete = c->s->complete && r == 0;
             return 0;
         }
         forget_lanes(c);

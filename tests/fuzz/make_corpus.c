@@ -164,6 +164,26 @@ static void silent_ends(struct test_segment *t)
     writer_resume(w, 5, 0x3000);
 }
 
+/* Generators that others go on with, from lanes that live, have ended and are merged; one in the middle of it. */
+static void moved(struct test_segment *t)
+{
+    struct waiting at[6];
+    for (uint32_t i = 0; i < 6; i++) {
+        struct writer *w = open_writer(t, "moved from");
+        writer_enter_keyed(w, 1, 0x1000 + 64 * i);
+        writer_suspend(w, 1);
+        at[i] = (struct waiting){w, w->lane->generation, w->last, 100};
+        if (i < 5)
+            lanes_close(t->lanes, w);
+    }
+    struct writer *w = open_writer(t, "moved to");
+    for (uint32_t i = 1; i < 6; i++)
+        writer_resume_moved(w, 1, 0x1000 + 64 * i, &at[i]);
+    writer_end_silently(w, 0x1000, &at[0]);
+    writer_exit(w, 1, RECORD_RAISED);
+    t->segment.header->moves++;
+}
+
 static void running(struct test_segment *t)
 {
     waiting(t);
@@ -373,6 +393,7 @@ static const struct {
     {"flat", flat, "", as_it_is},
     {"flat-merged", flat_merged, "", as_it_is},
     {"silent-ends", silent_ends, "", as_it_is},
+    {"moved", moved, "", as_it_is},
     {"running", running, "", as_it_is},
     {"running", running, "-alive", alive},
     {"sites", two_pages_of_sites, "", as_it_is},

@@ -104,6 +104,8 @@ class Profile:
         for site in self.sites.values():
             assert 0 <= site["exclusive_ticks"] <= site["inclusive_ticks"], site
             assert site["primitive_calls"] <= site["calls"], site
+            assert site["suspended"] <= site["open"], site
+            assert self["losses"]["moving"] or site["raised"] + site["open"] <= site["calls"], site
         if not self["losses"]["unpathed"]:
             self.check_tree(roots)
 

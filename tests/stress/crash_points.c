@@ -310,12 +310,6 @@ static uint64_t heard_of(uint32_t life)
     return l->ended ? l->ended : last > l->began ? last : l->began;
 }
 
-static bool merging(void)
-{
-    uint32_t grave = header()->graveyard;
-    return grave && ((const struct lane *)page(grave))->merging;
-}
-
 /* Of all lives until now. */
 static struct oracle expected(void)
 {
@@ -326,13 +320,9 @@ static struct oracle expected(void)
         asof = heard_of(i) > asof ? heard_of(i) : asof;
     for (uint32_t i = 0; i < seen.lives; i++) {
         struct oracle_thread t = oracle_thread_copy(&seen.t[i]);
-        if (i < merged)
-            oracle_bury(&o, &t);
         oracle_close(&o, &t, asof);
         oracle_thread_free(&t);
     }
-    if (merging())
-        oracle_ask_no_suspended(&o);
     return o;
 }
 
@@ -442,6 +432,12 @@ static bool step_through(pid_t pid, uint32_t most, int *status)
             check_now();
     }
     return true;
+}
+
+static bool merging(void)
+{
+    uint32_t grave = header()->graveyard;
+    return grave && ((const struct lane *)page(grave))->merging;
 }
 
 static void kill_in_mid_merge(pid_t pid)

@@ -134,6 +134,26 @@ static inline void forest_begin_keyed(struct forest *f, unsigned kind)
 static inline void forest_enter_keyed(struct forest *f) { forest_begin_keyed(f, RECORD_ENTER); }
 static inline void forest_resume(struct forest *f) { forest_begin_keyed(f, RECORD_RESUME); }
 
+/* A call that began on another thread goes on on this one. */
+static inline void forest_move_here(struct forest *f)
+{
+    uint64_t key = 8 * (1 + random_below(&f->random, FOREST_KEYS));
+    if (forest_key_is_running(f, key))
+        return;
+    forest_record(f, key, record_pack(0, 0, RECORD_KEY, 0));
+    forest_record(f, f->now, record_pack(forest_any_site(f), f->t.depth + 1, RECORD_RESUME, RECORD_KEYED | RECORD_MOVED));
+    forest_record(f, f->now, record_pack_duration(random_below(&f->random, 3000), RECORD_WAITED));
+    forest_record(f, f->now, record_pack_duration(random_below(&f->random, 3000), RECORD_CARRIED));
+}
+
+/* The opposite; or another thread knows that it ended silently. It may be one that is not waiting here. */
+static inline void forest_taken(struct forest *f)
+{
+    uint64_t key = 8 * (1 + random_below(&f->random, FOREST_KEYS));
+    forest_record(f, key, record_pack(0, 0, RECORD_KEY, 0));
+    forest_record(f, f->now, record_pack(0, 0, RECORD_TAKEN, random_chance(&f->random, 20) ? RECORD_SILENT : 0));
+}
+
 static inline void forest_suspend(struct forest *f)
 {
     if (!forest_top(f) || !forest_top(f)->keyed)
@@ -213,8 +233,10 @@ static inline void forest_odd_record(struct forest *f)
         record_pack(1, depth + 2, RECORD_SUSPEND, 0),
         record_pack(0, 0, RECORD_KINDS, 0),
         depth ? record_pack(FOREST_SITES + 1, depth, RECORD_EXIT, RECORD_RAISED) : record_pack(0, 0, 15, 0),
+        record_pack_duration(7, RECORD_WAITED), /* odd unless a keyed call is on top */
+        record_pack_duration(8, RECORD_CARRIED),
     };
-    forest_record(f, f->now, odd[random_below(&f->random, 5)]);
+    forest_record(f, f->now, odd[random_below(&f->random, sizeof odd / sizeof *odd)]);
 }
 
 static void (*const forest_events[])(struct forest *) = {
@@ -222,7 +244,7 @@ static void (*const forest_events[])(struct forest *) = {
     forest_leave,    forest_leave,   forest_leave,           forest_enter_and_leave, forest_enter_and_leave,
     forest_resume,   forest_resume,  forest_enter_keyed,     forest_suspend,         forest_suspend,
     forest_end_below, forest_leave_cpu, forest_take_recording_time, forest_stop,     forest_odd_record,
-    forest_put_aside,
+    forest_put_aside, forest_move_here, forest_taken,
 };
 
 static inline void forest_grow(struct forest *f, uint32_t count)

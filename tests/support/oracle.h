@@ -5,7 +5,9 @@
  *   site f        calls; primitive: entered with f not open on the thread; inclusive: time with f open; exclusive: on top
  *   pair (p, f)   calls of f from p; inclusive: time with a call from p to f open
  *   keyed call    begun once; open as long as it runs or waits; the pair is that of whoever resumed it last
- *   foreign       resumed but not begun here: its time counts, the call does not
+ *   foreign       resumed but not begun while recording: its time counts, the call does not
+ *   moved         resumed, and begun elsewhere: the records say what it waited and ran until then
+ *   taken         went on elsewhere: it does not wait any more
  *   put aside     a call of any kind whose stack is left for another: it waits like a keyed one, and is one from there on
  *   ended below   a block that ends under later calls: it lasted until then, and is the path of those calls until they
  *                 have ended, but has no time of its own any more */
@@ -20,8 +22,6 @@
 
 #include "profile.h"
 #include "segment.h"
-
-#define ORACLE_UNKNOWN UINT64_MAX /* as `suspended`: not asked */
 
 struct oracle_sums {
     uint64_t calls, primitive, open, raised, inclusive, exclusive, off_inclusive, off_exclusive, waited, suspended;
@@ -243,7 +243,7 @@ static inline void oracle_lasted(struct oracle_durations *d, uint64_t value)
 
 static inline void oracle_ended(struct oracle *o, const struct oracle_call *c, uint64_t now, unsigned flags)
 {
-    if (flags & RECORD_RAISED) {
+    if (flags & RECORD_RAISED && !c->foreign) {
         o->site[c->site].raised++;
         oracle_pair(o, c->caller, c->site)->raised++;
     }
@@ -263,7 +263,7 @@ static inline void oracle_forget_waiting(struct oracle_thread *t, struct oracle_
 
 static inline void oracle_silent_end(struct oracle *o, struct oracle_thread *t, struct oracle_call *stale)
 {
-    o->silent_ends++;
+    o->silent_ends += !stale->foreign;
     oracle_forget_waiting(t, stale);
 }
 
@@ -278,27 +278,51 @@ static inline void oracle_enter(struct oracle *o, struct oracle_thread *t, uint3
     oracle_began(o, t, c);
 }
 
-static inline void oracle_resume(struct oracle *o, struct oracle_thread *t, uint32_t site)
+static inline void oracle_waited(struct oracle *o, struct oracle_thread *t, const struct oracle_call *c, uint64_t waited)
+{
+    struct oracle_sums *pair = oracle_pair(o, c->caller, c->site);
+    o->site[c->site].waited += waited;
+    pair->waited += waited;
+    o->site[c->site].elapsed += oracle_open_below(t, t->depth, c->site) ? 0 : waited;
+    pair->elapsed += oracle_pair_open_below(t, t->depth, c->caller, c->site) ? 0 : waited;
+}
+
+static inline void oracle_resume(struct oracle *o, struct oracle_thread *t, uint32_t site, bool moved)
 {
     struct oracle_call *w = oracle_waiting(t, t->key);
-    if (w && w->site != site) { /* another activation at the same place in memory */
+    if (w && (moved || w->site != site)) { /* another activation at the same place in memory */
         oracle_silent_end(o, t, w);
         w = NULL;
     }
     struct oracle_call *c = oracle_push(t, site);
     c->keyed = true;
     c->key = t->key;
-    c->foreign = !w || w->foreign;
+    c->foreign = w ? w->foreign : !moved;
     if (!w)
         return;
     c->ran = w->ran;
-    uint64_t waited = t->clock - w->since;
-    struct oracle_sums *pair = oracle_pair(o, c->caller, site);
-    o->site[site].waited += waited;
-    pair->waited += waited;
-    o->site[site].elapsed += oracle_open_below(t, t->depth, site) ? 0 : waited;
-    pair->elapsed += oracle_pair_open_below(t, t->depth, c->caller, site) ? 0 : waited;
+    oracle_waited(o, t, c, t->clock - w->since);
     oracle_forget_waiting(t, w);
+}
+
+static inline void oracle_moved(struct oracle *o, struct oracle_thread *t, uint64_t what)
+{
+    struct oracle_call *c = t->depth ? &t->call[t->depth] : NULL;
+    if (!c || !c->keyed || c->ended)
+        o->mismatched++;
+    else if (record_kind(what) == RECORD_CARRIED)
+        c->ran += record_duration(what);
+    else
+        oracle_waited(o, t, c, record_duration(what));
+}
+
+static inline void oracle_taken(struct oracle *o, struct oracle_thread *t, bool silently)
+{
+    struct oracle_call *w = oracle_waiting(t, t->key);
+    if (w && silently)
+        oracle_silent_end(o, t, w);
+    else if (w)
+        oracle_forget_waiting(t, w);
 }
 
 static inline void oracle_suspend(struct oracle *o, struct oracle_thread *t)
@@ -373,13 +397,20 @@ static inline void oracle_record(struct oracle *o, struct oracle_thread *t, uint
     case RECORD_RESUME:
         oracle_advance(o, t, when);
         if (kind == RECORD_RESUME)
-            oracle_resume(o, t, record_site(what));
+            oracle_resume(o, t, record_site(what), record_flags(what) & RECORD_MOVED);
         else
             oracle_enter(o, t, record_site(what), record_flags(what) & RECORD_KEYED);
         break;
     case RECORD_EXIT:
     case RECORD_SUSPEND:
         oracle_end(o, t, when, what);
+        break;
+    case RECORD_TAKEN:
+        oracle_taken(o, t, record_flags(what) & RECORD_SILENT);
+        break;
+    case RECORD_WAITED:
+    case RECORD_CARRIED:
+        oracle_moved(o, t, what);
         break;
     case RECORD_DROP:
         if (t->depth && t->call[t->depth].ended)
@@ -411,26 +442,6 @@ static inline void oracle_close(struct oracle *o, struct oracle_thread *t, uint6
         }
     }
     t->waits = 0;
-}
-
-/* A thread that has ended and is merged: what waits is open, but nobody's to go on any more. */
-static inline void oracle_bury(struct oracle *o, struct oracle_thread *t)
-{
-    for (uint32_t i = 0; i < t->waits; i++) {
-        const struct oracle_call *w = &t->waiting[i];
-        o->site[w->site].open += !w->foreign;
-        oracle_pair(o, w->caller, w->site)->open += !w->foreign;
-    }
-    t->waits = 0;
-}
-
-/* While threads are merged. */
-static inline void oracle_ask_no_suspended(struct oracle *o)
-{
-    for (uint32_t i = 0; i <= o->sites; i++)
-        o->site[i].suspended = ORACLE_UNKNOWN;
-    for (size_t i = 0; i < oracle_pairs(o); i++)
-        o->pair[i].suspended = ORACLE_UNKNOWN;
 }
 
 /* ---- copies, so that a look at the profile does not end anything; durations are shared, they do not change ---- */
@@ -487,7 +498,7 @@ static inline bool oracle_same_sums(struct oracle_why *why, const char *what, ui
            oracle_same(why, what, a, b, "off inclusive", t->off_inclusive, e->off_inclusive) &&
            oracle_same(why, what, a, b, "off exclusive", t->off_exclusive, e->off_exclusive) &&
            oracle_same(why, what, a, b, "waited", t->waited, e->waited) && oracle_same(why, what, a, b, "elapsed", t->elapsed, e->elapsed) &&
-           (e->suspended == ORACLE_UNKNOWN || oracle_same(why, what, a, b, "suspended", t->suspended, e->suspended));
+           oracle_same(why, what, a, b, "suspended", t->suspended, e->suspended);
 }
 
 /* Nearest rank. */

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "../support/random.h"
 #include "../support/segments.h"
 
 enum { CAPACITY = 32 << 20 };
@@ -41,6 +42,245 @@ static struct profile profile_now(void)
 }
 
 static const struct profile_times *times(const struct profile *p, uint32_t site) { return &profile_site(p, site)->t; }
+
+/* ---- calls that change threads ---- */
+
+enum { TRAVELLERS = 60, TRAVEL_LANES = 4, TRAVEL_STEPS = 6000 };
+
+struct traveller {
+    struct waiting at; /* since 0: it has not begun */
+    uint32_t site;
+};
+
+static struct {
+    struct random random;
+    struct writer *lane[TRAVEL_LANES];
+    struct traveller call[TRAVELLERS];
+    uint64_t begun[5], raised[5], returned[5], silent;
+} travel;
+
+static uint64_t key_of(const struct traveller *c) { return 8 * (uint64_t)(1 + c - travel.call); }
+
+static bool waits_in(const struct traveller *c, const struct writer *w)
+{
+    return c->at.writer == w && c->at.generation == w->lane->generation;
+}
+
+/* Its memory is another's now. */
+static void begins_anew(struct traveller *c, struct writer *w)
+{
+    if (c->at.since && !waits_in(c, w))
+        writer_end_silently(w, key_of(c), &c->at);
+    travel.silent += c->at.since != 0;
+    travel.returned[c->site] += c->at.since != 0;
+    c->site = 1 + random_below(&travel.random, 4);
+    c->at = (struct waiting){.carried = 0};
+    writer_enter_keyed(w, c->site, key_of(c));
+    travel.begun[c->site]++;
+}
+
+static void goes_on(struct traveller *c, struct writer *w)
+{
+    if (waits_in(c, w))
+        writer_resume(w, c->site, key_of(c));
+    else
+        writer_resume_moved(w, c->site, key_of(c), &c->at);
+}
+
+static void visit(struct traveller *c, struct writer *w, uint32_t nested)
+{
+    if (c->at.since && random_chance(&travel.random, 95))
+        goes_on(c, w);
+    else
+        begins_anew(c, w);
+    uint64_t began = writer_time(w);
+    if (nested && c > travel.call)
+        visit(c - 1, w, nested - 1);
+    bool waits = random_chance(&travel.random, 70), raises = random_chance(&travel.random, 30);
+    if (waits) {
+        writer_suspend(w, c->site);
+        c->at = (struct waiting){w, w->lane->generation, w->last, c->at.carried + writer_time(w) - began};
+    } else {
+        writer_exit(w, c->site, raises ? RECORD_RAISED : 0);
+        travel.raised[c->site] += raises;
+        travel.returned[c->site]++;
+        c->at = (struct waiting){.since = 0};
+    }
+}
+
+static void look_at_travellers(void)
+{
+    struct profile p = profile_now();
+    uint64_t waiting[5] = {0};
+    for (uint32_t i = 0; i < TRAVELLERS; i++)
+        waiting[travel.call[i].site] += travel.call[i].at.since != 0;
+    for (uint32_t site = 1; site <= 4; site++) {
+        const struct profile_times *t = times(&p, site);
+        cr_assert_eq(t->calls, travel.begun[site]);
+        cr_assert_eq(t->raised, travel.raised[site]);
+        cr_assert_eq(t->open, waiting[site]);
+        cr_assert_eq(t->suspended, waiting[site]);
+        cr_assert_eq(t->calls - t->open, travel.returned[site]);
+    }
+    uint64_t ended = 0, returned = 0;
+    for (uint32_t site = 1; site <= 4; site++) {
+        ended += profile_site(&p, site)->ended;
+        returned += travel.returned[site];
+    }
+    cr_assert_eq(p.silent_ends, travel.silent);
+    cr_assert_eq(ended, returned - travel.silent, "each has a duration");
+    cr_assert_eq(p.lost + p.mismatched + p.clamped + p.moving, 0);
+    profile_free(&p);
+}
+
+static void travel_resets(void)
+{
+    uint32_t now = atomic_fetch_add(&s.segment.header->resets, 1) + 1;
+    for (int i = 0; i < TRAVEL_LANES; i++)
+        writer_reset(travel.lane[i], now);
+    memset(travel.call, 0, sizeof travel.call);
+    memset(travel.begun, 0, sizeof travel.begun);
+    memset(travel.raised, 0, sizeof travel.raised);
+    memset(travel.returned, 0, sizeof travel.returned);
+    travel.silent = 0;
+}
+
+/* Threads end and others take their lanes, so that calls wait in live, ended and merged ones. */
+static void travel_step(void)
+{
+    struct writer **lane = &travel.lane[random_below(&travel.random, TRAVEL_LANES)];
+    uint32_t what = random_below(&travel.random, 1000);
+    if (what < 20) {
+        lanes_close(s.lanes, *lane);
+        *lane = open_lane(&s, "traveller");
+    } else if (what < 22)
+        travel_resets();
+    else if (what < 40)
+        look_at_travellers();
+    else
+        visit(&travel.call[random_below(&travel.random, TRAVELLERS)], *lane, random_below(&travel.random, 4));
+}
+
+Test(lanes, calls_that_change_threads_are_open_where_they_are)
+{
+    struct lanes_options o = small_lanes();
+    o.keep_exited = 2;
+    begin_with(&o, CAPACITY);
+    travel.random = random_seeded(4);
+    for (int i = 0; i < TRAVEL_LANES; i++)
+        travel.lane[i] = open_lane(&s, "traveller");
+    for (int i = 0; i < TRAVEL_STEPS; i++)
+        travel_step();
+    look_at_travellers();
+    cr_assert_gt(s.segment.header->merges, 50);
+    cr_assert_gt(s.segment.header->moves, 500);
+}
+
+static void pass(uint64_t ticks)
+{
+    for (uint64_t until = clock_ticks() + ticks; clock_ticks() < until;)
+        ;
+}
+
+/* What it ran on both threads is its duration, what it waited between them is its wait. */
+Test(lanes, times_of_a_call_that_changes_threads)
+{
+    begin();
+    struct writer *a = open_lane(&s, "a"), *b = open_lane(&s, "b");
+    uint64_t before = clock_ticks();
+    writer_enter_keyed(a, 1, 64);
+    uint64_t began = writer_time(a);
+    pass(100000);
+    writer_suspend(a, 1);
+    struct waiting at = {a, a->lane->generation, a->last, writer_time(a) - began};
+    pass(300000);
+    writer_resume_moved(b, 1, 64, &at);
+    pass(200000);
+    writer_exit(b, 1, 0);
+    uint64_t whole = clock_ticks() - before;
+    struct profile p = profile_now();
+    const struct profile_site *site = profile_site(&p, 1);
+    cr_assert_eq(site->ended, 1);
+    cr_assert_eq(site->min, site->t.inclusive, "its duration is all it ran");
+    cr_assert_geq(site->t.inclusive, 300000);
+    cr_assert_geq(site->t.waited, 300000);
+    cr_assert_eq(site->t.elapsed, site->t.inclusive + site->t.waited);
+    cr_assert_leq(site->t.elapsed, whole);
+    profile_free(&p);
+}
+
+/* ---- and are looked at meanwhile ---- */
+
+enum { RESTLESS = 10, RESTLESS_LOOKS = 100 };
+
+static _Atomic bool at_rest;
+
+static void *moves_calls_to_and_fro(void *unused)
+{
+    struct writer *lane[2] = {open_lane(&s, "to"), open_lane(&s, "fro")};
+    struct waiting at[RESTLESS];
+    for (uint64_t i = 0; i < RESTLESS; i++) {
+        writer_enter_keyed(lane[0], 1, 8 * (i + 1));
+        writer_suspend(lane[0], 1);
+        at[i] = (struct waiting){lane[0], lane[0]->lane->generation, lane[0]->last, 0};
+    }
+    for (uint64_t i = 0; !at_rest; i++) {
+        struct writer *w = lane[at[i % RESTLESS].writer == lane[0]];
+        writer_resume_moved(w, 1, 8 * (i % RESTLESS + 1), &at[i % RESTLESS]);
+        writer_suspend(w, 1);
+        at[i % RESTLESS] = (struct waiting){w, w->lane->generation, w->last, 0};
+        pass(i / 5000 % 2 ? 200 : 200000); /* too often for a look without one, and not */
+    }
+    return unused;
+}
+
+/* Each is open in one of two lanes that are copied one after the other. */
+Test(lanes, calls_that_change_threads_while_they_are_read)
+{
+    pthread_t thread;
+    begin();
+    pthread_create(&thread, NULL, moves_calls_to_and_fro, NULL);
+    for (int i = 0; i < RESTLESS_LOOKS;) {
+        struct profile p = profile_now();
+        uint64_t open = times(&p, 1)->open, off = open > RESTLESS ? open - RESTLESS : RESTLESS - open;
+        if (times(&p, 1)->calls == RESTLESS) { /* else they are being begun */
+            cr_assert_leq(off, p.moving);
+            i++;
+        }
+        profile_free(&p);
+    }
+    at_rest = true;
+    pthread_join(thread, NULL);
+    struct profile p = profile_now();
+    cr_assert_eq(times(&p, 1)->open, RESTLESS);
+    cr_assert_eq(p.moving, 0);
+    profile_free(&p);
+}
+
+/* A thread that does nothing but begin calls, of which others take each one, has room in its ring. */
+Test(lanes, more_calls_are_taken_than_a_ring_holds)
+{
+    enum { MANY = 20000 };
+    begin();
+    struct writer *a = open_lane(&s, "a"), *b = open_lane(&s, "b");
+    struct waiting at[64];
+    for (uint64_t i = 0; i < MANY; i += 64) {
+        for (uint64_t k = 0; k < 64; k++) {
+            writer_enter_keyed(a, 1, 8 * (k + 1));
+            writer_suspend(a, 1);
+            at[k] = (struct waiting){a, a->lane->generation, a->last, 0};
+        }
+        for (uint64_t k = 0; k < 64; k++) {
+            writer_resume_moved(b, 1, 8 * (k + 1), &at[k]);
+            writer_exit(b, 1, 0);
+        }
+    }
+    struct profile p = profile_now();
+    cr_assert_eq(times(&p, 1)->calls, (MANY + 63) / 64 * 64);
+    cr_assert_eq(times(&p, 1)->open, 0);
+    cr_assert_eq(p.lost + p.mismatched + p.clamped + p.silent_ends, 0);
+    profile_free(&p);
+}
 
 /* ---- counts ---- */
 
