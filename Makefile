@@ -240,7 +240,7 @@ soak-inject: cli $(O)/bootstrap/check ## the same, TSCAP_CYCLES=100 times each, 
 	+@$(TEST_ENV) PYTHON_JOBS=1 TSCAP_CYCLES="$${TSCAP_CYCLES:-100}" TEST_TIMEOUT="$${TEST_TIMEOUT:-7200}" scripts/run-python-tests inject
 
 .PHONY: check-newest
-check-newest: ## the Python suite on what only Debian unstable has yet, debug builds too (as root; DEBIAN_MIRROR=)
+check-newest: ## suites with Python on what only Debian unstable has yet, debug builds too (as root; DEBIAN_MIRROR=)
 	+@$(TEST_ENV) scripts/check-newest
 
 # Not part of `check`: it fetches headers when it first runs.
