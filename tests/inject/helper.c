@@ -11,6 +11,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#if __has_include(<valgrind/callgrind.h>)
+#include <valgrind/callgrind.h>
+#else
+#define CALLGRIND_TOGGLE_COLLECT
+#endif
+
 void sleep_ms(int ms)
 {
     struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
@@ -53,6 +59,14 @@ int wait_for_vfork(int ms)
         _exit(0);
     }
     return child < 0 || waitpid(child, &status, 0) != child || status;
+}
+
+/* Under callgrind --collect-atstart=no only this is counted. */
+void measured(void (*function)(void))
+{
+    CALLGRIND_TOGGLE_COLLECT;
+    function();
+    CALLGRIND_TOGGLE_COLLECT;
 }
 
 /* ---- what must be as it was ---- */
