@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -44,6 +45,8 @@ static struct {
     bool brought;
     char bundle[64]; /* path of the library, if it has the package behind it */
     void (*wake)(void *); /* _PyEval_SignalAsyncExc, or NULL */
+    _Atomic bool waking;
+    _Atomic bool woken; /* and nobody has turned it off */
     void *interpreter;
 } e = {.box = {.magic = ATTACH_MAGIC, .version = ATTACH_VERSION}};
 
@@ -186,12 +189,50 @@ static void describe_exception(void)
     Py_XDECREF(traceback);
 }
 
+#if PY_VERSION_HEX >= 0x030a0000 && PY_VERSION_HEX < 0x030d0000
+/* An exception of ours, on its way to this thread: it comes as soon as any code runs. False: another came first. */
+static bool interrupt_ourselves(PyThreadState *here)
+{
+    PyObject *names = PyDict_New();
+    PyObject *code = names ? Py_CompileString("for _ in (1, 2, 3, 4, 5): pass\n", "<tscap>", Py_file_input) : NULL;
+    if (code)
+        PyThreadState_SetAsyncExc(here->thread_id, PyExc_InterruptedError);
+    PyObject *result = code ? PyEval_EvalCode(code, names, names) : NULL;
+    bool came = here->async_exc == NULL;
+    if (!came)
+        PyThreadState_SetAsyncExc(here->thread_id, NULL);
+    if (came && !result)
+        PyErr_Clear();
+    bool alone = came || result;
+    Py_XDECREF(names);
+    Py_XDECREF(code);
+    Py_XDECREF(result);
+    return alone;
+}
+
+/* What wakes the main thread says that an exception is on its way to some thread. Nothing takes that back but one that
+ * arrives: until then all threads look for it at every call and jump, after detach as well. If one is on its way to us, good.
+ * False: with an exception of the program's. */
+static bool turn_off_wake(void)
+{
+    PyThreadState *here = PyThreadState_Get();
+    while (atomic_load(&e.waking))
+        sched_yield();
+    return !atomic_exchange(&e.woken, false) || here->async_exc || interrupt_ourselves(here);
+}
+#else
+static bool turn_off_wake(void) { return true; }
+#endif
+
 /* 0, or -1 with an exception that is none of our business: one that a signal handler of the program raised meanwhile. */
 static int bring(void)
 {
     uint32_t progress = DONE;
     int r = 0;
-    if (bring_package() == 0) {
+    if (!turn_off_wake()) {
+        progress = AGAIN;
+        r = -1;
+    } else if (bring_package() == 0) {
         if (recorder_available())
             finish(ATTACH_READY, "%s", "");
         else
@@ -236,12 +277,22 @@ static bool is_ending(void)
 #endif
 }
 
+static bool call_main_thread(void)
+{
+    atomic_store(&e.waking, true);
+    bool called = Py_AddPendingCall(bring_in_main_thread, NULL) == 0; /* or its list is full */
+    if (called && e.wake && e.interpreter) {
+        e.wake(e.interpreter);
+        atomic_store(&e.woken, true);
+    }
+    atomic_store(&e.waking, false);
+    return called;
+}
+
 static void ask_main_thread(void)
 {
-    if (Py_AddPendingCall(bring_in_main_thread, NULL) < 0)
-        return; /* its list is full */
-    if (e.wake && e.interpreter)
-        e.wake(e.interpreter);
+    if (!call_main_thread())
+        return;
     for (int ms = 0; ms < MAIN_THREAD_MS && atomic_load(&e.claim) == UNCLAIMED && !is_ending(); ms++)
         sleep_ms(1);
 }
