@@ -434,7 +434,7 @@ class Schema__Speedscope_Profile(Schema):
     type: str = "evented"
     name: str = ""
     unit: str = "microseconds"
-    startValue: float = 0.0
+    startValue: float = 0
     endValue: float = 0.0
     events: list[Schema__Speedscope_Event] = field(default_factory=list)
 

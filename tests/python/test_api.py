@@ -340,6 +340,7 @@ def test_speedscope(collector, tmp_path):
     assert document["name"] == "sample" and len(document["profiles"]) == 1 and len(document["profiles"][0]["events"]) == 14
     path = collector.to_speedscope_file(tmp_path / "x.speedscope.json")
     assert path.read_text() == collector.to_speedscope_json() and path.read_text().startswith('{\n    "name": "sample"')
+    assert '"startValue": 0,' in path.read_text()
     assert check_speedscope(Timestamp_Collector())["profiles"][0]["events"] == []
 
 
