@@ -9,6 +9,7 @@ budgets that fail it (the mark ``tscap_budget``).
 
 from __future__ import annotations
 
+import argparse
 from typing import TYPE_CHECKING, Any, Generator, List, Tuple
 
 import pytest
@@ -26,9 +27,8 @@ PROPERTY = "tscap"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tscap", "exact timings of decorated code")
-    group.addoption(
-        "--tscap", metavar="N", nargs="?", type=_count, const=5, default=0, help="show the N (5) decorated functions of each test that took most time of their own"
-    )
+    group.addoption("--tscap", action="store_true", help="show the decorated functions of each test that took most time of their own")
+    group.addoption("--tscap-rows", metavar="N", type=_count, default=5, help="that many of each test (5)")
     group.addoption(
         "--tscap-budget",
         metavar="NAME=MS",
@@ -40,17 +40,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _count(text: str) -> int:
-    count = int(text)
-    if count < 1:
-        raise ValueError(text)
-    return count
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a number of rows, 1 or more, not {text!r}")
+    return int(text)
 
 
 def _budget(text: str) -> Tuple[str, float]:
     name, _, limit = text.rpartition("=")
-    if not name:
-        raise ValueError(text)
-    return name, float(limit)
+    try:
+        ms = float(limit)
+    except ValueError:
+        ms = -1
+    if not name or not ms >= 0:
+        raise argparse.ArgumentTypeError(f"must be NAME=MS, for instance parse=2.5, not {text!r}")
+    return name, ms
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -88,7 +91,7 @@ def pytest_runtest_call(item: Any) -> Generator[None, Any, None]:
         outcome = yield
     finally:
         item.obj = function
-    item.user_properties.append((PROPERTY, [t.json() for t in collector.get_hotspots(item.config.option.tscap or 5)]))
+    item.user_properties.append((PROPERTY, [t.json() for t in collector.get_hotspots(item.config.option.tscap_rows)]))
     over = _all_over(item, collector)
     if over and outcome.excinfo is None:
         outcome.force_exception(pytest.fail.Exception("over budget: " + "; ".join(over), pytrace=False))
