@@ -260,6 +260,11 @@ check-speedscope: ext $(O)/bootstrap/check ## speedscope files against the schem
 	+@$(TEST_ENV) scripts/run-python-tests --venv '$(PY_EXE)' '$(PY_TAG)'
 	+@$(TEST_ENV) scripts/speedscope-schema '$(abspath $(O))/venv/$(PY_TAG)/bin/python' '$(abspath $(PY_ROOT))'
 
+PYPY ?= pypy3
+.PHONY: check-pypy
+check-pypy: cli ## the Python suite on PYPY=pypy3, which has the recorder in pure Python
+	+@$(TEST_ENV) scripts/check-pypy '$(PYPY)'
+
 .PHONY: asan ubsan tsan cov soak fuzz bench
 asan ubsan: ## build with that sanitizer, run unit and stress tests
 	+@$(MAKE) FLAVOUR=$@ cli check-unit
