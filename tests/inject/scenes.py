@@ -259,9 +259,10 @@ def interrupts():
     ready(1)
     while not words[STOP]:
         try:
-            busy(0)
-            time.sleep(0.0001)
-            beat(0)
+            while not words[STOP]:  # its jump back is a place for one to come up, too
+                busy(0)
+                time.sleep(0.0001)
+                beat(0)
         except KeyboardInterrupt:
             words[INTERRUPTS] += 1
 

@@ -144,7 +144,7 @@ def test_exit_race(perform):
         time.sleep(chance.random() * 0.06)
         result = tscap("attach", program.pid)
         program.account.take(result)
-        assert result.returncode in (0, 3), result.stderr
+        assert result.returncode in (0, 3) or "the process is ending" in result.stderr, result.stderr
         assert program.process.wait(PATIENCE) == 0, (result.stderr, program.said())
 
 
@@ -191,12 +191,14 @@ def test_command_interrupted(perform):
 
 
 def test_interrupts(perform):
-    """^C of the program while it is attached to: each raises KeyboardInterrupt once."""
+    """^C of the program while it is attached to: each raises KeyboardInterrupt once. (What comes while CPython 3.14 begins to
+    run a script for a debugger is lost, whoever asks it to.)"""
+    options = ["--method", "ptrace"] if sys.version_info >= (3, 14) else []
     program = perform("interrupts")
     chance = random.Random(7)
     sent = 0
     for number in range(CYCLES):
-        command = subprocess.Popen([TSCAP, "attach", str(program.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        command = subprocess.Popen([TSCAP, "attach", str(program.pid), *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         while command.poll() is None:
             time.sleep(chance.random() * 0.004)
             os.kill(program.pid, signal.SIGINT)
