@@ -254,15 +254,20 @@ def interval_signals():
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
+def work_on():
+    while not words[STOP]:
+        busy(0)
+        time.sleep(0.0001)
+        beat(0)
+
+
 def interrupts():
-    """Counts what ^C raises. One that comes while another is looked at is another's."""
+    """Counts what ^C raises. One that comes while another is looked at is another's. It may come up at the jump back of a loop,
+    which is not within a try block around or in the loop; but it is within the call of a function."""
     ready(1)
     while not words[STOP]:
         try:
-            while not words[STOP]:  # its jump back is a place for one to come up, too
-                busy(0)
-                time.sleep(0.0001)
-                beat(0)
+            work_on()
         except KeyboardInterrupt:
             words[INTERRUPTS] += 1
 
