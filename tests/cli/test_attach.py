@@ -69,6 +69,16 @@ def test_detach_leaves_nothing_and_attach_works_again(tscap, plain, run_director
     assert plain.end() == 0
 
 
+def test_profilers_work_after_it(tscap, plain):
+    """On 3.11 one that was set made the interpreter look for ever for what it was told to look for."""
+    plain.do("import sys; heard = []")
+    attach(tscap, plain)
+    assert tscap("detach", plain.pid).code == 0
+    plain.do("sys.setprofile(lambda *event: heard.append(event[1])); parent(2); sys.setprofile(None)")
+    plain.do("assert heard.count('call') == 3")
+    assert plain.end() == 0
+
+
 def test_no_thread_of_ours_stays(tscap, plain):
     attach(tscap, plain)
     assert tscap("detach", plain.pid).code == 0
