@@ -11,6 +11,8 @@ PyObject *qualname_of(PyCodeObject *code, const python_frame *frame)
     return code->co_qualname;
 }
 
+int qualname_prepare(void) { return 0; }
+
 #else
 
 /* ---- a function that runs this code: it knows its name ---- */
@@ -87,14 +89,15 @@ static PyObject *name_within_caller(PyCodeObject *code, const python_frame *fram
 
 /* ---- or any function there is ---- */
 
+static PyObject *get_referrers; /* of gc */
+
 static PyObject *name_by_referrer(PyCodeObject *code)
 {
-    PyObject *gc = PyImport_ImportModule("gc"), *name = NULL;
-    PyObject *referrers = gc ? PyObject_CallMethod(gc, "get_referrers", "O", code) : NULL;
+    PyObject *name = NULL;
+    PyObject *referrers = get_referrers ? PyObject_CallFunctionObjArgs(get_referrers, code, NULL) : NULL;
     for (Py_ssize_t i = 0; referrers && i < PyList_GET_SIZE(referrers) && !name; i++)
         name = name_if_runs(PyList_GET_ITEM(referrers, i), code);
     Py_XDECREF(referrers);
-    Py_XDECREF(gc);
     return name;
 }
 
@@ -106,6 +109,15 @@ static PyObject *find(PyCodeObject *code, const python_frame *frame, int levels)
     if (!name)
         name = name_within_caller(code, frame, levels);
     return name ? name : name_by_referrer(code);
+}
+
+int qualname_prepare(void)
+{
+    PyObject *gc = get_referrers ? NULL : PyImport_ImportModule("gc");
+    if (gc)
+        get_referrers = PyObject_GetAttrString(gc, "get_referrers");
+    Py_XDECREF(gc);
+    return get_referrers ? 0 : -1;
 }
 
 PyObject *qualname_of(PyCodeObject *code, const python_frame *frame)

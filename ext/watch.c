@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "qualname.h"
 
 struct rule {
     char *module; /* NULL: the pattern is for the whole name */
@@ -81,6 +82,8 @@ static void find_library(void)
 int watch_begin(const char *rules)
 {
     forget_rules();
+    if (qualname_prepare() < 0)
+        return -1;
     bool taken = true;
     for (const char *line = rules; taken && *line;) {
         size_t length = strcspn(line, "\n");
