@@ -173,7 +173,7 @@ static int check_form(const struct settings *s)
     bool rules = s->match.count || s->exclude.count || s->all || s->builtins || s->method || s->timeout != UNSET;
     if (rules && !s->attach)
         return fail(EXIT_USAGE,
-                    "top: --match, --exclude, --all, --method and --timeout are for attaching\n"
+                    "top: --match, --exclude, --all, --builtins, --method and --timeout are for attaching\n"
                     "which functions of a prepared program are recorded is its own affair\n"
                     "tscap top --attach %s",
                     s->operand);

@@ -12,7 +12,7 @@ const struct loss_row losses[] = {
     {"sites", "functions without a number: no room for their names", AT(lost_sites)},
     {"threads", "threads that could get no memory", AT(lost_lanes)},
     {"paused", "times the hook was taken out because the C stack ran low", AT(paused)},
-    {"displaced", "times another frame-evaluation hook was found in the place of ours", AT(displaced)},
+    {"displaced", "times another hook (frame evaluation, profile) was found in the place of ours", AT(displaced)},
     {"refused_growth", "times more memory was refused", AT(refused_growth)},
     {"processes", "subprocesses that recorded and of which nothing is left", AT(lost_processes)},
     {"other_clock", "subprocesses that measure by another clock and cannot be added", AT(other_clock)},

@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "builtins.h"
 #include "control.h"
 #include "entry.h"
 #include "functions.h"
@@ -21,6 +22,7 @@ static int take_rules(const char *rules)
         hook_disarm();
     int r = watch_begin(rules);
     functions_watch(r == 0);
+    builtins_forget();
     return rearm(armed) < 0 ? -1 : r;
 }
 
@@ -65,6 +67,7 @@ enum recorder_change attachment_end(void)
         hook_disarm();
     watch_end();
     functions_watch(false);
+    builtins_forget();
     if (rearm(armed) < 0)
         return RECORDER_FAILED;
     if (is_all_ours())
@@ -77,4 +80,5 @@ void attachment_forget(void)
     began = false;
     watch_end();
     functions_watch(false);
+    builtins_forget();
 }

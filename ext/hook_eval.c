@@ -7,9 +7,11 @@
 #include <pthread.h>
 
 #include "activations.h"
+#include "builtins.h"
 #include "functions.h"
 #include "hook.h"
 #include "recorder.h"
+#include "watch.h"
 
 #if PYTHON_311_AND_LATER
 #define Py_BUILD_CORE
@@ -183,8 +185,62 @@ static __attribute__((noinline)) PyObject *evaluate_near_the_end(PyThreadState *
 }
 #endif
 
+/* ---- C functions: the profile hook of each thread, where no other profiler has it ---- */
+
+static bool profiling;
+
+static int on_profile(PyObject *self, PyFrameObject *frame, int what, PyObject *arg)
+{
+    (void)self, (void)frame;
+    if (what == PyTrace_C_CALL)
+        builtins_begin(arg);
+    else if (what == PyTrace_C_RETURN || what == PyTrace_C_EXCEPTION)
+        builtins_end(arg, what == PyTrace_C_EXCEPTION);
+    return 0;
+}
+
+static inline bool uses_tracing(const PyThreadState *ts)
+{
+#if PY_VERSION_HEX >= 0x030a0000
+    return ts->cframe->use_tracing;
+#else
+    return ts->use_tracing;
+#endif
+}
+
+/* A thread that has just begun, whose other profiler has ended, or a greenlet of its own, which starts without. */
+static inline bool lacks_profile(const PyThreadState *ts)
+{
+    return !ts->c_profilefunc || (ts->c_profilefunc == on_profile && !uses_tracing(ts) && !ts->tracing);
+}
+
+static void set_profile(PyThreadState *ts, Py_tracefunc function)
+{
+    if (_PyEval_SetProfile(ts, function, NULL) < 0)
+        PyErr_Clear(); /* an audit hook of the program forbids it */
+}
+
+static void profile_all(bool on)
+{
+    profiling = on;
+    for (PyThreadState *ts = PyInterpreterState_ThreadHead(home); ts; ts = PyThreadState_Next(ts))
+        if (on ? lacks_profile(ts) : ts->c_profilefunc == on_profile)
+            set_profile(ts, on ? on_profile : NULL);
+}
+
+/* Those whose C functions somebody else hears of, and not we. */
+static uint64_t count_profiled_by_others(void)
+{
+    uint64_t others = 0;
+    for (PyThreadState *ts = PyInterpreterState_ThreadHead(home); profiling && ts; ts = PyThreadState_Next(ts))
+        others += ts->c_profilefunc && ts->c_profilefunc != on_profile;
+    return others;
+}
+
 static PyObject *evaluate(PyThreadState *ts, python_frame *f, int throwing)
 {
+    if (__builtin_expect(profiling, 0) && !throwing && lacks_profile(ts))
+        set_profile(ts, on_profile);
 #if PYTHON_311_AND_LATER
     if (__builtin_expect((char *)__builtin_frame_address(0) < stack_low, 0))
         return evaluate_near_the_end(ts, f, throwing);
@@ -256,12 +312,16 @@ int hook_arm(void)
 #endif
     install();
     armed = true;
+    if (watch_builtins())
+        profile_all(true);
     return 0;
 }
 
 void hook_disarm(void)
 {
     armed = false;
+    if (profiling)
+        profile_all(false);
     if (_PyInterpreterState_GetEvalFrameFunc(home) == evaluate)
         _PyInterpreterState_SetEvalFrameFunc(home, inner);
 #if PYTHON_311_AND_LATER
@@ -280,9 +340,12 @@ int hook_arm_code(PyCodeObject *code, PyFunctionObject *function)
     return 0;
 }
 
-/* Another hook set over ours that does not call on: nothing would be recorded. Ours goes on top again and calls it. */
+/* Another hook set over ours that does not call on: nothing would be recorded. Ours goes on top again and calls it. Another
+ * profiler in the place of ours is left there: it would not be called. */
 bool hook_check(void)
 {
+    if (armed)
+        atomic_fetch_add_explicit(&recorder_segment()->header->displaced, count_profiled_by_others(), memory_order_relaxed);
     if (!armed || _PyInterpreterState_GetEvalFrameFunc(home) == evaluate)
         return true;
     atomic_fetch_add_explicit(&recorder_segment()->header->displaced, 1, memory_order_relaxed);

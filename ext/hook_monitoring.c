@@ -5,6 +5,7 @@
 #if PYTHON_HAS_MONITORING
 
 #include "activations.h"
+#include "builtins.h"
 #include "functions.h"
 #include "hook.h"
 #include "linger.h"
@@ -183,6 +184,27 @@ CALLBACK(on_any_resume)
     return is_recorded((PyCodeObject *)arguments[0]) ? begins_slow(code_of(arguments), true) : disable;
 }
 
+/* ---- C functions: all calls come, and of those that run no Python function themselves the ends ---- */
+
+CALLBACK(on_call)
+{
+    UNUSED_CALLBACK;
+    builtins_begin(arguments[2]);
+    return NOTHING;
+}
+CALLBACK(on_c_return)
+{
+    UNUSED_CALLBACK;
+    builtins_end(arguments[2], false);
+    return NOTHING;
+}
+CALLBACK(on_c_raise)
+{
+    UNUSED_CALLBACK;
+    builtins_end(arguments[2], true);
+    return NOTHING;
+}
+
 /* ---- callbacks as objects ---- */
 
 struct callback {
@@ -211,12 +233,20 @@ static const struct {
     {"PY_UNWIND", on_unwind, NULL}, {"PY_THROW", on_throw, NULL}, /* global before 3.15 */
 };
 
+enum { CALL_EVENTS = 3 };
+static const struct {
+    const char *name;
+    vectorcallfunc function;
+} call_events[CALL_EVENTS] = {{"CALL", on_call}, /* switches the others on, too */ {"C_RETURN", on_c_return}, {"C_RAISE", on_c_raise}};
+
 static struct {
     PyObject *monitoring; /* sys.monitoring */
     PyObject *set_local_events;
     PyObject *tool, *none; /* int objects: our tool id, 0 */
     PyObject *callback[EVENTS], *watching[EVENTS];
     long event[EVENTS];
+    PyObject *call_callback[CALL_EVENTS]; /* while C functions are watched */
+    long call_event[CALL_EVENTS];
     bool armed;
     long tool_id;
 } m = {.tool_id = -1};
@@ -239,17 +269,27 @@ static int make_callbacks(void)
         if (!m.callback[i] || (events[i].watching && !m.watching[i]))
             return -1;
     }
+    for (int i = 0; i < CALL_EVENTS; i++)
+        if (!(m.call_callback[i] = make_callback(call_events[i].function)))
+            return -1;
     return 0;
+}
+
+static long read_event_number(PyObject *numbers, const char *name)
+{
+    PyObject *number = PyObject_GetAttrString(numbers, name);
+    long event = number ? PyLong_AsLong(number) : -1;
+    Py_XDECREF(number);
+    return event;
 }
 
 static int read_event_numbers(void)
 {
     PyObject *numbers = PyObject_GetAttrString(m.monitoring, "events");
-    for (int i = 0; numbers && i < EVENTS; i++) {
-        PyObject *number = PyObject_GetAttrString(numbers, events[i].name);
-        m.event[i] = number ? PyLong_AsLong(number) : -1;
-        Py_XDECREF(number);
-    }
+    for (int i = 0; numbers && i < EVENTS; i++)
+        m.event[i] = read_event_number(numbers, events[i].name);
+    for (int i = 0; numbers && i < CALL_EVENTS; i++)
+        m.call_event[i] = read_event_number(numbers, call_events[i].name);
     Py_XDECREF(numbers);
     return PyErr_Occurred() ? -1 : 0;
 }
@@ -301,16 +341,21 @@ static int take_tool_id(void)
     return -1;
 }
 
+static int register_callback(long event, PyObject *callback)
+{
+    PyObject *old = PyObject_CallMethod(m.monitoring, "register_callback", "llO", m.tool_id, event, callback);
+    Py_XDECREF(old);
+    return old ? 0 : -1;
+}
+
 static int register_callbacks(bool on)
 {
-    for (int i = 0; i < EVENTS; i++) {
-        PyObject *callback = !on ? Py_None : watch_active() && m.watching[i] ? m.watching[i] : m.callback[i];
-        PyObject *old = PyObject_CallMethod(m.monitoring, "register_callback", "llO", m.tool_id, m.event[i], callback);
-        if (!old)
-            return -1;
-        Py_DECREF(old);
-    }
-    return 0;
+    int r = 0;
+    for (int i = 0; i < EVENTS && r == 0; i++)
+        r = register_callback(m.event[i], !on ? Py_None : watch_active() && m.watching[i] ? m.watching[i] : m.callback[i]);
+    for (int i = 0; i < CALL_EVENTS && r == 0; i++)
+        r = register_callback(m.call_event[i], on && watch_builtins() ? m.call_callback[i] : Py_None);
+    return r;
 }
 
 static int set_global(bool on)
@@ -319,6 +364,8 @@ static int set_global(bool on)
     for (int i = 0; i < EVENTS; i++)
         if (i >= LOCAL_COUNT || (watch_active() && m.watching[i]))
             mask |= m.event[i];
+    if (watch_builtins())
+        mask |= m.call_event[0];
     PyObject *done = PyObject_CallMethod(m.monitoring, "set_events", "ll", m.tool_id, on ? mask : 0l);
     Py_XDECREF(done);
     return done ? 0 : -1;

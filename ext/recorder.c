@@ -13,6 +13,7 @@
 #include "activations.h"
 #include "attachment.h"
 #include "block.h"
+#include "builtins.h"
 #include "clock.h"
 #include "functions.h"
 #include "hook.h"
@@ -724,6 +725,7 @@ static void forget_segment(void)
     munmap(r.segment.base, r.segment.capacity);
     functions_forget_sites();
     block_forget_sites();
+    builtins_forget();
     account_forget();
     activations_forget();
 }

@@ -127,9 +127,9 @@ static bool is_ours(const char *module)
     return strncmp(module, package, sizeof package - 1) == 0 && (module[sizeof package - 1] == '.' || module[sizeof package - 1] == '\0');
 }
 
-bool watch_wants(const char *module, const char *qualname, const char *file)
+/* `wanted`: as long as no rule fits. An exclusion goes before any other. */
+static bool rules_want(const char *module, const char *qualname, bool wanted)
 {
-    bool wanted = w.all || (!w.chosen && !is_library(file));
     if (!w.active || is_ours(module))
         return false;
     for (size_t i = 0; i < w.count; i++) {
@@ -140,4 +140,14 @@ bool watch_wants(const char *module, const char *qualname, const char *file)
         wanted = true;
     }
     return wanted;
+}
+
+bool watch_wants(const char *module, const char *qualname, const char *file)
+{
+    return rules_want(module, qualname, w.all || (!w.chosen && !is_library(file)));
+}
+
+bool watch_wants_builtin(const char *module, const char *qualname)
+{
+    return w.builtins && rules_want(module, qualname, w.all || !w.chosen);
 }

@@ -19,4 +19,7 @@ bool watch_builtins(void); /* C functions, too */
 /* Is this one wanted? `file`: where its code comes from. No code of the program runs. */
 bool watch_wants(const char *module, const char *qualname, const char *file);
 
+/* The same for a C function, which lies in no file. */
+bool watch_wants_builtin(const char *module, const char *qualname);
+
 #endif

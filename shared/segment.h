@@ -308,7 +308,7 @@ struct segment_header {
     _Atomic uint64_t lost_calls; /* calls of such threads and of sites without a number */
     _Atomic uint64_t lost_sites; /* sites that found no room */
     _Atomic uint64_t paused;     /* hook taken out because the C stack ran low (3.11) */
-    _Atomic uint64_t displaced;  /* another frame-evaluation hook was found over ours */
+    _Atomic uint64_t displaced;  /* another frame-evaluation or profile hook was found in the place of ours */
     _Atomic uint64_t refused_growth; /* pages refused: cap, file system, file-size or memory limit */
     uint64_t address; /* where the process has `capacity` bytes of this mapped, until it ends or becomes another program */
     /* lanes merged last: page number << 32 | generation, at merges % SEGMENT_MERGE_LOG */
