@@ -264,6 +264,7 @@ def work_on():
 def interrupts():
     """Counts what ^C raises. One that comes while another is looked at is another's. It may come up at the jump back of a loop,
     which is not within a try block around or in the loop; but it is within the call of a function."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may have had it ignored
     ready(1)
     while not words[STOP]:
         try:

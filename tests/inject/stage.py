@@ -131,10 +131,10 @@ class Stage:
 
     def wait_until(self, true, what):
         try:
-            wait_until(lambda: self.is_dead() or true(), "%s: %s\n%s" % (self.scene, what, self.said()))
+            wait_until(lambda: self.is_dead() or true(), what)
         except Hung:
             self.account.hung += 1
-            raise
+            raise Hung("%s: %s\n%s" % (self.scene, what, self.said()))
         if self.is_dead():
             self.account.died += 1
         self.check()

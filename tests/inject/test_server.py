@@ -8,7 +8,6 @@ import importlib.util
 import json
 import os
 import pathlib
-import signal
 import socket
 import subprocess
 import sys
@@ -24,6 +23,7 @@ SERVER = pathlib.Path(__file__).parent / "server.py"
 NEEDS = {"uvicorn": ("uvicorn", "starlette"), "werkzeug": ("flask",)}
 SECONDS = 30 if LONG else 0.5
 CLIENTS = 4
+sys.setrecursionlimit(20000)  # the profile is as deep as the deepest stack
 IN_A_ROW = 10  # requests to one server, then to the other
 
 
@@ -38,7 +38,7 @@ class Server:
             self.process = subprocess.Popen(command, pass_fds=[listener.fileno()], env=environment)
 
     def close(self):
-        self.process.send_signal(signal.SIGINT)
+        self.process.terminate()
         self.process.wait(PATIENCE)
 
 
@@ -125,7 +125,7 @@ def test_server(kind, account, capsys):
     assert not load.failed, load.failed[:3]
     calls = {site["name"]: site["calls"] for site in json.loads(dump.stdout)["sites"]}
     asked = load.taken["attached"][0][0]
-    assert calls["work"] >= asked
+    assert calls["work"] >= asked - CLIENTS * IN_A_ROW, "all but those that were on their way"
     with capsys.disabled():
         for phase in ("before", "attached", "after"):
             print("\n%s, %-8s %7.0f requests/s and client, %.3f of the other's" % (kind, phase, *load.rate(phase)), end="")
