@@ -27,6 +27,7 @@
 #define STACK_BYTES (1u << 20) /* of address space: it may have to import */
 #define MAIN_THREAD_MS 100     /* to come by */
 #define TRIES 5                /* an import may be disturbed by one that is going on */
+#define MAIN_THREAD_TRIES 3    /* or, in the main thread, by signals: ^C again and again */
 #define REGION_WAIT_MS 2000
 #define PACKAGE "timestamp_capture"
 
@@ -307,11 +308,12 @@ static void bring_in_own_thread(void)
 }
 
 /* A pending call that is still in the list when the claim is taken back finds it taken again, or the box ready. */
-static enum progress try_once(void)
+static enum progress try_once(bool in_main_thread)
 {
     atomic_store(&e.progress, NOT_YET);
     atomic_store(&e.claim, UNCLAIMED);
-    ask_main_thread();
+    if (in_main_thread)
+        ask_main_thread();
     if (is_ending())
         return AGAIN;
     if (atomic_load(&e.claim) == UNCLAIMED)
@@ -343,7 +345,7 @@ static void *run(void *unused)
     for (int i = 0; i < TRIES && progress != DONE && !is_ending() && !atomic_load(&e.box.cancel); i++) {
         if (i)
             sleep_ms(20 << i);
-        progress = try_once();
+        progress = try_once(i < MAIN_THREAD_TRIES);
     }
     if (is_ending())
         finish(ATTACH_ENDING, "%s", "");
