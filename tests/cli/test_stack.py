@@ -81,6 +81,24 @@ def test_with_native_frames(tscap, parked):
     assert parked.end() == 0, "it goes on as if nothing had been"
 
 
+@pytest.mark.parametrize("options", [[], ["--builtins"]])
+def test_while_it_is_recorded(tscap, start_program, options):
+    """With our hooks in it, and threads that were within their calls when those came."""
+    program = start_program(sys.executable, PROGRAM)
+    program.account = {int(tid): stack for tid, stack in json.loads(program.process.stdout.readline()).items()}
+    wait_until_main_reads(program)
+    attached = tscap("attach", program.pid, "--all", *options)
+    if attached.code == 4:
+        pytest.skip(attached.what)
+    assert attached.code == 0, attached
+    wait_until_main_reads(program)
+    result = tscap("stack", program.pid, "--native", "--json")
+    assert result.code == 0, result
+    check_against_account(program, result.json["threads"])
+    assert all(thread["whole"] for thread in result.json["threads"])
+    assert any(thread["name"] == "tscap" for thread in result.json["threads"])
+
+
 def test_it_goes_on(tscap, start_program):
     """While it is busy, many times; nothing is lost on the way."""
     code = "import sys\nn = 0\nprint('ready', flush=True)\nwhile n < 3000000: n += 1\nprint(n, flush=True)"
