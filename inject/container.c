@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "namespace.h"
 #include "process.h"
 #include "rundir.h"
 
@@ -121,27 +122,6 @@ static int look_at_status(const struct container *c, struct status *s)
     return s->ended ? -ESRCH : 0;
 }
 
-/* "mnt:[4026531841]". The same text, the same namespace. */
-static int read_namespace(int proc, const char *name, char *buffer, size_t size)
-{
-    ssize_t n = readlinkat(proc, name, buffer, size - 1);
-    if (n < 0)
-        return errno == ENOENT ? -ESRCH : -errno;
-    buffer[n] = '\0';
-    return 0;
-}
-
-/* 1: they differ; 0: the same; or -errno. Where the kernel has no such namespaces, all are in the same. */
-static int namespace_differs(const struct container *c, const char *name)
-{
-    char own[64], theirs[64], path[64];
-    snprintf(path, sizeof path, "/proc/self/%s", name);
-    if (read_namespace(AT_FDCWD, path, own, sizeof own) < 0)
-        return 0;
-    int r = read_namespace(c->proc, name, theirs, sizeof theirs);
-    return r < 0 ? r : strcmp(own, theirs) != 0;
-}
-
 static int root_differs(const struct container *c)
 {
     struct stat own, theirs;
@@ -179,7 +159,7 @@ static int identify(struct container *c)
 
 static int look(struct container *c)
 {
-    int mounts = namespace_differs(c, "ns/mnt");
+    int mounts = namespace_differs(c->proc, "mnt");
     if (mounts < 0)
         return mounts;
     c->root = openat(c->proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -221,7 +201,7 @@ bool container_has_own_pids(pid_t pid)
     return own;
 }
 
-bool container_has_own_time(const struct container *c) { return namespace_differs(c, "ns/time") > 0; }
+bool container_has_own_time(const struct container *c) { return namespace_differs(c->proc, "time") > 0; }
 
 /* ---- its users ---- */
 
@@ -236,7 +216,7 @@ static bool map_uid(const struct container *c, bool (*find)(const struct uid_ran
     FILE *file;
     struct uid_range range;
     bool found = false;
-    if (namespace_differs(c, "ns/user") <= 0) {
+    if (namespace_differs(c->proc, "user") <= 0) {
         *to = from;
         return true;
     }

@@ -1,6 +1,7 @@
 #include "status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/kcmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "namespace.h"
 #include "target.h"
 
 #define CAPABILITY_SYS_PTRACE 19 /* linux/capability.h */
@@ -54,13 +56,17 @@ static void take_line(struct status *s, const char *line)
         s->shadow_stack = strstr(line, "shstk") != NULL;
 }
 
-static bool differs(pid_t pid, const char *kind)
+static void compare_namespaces(struct status *s, pid_t pid)
 {
-    char ours[64], theirs[64];
-    struct stat a, b;
-    snprintf(ours, sizeof ours, "/proc/self/ns/%s", kind);
-    snprintf(theirs, sizeof theirs, "/proc/%ld/ns/%s", (long)pid, kind);
-    return stat(ours, &a) == 0 && stat(theirs, &b) == 0 && (a.st_ino != b.st_ino || a.st_dev != b.st_dev);
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld", (long)pid);
+    int proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0)
+        return;
+    s->other_mounts = namespace_differs(proc, "mnt") > 0;
+    s->other_pids = namespace_differs(proc, "pid") > 0;
+    s->other_users = namespace_differs(proc, "user") > 0;
+    close(proc);
 }
 
 /* Set-uid programs, and those that ask for it, have files of root's below /proc: proc(5). */
@@ -89,9 +95,7 @@ int status_read(struct status *s, pid_t pid)
     s->kernel_thread = target_is_kernel_thread(pid);
     s->dumpable = is_dumpable(pid, s);
     s->shares_memory = s->parent > 1 && syscall(SYS_kcmp, pid, s->parent, KCMP_VM, 0, 0) == 0;
-    s->other_mounts = differs(pid, "mnt");
-    s->other_pids = differs(pid, "pid");
-    s->other_users = differs(pid, "user");
+    compare_namespaces(s, pid);
     return 0;
 }
 
