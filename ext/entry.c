@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "attach.h"
 #include "listener.h"
@@ -43,6 +44,7 @@ static struct {
     bool leaves_region;        /* memory to unmap, see unmap_region() */
     _Atomic uint32_t claim;    /* enum claim: who does it */
     _Atomic uint32_t progress; /* enum progress: of who does it */
+    pid_t pid; /* of the process that is attached to */
     bool brought;
     char bundle[64]; /* path of the library, if it has the package behind it */
     void (*wake)(void *); /* _PyEval_SignalAsyncExc, or NULL */
@@ -255,10 +257,11 @@ static bool claim(enum claim who)
     return atomic_compare_exchange_strong(&e.claim, &none, who);
 }
 
+/* A child that was forked while it was in the list has the list, too: it is not the child that was attached to. */
 static int bring_in_main_thread(void *unused)
 {
     (void)unused;
-    return claim(MAIN_THREAD) ? bring() : 0;
+    return getpid() == e.pid && claim(MAIN_THREAD) ? bring() : 0;
 }
 
 /* ---- the thread ---- */
@@ -398,6 +401,9 @@ static void find_bundle(void)
 static struct attach_box *begin(const char *argument, bool leaves_region)
 {
     char directory[RUNDIR_PATH_MAX];
+    if (e.pid != getpid())
+        atomic_store(&e.busy, 0); /* our parent's */
+    e.pid = getpid();
     if (atomic_exchange(&e.busy, 1)) {
         atomic_store(&e.box.cancel, 0); /* one that came before is still waiting: for both */
         return &e.box;
