@@ -193,17 +193,18 @@ static void describe_exception(void)
 }
 
 #if PY_VERSION_HEX >= 0x030a0000 && PY_VERSION_HEX < 0x030d0000
-/* An exception of ours, on its way to this thread: it comes as soon as any code runs. False: another came first. */
+/* An exception of ours, on its way to this thread: it comes as soon as any code runs. False: another came first. It is put
+ * where PyThreadState_SetAsyncExc() would put it, which goes by the number of a thread: one that this thread has just
+ * made has the same until it begins (_PyThreadState_Prealloc in Python/pystate.c), and is found first. */
 static bool interrupt_ourselves(PyThreadState *here)
 {
     PyObject *names = PyDict_New();
     PyObject *code = names ? Py_CompileString("for _ in (1, 2, 3, 4, 5): pass\n", "<tscap>", Py_file_input) : NULL;
     if (code)
-        PyThreadState_SetAsyncExc(here->thread_id, PyExc_InterruptedError);
+        here->async_exc = Py_NewRef(PyExc_InterruptedError);
     PyObject *result = code ? PyEval_EvalCode(code, names, names) : NULL;
     bool came = here->async_exc == NULL;
-    if (!came)
-        PyThreadState_SetAsyncExc(here->thread_id, NULL);
+    Py_CLEAR(here->async_exc);
     if (came && !result)
         PyErr_Clear();
     bool alone = came || result;
