@@ -26,7 +26,7 @@ def key(item):
 
 def generate(times):
     for i in range(times):
-        math.gcd(i, 2)
+        math.copysign(i, 2)
         yield i
 
 
@@ -73,7 +73,7 @@ def nested(times):
         running.send(None)
         running.close()
     counts.update({"builtins.sorted": times, "math.floor": 4 * times, "_functools.reduce": times, "list.append": times})
-    counts.update({"builtins.next": times, "generator.send": times, "generator.close": times, "math.gcd": 2 * times})
+    counts.update({"builtins.next": times, "generator.send": times, "generator.close": times, "math.copysign": 2 * times})
 
 
 def made_within_c(times):
