@@ -342,6 +342,20 @@ static uint64_t root_ticks(const struct profile *p, uint32_t root, struct node *
 
 /* ---- threads ---- */
 
+/* The recorder tries on a function of its own what a call costs. Another thread may have begun to record meanwhile; what
+ * then lands here was called by nobody, and has no row. */
+static uint32_t without_own(struct profile *p, uint32_t first)
+{
+    uint32_t kept = 0, *link = &kept;
+    for (uint32_t i = first; i; i = p->node[i].next_sibling)
+        if (p->node[i].other || site_of(p, p->node[i].site)) {
+            *link = i;
+            link = &p->node[i].next_sibling;
+        }
+    *link = 0;
+    return kept;
+}
+
 static int add_tree(struct builder *b, const struct lane_copy *l, struct profile_thread *t)
 {
     struct profile *p = b->p;
@@ -357,7 +371,10 @@ static int add_tree(struct builder *b, const struct lane_copy *l, struct profile
     link_nodes(p, first);
     collect_source(b, l, source);
     uint32_t root = index_of(b, l->lane->root);
-    p->node[root].first_child = sort_siblings(p, p->node[root].first_child);
+    uint32_t all = p->node[root].first_child, shown = without_own(p, all);
+    if (all && !shown && !t->merged)
+        t->count = 0;
+    p->node[root].first_child = sort_siblings(p, shown);
     r = walk(b, root, source);
     t->first_root = p->node[root].first_child;
     t->roots = root_ticks(p, root, source);

@@ -212,6 +212,27 @@ Test(profile, sites_of_the_recorder_itself_are_not_shown)
     profile_free(&p);
 }
 
+/* Somebody began to record while the recorder measured itself. */
+Test(profile, calls_of_the_recorder_itself_are_no_roots)
+{
+    struct site own = {.name = "own", .qualname = "own", .module = "m", .file = "m.py", .kind = SITE_OWN};
+    uint32_t number = sites_intern(s.sites, &own);
+    call(0, 5, A);
+    call(6, 16, number);
+    call(20, 24, B);
+    lane_begins("measures");
+    call(30, 38, number);
+    struct profile p = profile_now();
+    cr_expect_eq(p.threads, 2);
+    cr_expect_str_eq(tree(&p, 0), "A1:5-5 B1:4-4");
+    cr_expect_eq(p.thread[0].roots, 9);
+    cr_expect_eq(p.thread[0].count, 1);
+    cr_expect_str_eq(tree(&p, 1), "");
+    cr_expect_eq(p.thread[1].roots, 0);
+    cr_expect_eq(p.thread[1].count, 0);
+    profile_free(&p);
+}
+
 /* ---- times ---- */
 
 /*      0        10    30  40  45            100
