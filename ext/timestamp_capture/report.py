@@ -37,7 +37,7 @@ class Timestamp_Collector__Report:
 
     def _losses(self) -> list[str]:
         lines = []
-        if self.collector.dropped:
+        if self.collector.dropped and self.collector.max_entries:  # with 0 none were wanted
             lines.append(f"Dropped: {self.collector.dropped:,} entries beyond the first {self.collector.max_entries:,}; timings count all.")
         if not self.collector.complete:
             lines.append("Incomplete: some of what was called could not be recorded.")

@@ -113,6 +113,9 @@ def test_bounded():
     with pytest.raises(RuntimeError, match="max_entries"):
         c.roll_up()
     json.loads(c.to_speedscope_json())
+    with Timestamp_Collector(max_entries=0) as c:
+        twice()
+    assert c.dropped == 6 and "Dropped" not in c.format_report()
 
 
 # ---- analysis ----
