@@ -97,7 +97,7 @@ static int read_method(const char *text, const char *command, enum method *metho
                 text, command);
 }
 
-static char rules[CONTROL_RULES_MAX + 1];
+static char rules[CONTROL_RULES_MAX + 1]; /* attachment_check() makes them, attachment_order() sends them */
 
 int attachment_check(struct attachment *a)
 {
@@ -142,12 +142,9 @@ static void tell(const struct attachment *a, const struct subject *subject)
 int attachment_order(struct attachment *a, const struct subject *subject)
 {
     struct control_reply reply;
-    int code = attachment_check(a);
-    if (code != EXIT_OK)
-        return code;
     int fd = order_send_text(subject, CONTROL_ATTACH, rules);
     int r = fd < 0 ? fd : control_read_reply(fd, &reply, (int)(a->timeout / 1000000 + 1));
-    code = order_check(subject, CONTROL_ATTACH, a->timeout, r, &reply);
+    int code = order_check(subject, CONTROL_ATTACH, a->timeout, r, &reply);
     a->refused = code == EXIT_OK && a->alone && reply.result == CONTROL_ALREADY;
     if (code == EXIT_OK)
         tell(a, subject);
@@ -183,11 +180,10 @@ static int await_detachment(const struct attachment *a, const struct subject *su
 }
 
 /* It was brought in and then not told what for. */
-static int take_back(const struct attachment *a, const struct subject *subject)
+static void take_back(const struct attachment *a, const struct subject *subject)
 {
     struct control_reply reply;
     order_ask(subject, CONTROL_DETACH, 0, a->timeout, &reply);
-    return EXIT_OK;
 }
 
 int attachment_end(struct attachment *a, const struct subject *subject)
@@ -196,7 +192,7 @@ int attachment_end(struct attachment *a, const struct subject *subject)
     if (attachment_lasts(a))
         code = await_detachment(a, subject);
     else if (a->injected && a->tethered && a->tether < 0 && !a->refused)
-        code = take_back(a, subject);
+        take_back(a, subject);
     if (a->tether >= 0)
         close(a->tether);
     a->tether = -1;
