@@ -22,6 +22,11 @@ ROOT = pathlib.Path(os.environ["TSCAP_ROOT"])
 TSCAP = os.environ["TSCAP"]
 NOBODY = 65534  # a user id that is not ours
 
+needs_tracing = pytest.mark.skipif(
+    os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and open("/proc/sys/kernel/yama/ptrace_scope").read().strip() != "0" and os.geteuid() != 0,
+    reason="kernel.yama.ptrace_scope forbids tracing",
+)
+
 
 @pytest.fixture(autouse=True)
 def run_directory(monkeypatch):
@@ -207,13 +212,17 @@ def app(start_app):
     return start_app()
 
 
-@pytest.fixture
-def plain(start_program):
-    """One that knows nothing of timestamp_capture."""
+def start_unprepared(start_program, name):
+    """A program of this folder that knows nothing of timestamp_capture."""
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TSCAP_DIR")}
-    program = start_program(sys.executable, str(HERE / "plain_app.py"), env=environment)
+    program = start_program(sys.executable, str(HERE / name), env=environment)
     program.expect("ready")
     return program
+
+
+@pytest.fixture
+def plain(start_program):
+    return start_unprepared(start_program, "plain_app.py")
 
 
 @pytest.fixture

@@ -9,12 +9,9 @@ import sys
 import time
 
 import pytest
-from conftest import HERE
+from conftest import HERE, needs_tracing
 
-pytestmark = pytest.mark.skipif(
-    os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and open("/proc/sys/kernel/yama/ptrace_scope").read().strip() != "0" and os.geteuid() != 0,
-    reason="kernel.yama.ptrace_scope forbids tracing",
-)
+pytestmark = needs_tracing
 
 
 def calls(tscap, program):

@@ -1,27 +1,20 @@
 """tscap attach --builtins: C functions, against a program that counts its calls of them by itself."""
 import ast
-import os
 import re
 import subprocess
 import sys
 
 import pytest
 
-from conftest import HERE, LIMIT, TSCAP
+from conftest import LIMIT, TSCAP, needs_tracing, start_unprepared
 
-pytestmark = pytest.mark.skipif(
-    os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and open("/proc/sys/kernel/yama/ptrace_scope").read().strip() != "0" and os.geteuid() != 0,
-    reason="kernel.yama.ptrace_scope forbids tracing",
-)
+pytestmark = needs_tracing
 MONITORING = sys.version_info >= (3, 12)
 
 
 @pytest.fixture
 def counted(start_program):
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TSCAP_DIR")}
-    program = start_program(sys.executable, str(HERE / "counted_app.py"), env=environment)
-    program.expect("ready")
-    return program
+    return start_unprepared(start_program, "counted_app.py")
 
 
 def ask(program, expression):

@@ -7,13 +7,10 @@ import subprocess
 
 import pytest
 
-from conftest import LIMIT, TSCAP
+from conftest import LIMIT, TSCAP, needs_tracing
 from terminal import eventually
 
-pytestmark = pytest.mark.skipif(
-    os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and open("/proc/sys/kernel/yama/ptrace_scope").read().strip() != "0" and os.geteuid() != 0,
-    reason="kernel.yama.ptrace_scope forbids tracing",
-)
+pytestmark = needs_tracing
 on_screen = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
 
 LOOP = "threading.Thread(target=lambda: [(parent(3), time.sleep(0.001)) for _ in iter(int, 1)], daemon=True).start()"

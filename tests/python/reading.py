@@ -9,6 +9,9 @@ import timestamp_capture
 TSCAP = os.environ["TSCAP"]
 FROM_OUTSIDE = timestamp_capture.status()["recorder"] == "compiled"  # can this process be read by tscap?
 
+# gh-140373: closing a generator that is suspended outside of any try fires no event
+SILENT_CLOSE = (3, 13) <= sys.version_info < (3, 13, 10)
+
 
 def tscap(*arguments, check=True, timeout=60):
     """Runs the command; with `check` it must succeed and say nothing on stderr but notes."""

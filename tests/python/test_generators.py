@@ -11,11 +11,8 @@ import time
 import pytest
 
 import timestamp_capture
-from reading import dump
+from reading import SILENT_CLOSE, dump
 from timestamp_capture import timestamp
-
-# gh-140373: closing a generator that is suspended outside of any try fires no event
-SILENT_CLOSE = (3, 13) <= sys.version_info < (3, 13, 10)
 
 
 @timestamp
