@@ -15,17 +15,13 @@ import tempfile
 import time
 
 import pytest
+from processes import environment_without_us, thread_states
 from terminal import LIMIT, Terminal
 
 HERE = pathlib.Path(__file__).parent
 ROOT = pathlib.Path(os.environ["TSCAP_ROOT"])
 TSCAP = os.environ["TSCAP"]
 NOBODY = 65534  # a user id that is not ours
-
-needs_tracing = pytest.mark.skipif(
-    os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and open("/proc/sys/kernel/yama/ptrace_scope").read().strip() != "0" and os.geteuid() != 0,
-    reason="kernel.yama.ptrace_scope forbids tracing",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -154,9 +150,7 @@ class Program:
             time.sleep(0.001)
 
     def _all_stopped(self):
-        tasks = f"/proc/{self.pid}/task"
-        states = [open(f"{tasks}/{tid}/stat").read().rpartition(")")[2].split()[0] for tid in os.listdir(tasks)]
-        return all(state == "T" for state in states)
+        return set(thread_states(self.pid)) == {"T"}
 
     def kill(self):
         """As kill -9."""
@@ -214,8 +208,7 @@ def app(start_app):
 
 def start_unprepared(start_program, name):
     """A program of this folder that knows nothing of timestamp_capture."""
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TSCAP_DIR")}
-    program = start_program(sys.executable, str(HERE / name), env=environment)
+    program = start_program(sys.executable, str(HERE / name), env=environment_without_us())
     program.expect("ready")
     return program
 

@@ -9,7 +9,8 @@ import sys
 import time
 
 import pytest
-from conftest import HERE, needs_tracing
+from conftest import HERE
+from processes import needs_tracing
 
 pytestmark = needs_tracing
 

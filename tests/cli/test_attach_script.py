@@ -10,6 +10,7 @@ import time
 
 import pytest
 from conftest import HERE, NOBODY, TSCAP
+from processes import environment_without_us
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 14), reason="PEP 768 came with 3.14")
 CYCLES = int(os.environ.get("ATTACH_CYCLES", "3"))
@@ -20,8 +21,7 @@ WAITS = ["sleep", "accept", "join", "wait_for_queue", "asyncio_idle"]
 @pytest.fixture
 def start_scene(start_program):
     def start(name, *options, **environment):
-        known = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "TSCAP_DIR")}
-        program = start_program(sys.executable, *options, str(HERE / "scenes.py"), name, env={**known, **environment})
+        program = start_program(sys.executable, *options, str(HERE / "scenes.py"), name, env={**environment_without_us(), **environment})
         program.expect("ready")
         return program
 

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from conftest import LIMIT, TSCAP, needs_tracing, start_unprepared
+from conftest import LIMIT, TSCAP, start_unprepared
+from processes import needs_tracing
 
 pytestmark = needs_tracing
 MONITORING = sys.version_info >= (3, 12)

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from conftest import HERE, LIMIT, ROOT, schema
+from processes import of_threads, thread_states
 
 PROGRAM = str(HERE / "parked.py")
 
@@ -152,12 +153,10 @@ def test_what_ends_us_leaves_it_running(start_program, number):
         time.sleep(delay)
         stack.send_signal(number)
         stack.wait(LIMIT)
-    tasks = "/proc/%d/task" % program.pid
     deadline = time.monotonic() + LIMIT
-    while any("TracerPid:\t0\n" not in open("%s/%s/status" % (tasks, tid)).read() for tid in os.listdir(tasks)):
+    while any("TracerPid:\t0\n" not in status for status in of_threads(program.pid, "status")):
         assert time.monotonic() < deadline
-    states = {open("%s/%s/stat" % (tasks, tid)).read().rpartition(")")[2].split()[0] for tid in os.listdir(tasks)}
-    assert not states & {"t", "T"}
+    assert not {"t", "T"} & set(thread_states(program.pid))
     program.process.stdin.write("\n")
     assert program.end() == 0
 

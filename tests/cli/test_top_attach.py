@@ -1,5 +1,4 @@
 """top --attach: what it brought into a process goes when it leaves, however that comes about; what others brought stays."""
-import os
 import re
 import shutil
 import signal
@@ -7,7 +6,8 @@ import subprocess
 
 import pytest
 
-from conftest import LIMIT, TSCAP, needs_tracing
+from conftest import LIMIT, TSCAP
+from processes import needs_tracing, thread_names
 from terminal import eventually
 
 pytestmark = needs_tracing
@@ -26,14 +26,9 @@ def busy(plain):
 def is_clean(program, run_directory):
     """Neither a segment nor a thread of ours; and it works."""
     eventually(lambda: list(run_directory.iterdir()), lambda left: not left)
-    eventually(lambda: names(program), lambda found: not any(name.startswith("tscap") for name in found))
+    eventually(lambda: thread_names(program.pid), lambda found: not any(name.startswith("tscap") for name in found))
     program.do("parent(1)")
     return True
-
-
-def names(program):
-    tasks = "/proc/%d/task" % program.pid
-    return [open("%s/%s/comm" % (tasks, tid)).read().strip() for tid in os.listdir(tasks)]
 
 
 def table(out):

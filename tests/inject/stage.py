@@ -12,6 +12,7 @@ import sys
 import time
 
 import scenes
+from processes import environment_without_us, thread_names
 
 HERE = pathlib.Path(__file__).parent
 TSCAP = os.environ["TSCAP"]
@@ -97,10 +98,8 @@ class Stage:
             self.words = memoryview(mmap.mmap(file.fileno(), 4096)).cast("Q")
         self.words[scenes.PORT] = life_us
         self.errors = open(folder / "stderr", "w+")
-        dropped = ("PYTHONPATH", "TSCAP_DIR", "TSCAP_BUILD")
-        environment = {name: value for name, value in {**os.environ, **dict(environment)}.items() if name not in dropped}
         program = [*command, sys.executable, str(HERE / "scenes.py"), scene, str(path), str(helper)]
-        self.process = subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors, env=environment)
+        self.process = subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors, env={**environment_without_us(), **dict(environment)})
         wait_until(lambda: self.words[scenes.THREADS] or self.is_dead(), "%s does not begin" % scene)
         self.pid = pid_of(self.process.pid) if pid_of else self.process.pid
         self.threads = self.words[scenes.THREADS]
@@ -186,13 +185,7 @@ class Stage:
         return list(pathlib.Path(os.environ["TSCAP_DIR"]).glob("%d-*" % self.pid))
 
     def own_threads(self):
-        found = []
-        for task in pathlib.Path("/proc/%d/task" % self.pid).iterdir():
-            try:
-                found += [name for name in [(task / "comm").read_text().strip()] if name.startswith("tscap")]
-            except (FileNotFoundError, ProcessLookupError):
-                pass
-        return found
+        return [name for name in thread_names(self.pid) if name.startswith("tscap")]
 
     def cycle(self, number=0):
         """Attach, record, detach: what is counted is exact, and nothing of it stays."""

@@ -16,12 +16,10 @@ import time
 import pytest
 
 import scenes
+from processes import needs_tracing
 from stage import CYCLES, PATIENCE, TSCAP, tscap
 
-pytestmark = [pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="free-threaded"), pytest.mark.skipif(
-    os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and open("/proc/sys/kernel/yama/ptrace_scope").read().strip() != "0" and os.geteuid() != 0,
-    reason="kernel.yama.ptrace_scope forbids tracing",
-)]
+pytestmark = [pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="free-threaded"), needs_tracing]
 
 WAITING = ["sleep", "accept", "join", "asyncio idle"]  # a signal makes them answer
 WORKING = ["busy", "short sleeps", "queue", "9 threads", "allocation", "dict", "gc", "malloc", "malloc in 5 threads", "dlopen",

@@ -16,6 +16,7 @@ import time
 
 import pytest
 
+from processes import environment_without_us
 from stage import LONG, PATIENCE, tscap, wait_until
 from test_scenarios import pytestmark  # noqa: F401  the same machines
 
@@ -33,9 +34,8 @@ class Server:
             listener.bind(("127.0.0.1", 0))
             listener.listen(100)
             self.port = listener.getsockname()[1]
-            environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "TSCAP_DIR")}
             command = [sys.executable, str(SERVER), kind, str(listener.fileno())]
-            self.process = subprocess.Popen(command, pass_fds=[listener.fileno()], env=environment)
+            self.process = subprocess.Popen(command, pass_fds=[listener.fileno()], env=environment_without_us())
 
     def close(self):
         self.process.terminate()

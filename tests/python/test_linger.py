@@ -8,6 +8,7 @@ import time
 import pytest
 
 import timestamp_capture
+from processes import of_threads
 from reading import dump, tscap
 from timestamp_capture import Timestamp_Collector, start, status, stop, timestamp
 
@@ -188,9 +189,8 @@ def test_the_listener_sleeps_again(program):
 
     def switches():
         total = 0
-        for task in os.listdir(f"/proc/{p.pid}/task"):
-            with open(f"/proc/{p.pid}/task/{task}/status") as file:
-                lines = dict(line.split(":", 1) for line in file)
+        for lines_of in of_threads(p.pid, "status"):
+            lines = dict(line.split(":", 1) for line in lines_of.splitlines())
             if lines["Name"].strip() == "tscap":
                 total += int(lines["voluntary_ctxt_switches"])
         return total

@@ -1,6 +1,5 @@
 """What the kernel hears of us, by strace: nothing from the target while it is read, and nothing from recording but reads of
 the thread's CPU clock after it left the CPU."""
-import os
 import re
 import shutil
 import signal
@@ -9,6 +8,7 @@ import time
 
 import pytest
 
+from processes import of_threads
 from reading import tscap
 
 STEADY = """
@@ -158,11 +158,7 @@ def test_idle_listener_uses_no_cpu(program):
     p.wait()
 
     def ticks():
-        total = 0
-        for tid in os.listdir(f"/proc/{p.pid}/task"):
-            with open(f"/proc/{p.pid}/task/{tid}/schedstat") as file:
-                total += int(file.read().split()[0])
-        return total
+        return sum(int(times.split()[0]) for times in of_threads(p.pid, "schedstat"))
 
     time.sleep(0.2)  # it goes to sleep
     before = ticks()
