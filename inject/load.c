@@ -21,7 +21,10 @@
 
 #define STOP_US 300000u /* longer, and it is uninterruptible or the parent of a vfork */
 #define HELD_MAX 64
-#define LOOK_AGAIN 16   /* refusals after which the maps may be old */
+#define LOOKS 16            /* at one thread before it may be the turn of another */
+#define BETWEEN_US 150u     /* that it runs between two of them, at most */
+#define SYSTEM_CALL_US 1000 /* ... to the next system call */
+#define MAPS_OLD 4          /* tries after which they may be */
 
 struct attempt {
     const struct load *load;
@@ -128,19 +131,37 @@ static bool call_through(struct attempt *a, pid_t tid)
 static bool use_stopped(struct attempt *a, pid_t tid)
 {
     struct user_regs_struct general;
-    bool settled = false;
+    a->report->attempts++;
+    a->safepoint->forks = false;
     if (tracee_get_general(tid, &general) < 0)
         return false;
     if (!safepoint_check(a->safepoint, tid, &general))
-        fail_load(a, LOAD_NO_SAFE_POINT, 0, a->safepoint->why);
-    else if (a->rehearsal) {
-        fail_load(a, LOAD_OK, 0, "");
-        a->report->tid = tid;
-        settled = true;
-    } else
-        settled = call_through(a, tid);
-    tracee_detach(tid);
-    return settled;
+        return fail_load(a, LOAD_NO_SAFE_POINT, 0, a->safepoint->why);
+    if (!a->rehearsal)
+        return call_through(a, tid);
+    fail_load(a, LOAD_OK, 0, "");
+    a->report->tid = tid;
+    return true;
+}
+
+/* What is seldom at a safe point is looked at often: it is stopped again after a moment. The parent of a vfork stops where
+ * that ends, which is none, and by our next look it may well be in another: it is taken to where it next enters the kernel. */
+static enum tracee_event take_along(pid_t tid, bool forks, uint64_t *since)
+{
+    struct tracee_wait w = {.timeout_us = forks ? SYSTEM_CALL_US : (unsigned)rand() % BETWEEN_US};
+    enum tracee_event event = tracee_run(tid, forks, &w);
+    *since = tracee_now_us();
+    switch (event) {
+    case TRACEE_SYSCALL:
+        return tracee_interrupt_again(tid, STOP_US);
+    case TRACEE_TIMEOUT:
+        return tracee_interrupt(tid, STOP_US);
+    case TRACEE_SIGNAL:
+        tracee_detach_with(tid, w.signal);
+        return TRACEE_GONE;
+    default:
+        return TRACEE_GONE;
+    }
 }
 
 static bool not_seized(struct attempt *a, pid_t tid, int error)
@@ -155,6 +176,7 @@ static bool not_seized(struct attempt *a, pid_t tid, int error)
 static void hold(struct attempt *a, pid_t tid)
 {
     fail_load(a, LOAD_NO_SAFE_POINT, 0, "uninterruptible sleep, or the wait for the child of a vfork");
+    a->report->attempts++;
     for (size_t i = 0; i < HELD_MAX; i++)
         if (!a->held[i]) {
             a->held[i] = tid;
@@ -185,29 +207,42 @@ static bool is_held(const struct attempt *a, pid_t tid)
     return false;
 }
 
+static void note_pause(struct attempt *a, uint64_t began)
+{
+    uint64_t pause = tracee_now_us() - began;
+    if (pause > a->report->pause_us)
+        a->report->pause_us = pause;
+}
+
+/* It stops, or is about to, since `began`. */
+static bool try_seized(struct attempt *a, pid_t tid, uint64_t began)
+{
+    enum tracee_event event = tracee_interrupt(tid, STOP_US);
+    bool settled = false;
+    int looks = LOOKS;
+    while (event == TRACEE_STOPPED) {
+        settled = use_stopped(a, tid);
+        note_pause(a, began);
+        if (settled || --looks == 0)
+            break;
+        event = take_along(tid, a->safepoint->forks, &began);
+    }
+    if (event == TRACEE_PAUSED)
+        settled = !fail_load(a, LOAD_PAUSED, 0, "");
+    if (event == TRACEE_STOPPED || event == TRACEE_PAUSED)
+        tracee_detach(tid);
+    else if (event == TRACEE_TIMEOUT)
+        hold(a, tid);
+    return settled;
+}
+
 static bool try_thread(struct attempt *a, pid_t tid)
 {
     uint64_t began = tracee_now_us();
     if (is_held(a, tid))
         return false;
     int e = tracee_seize(tid);
-    if (e < 0)
-        return not_seized(a, tid, e);
-    enum tracee_event event = tracee_interrupt(tid, STOP_US);
-    bool settled = false;
-    a->report->attempts++;
-    if (event == TRACEE_STOPPED)
-        settled = use_stopped(a, tid);
-    else if (event == TRACEE_PAUSED) {
-        tracee_detach(tid);
-        fail_load(a, LOAD_PAUSED, 0, "");
-        settled = true;
-    } else if (event == TRACEE_TIMEOUT)
-        hold(a, tid);
-    uint64_t pause = tracee_now_us() - began;
-    if (event == TRACEE_STOPPED && pause > a->report->pause_us)
-        a->report->pause_us = pause;
-    return settled;
+    return e < 0 ? not_seized(a, tid, e) : try_seized(a, tid, began);
 }
 
 /* ---- until one is at a safe point ---- */
@@ -215,7 +250,7 @@ static bool try_thread(struct attempt *a, pid_t tid)
 /* Mostly the likeliest one; now and then another. */
 static size_t choose(size_t attempt, size_t count) { return attempt % 4 != 3 || count < 2 ? 0 : 1 + (size_t)rand() % (count - 1); }
 
-/* Every other time not at all: the parent of a vfork stops where that ends, and next it may well be in another. */
+/* Every other time not at all. */
 static void wait_a_little(struct attempt *a, size_t attempt)
 {
     struct timespec t = {.tv_nsec = 100000 + rand() % 1500000};
@@ -236,7 +271,7 @@ static void try_threads(struct attempt *a)
         }
         if (try_thread(a, tasks->tid[choose(i, tasks->count)]) || tracee_now_us() >= deadline)
             break;
-        if (i % LOOK_AGAIN == LOOK_AGAIN - 1) {
+        if (i % MAPS_OLD == MAPS_OLD - 1) {
             forget(a);
             if (!look(a))
                 break;

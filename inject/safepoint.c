@@ -121,7 +121,9 @@ __attribute__((format(printf, 2, 3))) static bool refuse(struct safepoint *s, co
 
 static bool refuse_frame(struct safepoint *s, size_t i, const char *name)
 {
+    static const char *const forks[] = {"fork", "_Fork", "vfork", "__fork", "__vfork", "posix_spawn", "posix_spawnp"};
     const struct image *image = s->frame[i].image;
+    s->forks = IS_ONE_OF(forks, name);
     return refuse(s, "%s in %s", name ? name : "an inner function", image ? image_name(image) : "code of no file");
 }
 
@@ -243,6 +245,7 @@ bool safepoint_check(struct safepoint *s, pid_t tid, const struct user_regs_stru
 {
     enum stack_end end = unwinder_walk(s->unwinder, r, s->frame, SAFEPOINT_FRAMES, &s->frames);
     s->why[0] = '\0';
+    s->forks = false;
     if (waits_in_kernel(tid, r))
         return check_visible(s);
     if (!has_root(s, end))

@@ -22,6 +22,7 @@ struct safepoint {
     struct stack_frame frame[SAFEPOINT_FRAMES];
     size_t frames;
     char why[128]; /* of the last refusal: "malloc in libc.so.6" */
+    bool forks;    /* ... which was that it makes a process */
 };
 
 /* 0 or -ENOMEM. The images are borrowed and must stay as they are. */
