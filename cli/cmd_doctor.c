@@ -13,9 +13,9 @@ static void print_obstacle(const struct obstacle *o)
 
 static void print_machine(void)
 {
-    int scope = status_yama();
+    int scope = protection_yama();
     printf("kernel.yama.ptrace_scope: %d\n", scope);
-    printf("may trace other users' processes: %s\n", status_may_trace_others() ? "yes" : "no");
+    printf("may trace other users' processes: %s\n", protection_may_trace_others() ? "yes" : "no");
 }
 
 static int print_process(pid_t pid)

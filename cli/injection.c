@@ -33,7 +33,7 @@ struct wait {
 static void write_argument(const struct prospect *p, char *buffer, size_t size)
 {
     const char *directory = getenv("TSCAP_DIR");
-    bool ours = p->status.uid[1] == geteuid() && !p->status.other_mounts;
+    bool ours = p->status.uid[1] == geteuid() && !p->protection.other_mounts;
     const char *package = p->extension.bring ? "" : p->extension.package, *bundle = p->extension.bring ? ATTACH_BUNDLE "=1\n" : "";
     int n = snprintf(buffer, size, ATTACH_PACKAGE "=%s\n%s" ATTACH_REQUEST "=%ld-%llu\n", package, bundle, (long)getpid(),
                      (unsigned long long)clock_ns(CLOCK_MONOTONIC));

@@ -57,7 +57,7 @@ static void look_at_user(struct list *l, const struct prospect *p)
     uid_t owner = s->uid[1], us = geteuid();
     bool same = s->uid[0] == us && s->uid[1] == us && s->uid[2] == us;
     int pid = (int)p->pid;
-    if (status_may_trace_others())
+    if (protection_may_trace_others())
         return;
     if (!same)
         add(l, EXIT_PERMISSION,
@@ -65,7 +65,7 @@ static void look_at_user(struct list *l, const struct prospect *p)
             "it belongs to %s (uid %lu), you are uid %lu: only that user and root may attach\n"
             "sudo tscap attach %d",
             pid, user_name(owner), (unsigned long)owner, (unsigned long)us, pid);
-    else if (!s->dumpable)
+    else if (!p->protection.dumpable)
         add(l, EXIT_PERMISSION,
             "process %d does not let itself be traced\n"
             "it is set-uid, has capabilities of its own, or asked for it (prctl PR_SET_DUMPABLE)\n"
@@ -81,8 +81,8 @@ static void look_at_user(struct list *l, const struct prospect *p)
 
 static void look_at_yama(struct list *l, const struct prospect *p)
 {
-    int scope = status_yama(), pid = (int)p->pid;
-    bool may = status_may_trace_others();
+    int scope = protection_yama(), pid = (int)p->pid;
+    bool may = protection_may_trace_others();
     if (scope >= 3)
         add(l, EXIT_PERMISSION,
             "nothing may be traced on this machine\n"
@@ -95,7 +95,7 @@ static void look_at_yama(struct list *l, const struct prospect *p)
             "kernel.yama.ptrace_scope is 2\n"
             "sudo tscap attach %d",
             pid);
-    else if (scope == 1 && !may && !status_is_descendant(p->pid))
+    else if (scope == 1 && !may && !protection_is_descendant(p->pid))
         add(l, EXIT_PERMISSION,
             "process %d may only be traced by its parents\n"
             "kernel.yama.ptrace_scope is 1\n"
@@ -122,7 +122,7 @@ static void look_at_state(struct list *l, const struct prospect *p)
             "by a signal, SIGSTOP or ^Z: it cannot do anything\n"
             "kill -CONT %d",
             pid, pid);
-    if (s->shares_memory)
+    if (p->protection.shares_memory)
         add(l, EXIT_FAILED,
             "process %d shares the memory of its parent\n"
             "it is about to run a program (vfork)\n"
@@ -277,13 +277,14 @@ static bool look_at_process(struct list *l, struct prospect *p)
         add_ended(l, pid, r < 0 ? "none runs with this number" : "it has ended, its parent has not taken notice yet");
         return false;
     }
-    if (p->status.kernel_thread)
+    protection_read(&p->protection, p->pid, &p->status);
+    if (p->protection.kernel_thread)
         add(l, EXIT_UNSUPPORTED,
             "process %d is not Python\n"
             "it is a thread of the kernel\n"
             "tscap ps",
             pid);
-    return !p->status.kernel_thread;
+    return !p->protection.kernel_thread;
 }
 
 static bool look_inside(struct list *l, struct prospect *p)

@@ -9,6 +9,7 @@
 #include "exit_code.h"
 #include "extension.h"
 #include "load.h"
+#include "protection.h"
 #include "status.h"
 #include "target.h"
 
@@ -32,6 +33,7 @@ struct prospect {
     enum method method; /* that was asked for */
     bool runs_scripts;  /* when they are handed over from outside */
     struct status status;
+    struct protection protection;
     struct target target;
     struct extension extension;
 };
