@@ -10,8 +10,8 @@
 
 #include "containers.h"
 #include "message.h"
-#include "process.h"
 #include "segment.h"
+#include "status.h"
 #include "target.h"
 
 struct patient {
@@ -32,8 +32,8 @@ static int no_process(const struct patient *p)
 
 static int not_permitted(const struct patient *p)
 {
-    uid_t uid = geteuid();
-    process_uid(p->pid, &uid);
+    struct status s;
+    uid_t uid = status_read(&s, p->pid) == 0 ? s.uid[1] : geteuid();
     const struct passwd *user = getpwuid(uid);
     return fail(EXIT_PERMISSION,
                 "process %d is not yours\n"
@@ -126,8 +126,8 @@ static int without_segment(const struct patient *p)
 
 static bool is_foreign(pid_t pid)
 {
-    uid_t uid;
-    return geteuid() != 0 && process_uid(pid, &uid) == 0 && uid != geteuid();
+    struct status s;
+    return geteuid() != 0 && status_read(&s, pid) == 0 && s.uid[1] != geteuid();
 }
 
 int diagnose_process(pid_t pid, const struct places *places, const char *command)

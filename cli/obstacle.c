@@ -273,7 +273,7 @@ static bool look_at_process(struct list *l, struct prospect *p)
 {
     int pid = (int)p->pid;
     int r = status_read(&p->status, p->pid);
-    if (r < 0 || p->status.state == 'Z' || p->status.state == 'X') {
+    if (r < 0 || status_has_ended(&p->status)) {
         add_ended(l, pid, r < 0 ? "none runs with this number" : "it has ended, its parent has not taken notice yet");
         return false;
     }

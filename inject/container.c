@@ -14,6 +14,7 @@
 #include "namespace.h"
 #include "process.h"
 #include "rundir.h"
+#include "status.h"
 
 _Static_assert(CONTAINER_PATH == RUNDIR_PATH_MAX, "a run directory's path fits");
 
@@ -76,50 +77,10 @@ static int open_text(const struct container *c, const char *name, FILE **file)
     return -ENOMEM;
 }
 
-/* The last number of a line, and how many there are. */
-static size_t read_numbers(const char *text, pid_t *last)
-{
-    size_t count = 0;
-    char *end;
-    for (long n; n = strtol(text, &end, 10), end != text; text = end, count++)
-        *last = (pid_t)n;
-    return count;
-}
-
-struct status {
-    pid_t inner;
-    size_t levels; /* of pid namespaces, from ours down */
-    uid_t uid;
-    bool ended;
-};
-
-/* Line by line: that of the groups may be of any length. */
-static void read_status(FILE *file, struct status *s)
-{
-    char *line = NULL;
-    size_t room = 0;
-    unsigned long uid;
-    while (getline(&line, &room, file) >= 0) {
-        if (strncmp(line, "NSpid:", 6) == 0)
-            s->levels = read_numbers(line + 6, &s->inner);
-        else if (sscanf(line, "Uid: %*u %lu", &uid) == 1)
-            s->uid = (uid_t)uid;
-        else if (strncmp(line, "State:\tZ", 8) == 0 || strncmp(line, "State:\tX", 8) == 0)
-            s->ended = true;
-    }
-    free(line);
-}
-
 static int look_at_status(const struct container *c, struct status *s)
 {
-    FILE *file;
-    *s = (struct status){.uid = (uid_t)-1};
-    int r = open_text(c, "status", &file);
-    if (r < 0)
-        return r;
-    read_status(file, s);
-    fclose(file);
-    return s->ended ? -ESRCH : 0;
+    int r = status_read_at(s, c->proc);
+    return r == 0 && status_has_ended(s) ? -ESRCH : r;
 }
 
 static int root_differs(const struct container *c)
@@ -151,8 +112,8 @@ static int identify(struct container *c)
     struct status again; /* the start time is of this process only if that is still there */
     if (r == 0)
         r = look_at_status(c, &again);
-    c->inner = s.levels ? s.inner : c->pid;
-    c->uid = s.uid;
+    c->inner = s.inner;
+    c->uid = s.uid[1];
     c->apart |= s.levels > 1;
     return r;
 }

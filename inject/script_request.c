@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "image.h"
-#include "process.h"
 #include "remote.h"
+#include "status.h"
 #include "stopper.h"
 #include "tasks.h"
 
@@ -93,7 +93,7 @@ static pid_t find_task(pid_t pid, uint64_t native)
     if (tasks_read(&tasks, pid) < 0)
         return 0;
     for (size_t i = 0; i < tasks.count; i++)
-        if ((uint64_t)process_inner_tid(pid, tasks.tid[i]) == native)
+        if ((uint64_t)status_inner_tid(pid, tasks.tid[i]) == native)
             return tasks.tid[i];
     return 0;
 }

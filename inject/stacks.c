@@ -6,6 +6,7 @@
 
 #include "process.h"
 #include "remote.h"
+#include "status.h"
 #include "target.h"
 #include "tasks.h"
 
@@ -66,7 +67,7 @@ static bool is_task(const struct tasks *tasks, uint64_t tid)
 static pid_t our_number(pid_t pid, const struct tasks *tasks, uint64_t native)
 {
     for (size_t i = 0; i < tasks->count; i++)
-        if ((uint64_t)process_inner_tid(pid, tasks->tid[i]) == native)
+        if ((uint64_t)status_inner_tid(pid, tasks->tid[i]) == native)
             return tasks->tid[i];
     return is_task(tasks, native) ? (pid_t)native : 0;
 }

@@ -1,16 +1,19 @@
 #include "status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-static FILE *open_proc(pid_t pid, const char *name)
+/* One number for each namespace, the innermost last. */
+static void take_levels(struct status *s, const char *text)
 {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%ld/%s", (long)pid, name);
-    return fopen(path, "re");
+    char *end;
+    for (long number; number = strtol(text, &end, 10), end != text; text = end, s->levels++)
+        s->inner = (pid_t)number;
 }
 
 static void take_line(struct status *s, const char *line)
@@ -23,10 +26,14 @@ static void take_line(struct status *s, const char *line)
             s->uid[i] = uid[i];
     else if (strncmp(line, "State:\t", 7) == 0)
         s->state = line[7];
-    else if (sscanf(line, "TracerPid: %d", &number) == 1)
-        s->tracer = number;
+    else if (sscanf(line, "Pid: %d", &number) == 1)
+        s->inner = number; /* NSpid follows and knows better, where there is one */
     else if (sscanf(line, "PPid: %d", &number) == 1)
         s->parent = number;
+    else if (sscanf(line, "TracerPid: %d", &number) == 1)
+        s->tracer = number;
+    else if (strncmp(line, "NSpid:", 6) == 0)
+        take_levels(s, line + 6);
     else if (sscanf(line, "Seccomp: %d", &number) == 1)
         s->seccomp = number;
     else if (sscanf(line, "CapEff: %" SCNx64, &capabilities) == 1)
@@ -35,23 +42,53 @@ static void take_line(struct status *s, const char *line)
         s->shadow_stack = strstr(line, "shstk") != NULL;
 }
 
-int status_read(struct status *s, pid_t pid)
+/* Line by line: that of the groups may be of any length. */
+static int read_file(struct status *s, int fd)
 {
     char *line = NULL;
     size_t room = 0;
-    *s = (struct status){0};
-    FILE *file = open_proc(pid, "status");
-    if (!file)
-        return errno == ENOENT ? -ESRCH : -errno;
+    FILE *file = fdopen(fd, "r");
+    if (!file) {
+        close(fd);
+        return -ENOMEM;
+    }
     while (getline(&line, &room, file) >= 0)
         take_line(s, line);
     free(line);
     fclose(file);
-    return s->state ? 0 : -ESRCH; /* it ended while we read */
+    return s->state && s->state != '\n' ? 0 : -ESRCH; /* it ended while we read */
 }
+
+static int read_path(struct status *s, int folder, const char *path)
+{
+    *s = (struct status){.uid = {(uid_t)-1, (uid_t)-1, (uid_t)-1}};
+    int fd = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? -ESRCH : -errno;
+    return read_file(s, fd);
+}
+
+int status_read(struct status *s, pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%ld/status", (long)pid);
+    return read_path(s, AT_FDCWD, path);
+}
+
+int status_read_at(struct status *s, int folder) { return read_path(s, folder, "status"); }
+
+bool status_has_ended(const struct status *s) { return s->state == 'Z' || s->state == 'X'; }
 
 bool status_has_shadow_stack(pid_t pid)
 {
     struct status s;
     return status_read(&s, pid) == 0 && s.shadow_stack;
+}
+
+pid_t status_inner_tid(pid_t pid, pid_t tid)
+{
+    char path[64];
+    struct status s;
+    snprintf(path, sizeof path, "/proc/%ld/task/%ld/status", (long)pid, (long)tid);
+    return read_path(&s, AT_FDCWD, path) == 0 ? s.inner : 0;
 }

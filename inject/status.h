@@ -1,23 +1,30 @@
-/* What the kernel says of a process: /proc/PID/status, proc(5). */
+/* What the kernel says of a process or a thread: status in its folder below /proc, proc(5). */
 #ifndef TSCAP_STATUS_H
 #define TSCAP_STATUS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct status {
-    uid_t uid[3]; /* real, effective, saved */
-    pid_t tracer; /* 0: none */
-    pid_t parent;
     char state;            /* R, S, D, T, t, Z ... */
+    uid_t uid[3];          /* real, effective, saved, as we see them */
+    pid_t parent;
+    pid_t tracer;          /* 0: none */
+    pid_t inner;           /* its number in its own pid namespace */
+    size_t levels;         /* pid namespaces, from ours down to its own; 0: this kernel does not tell */
     int seccomp;           /* 0 off, 1 strict, 2 filter */
     uint64_t capabilities; /* effective */
     bool shadow_stack;
 };
 
-int status_read(struct status *s, pid_t pid); /* 0 or -errno; -ESRCH */
+/* 0 or -errno; -ESRCH: there is none, or it is gone. One that has ended and waits for its parent is there. */
+int status_read(struct status *s, pid_t pid);
+int status_read_at(struct status *s, int folder); /* a descriptor of the folder */
 
+bool status_has_ended(const struct status *s);
 bool status_has_shadow_stack(pid_t pid);
+pid_t status_inner_tid(pid_t pid, pid_t tid); /* of a thread, for itself: differs in another pid namespace; 0: it is gone */
 
 #endif

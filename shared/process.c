@@ -133,20 +133,6 @@ int process_command(pid_t pid, char *buffer, size_t size)
     return 0;
 }
 
-int process_uid(pid_t pid, uid_t *uid)
-{
-    char buffer[4096];
-    ssize_t n = read_proc(pid, "status", buffer, sizeof buffer);
-    if (n < 0)
-        return (int)n;
-    unsigned long real, effective;
-    const char *line = strstr(buffer, "\nUid:");
-    if (!line || sscanf(line, "\nUid: %lu %lu", &real, &effective) != 2)
-        return -EPROTO;
-    *uid = (uid_t)effective;
-    return 0;
-}
-
 int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size)
 {
     char path[64];
@@ -157,17 +143,6 @@ int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size)
     buffer[strcspn(buffer, "\n")] = '\0';
     process_printable(buffer);
     return 0;
-}
-
-pid_t process_inner_tid(pid_t pid, pid_t tid)
-{
-    char path[64], buffer[4096];
-    snprintf(path, sizeof path, "task/%ld/status", (long)tid);
-    ssize_t n = read_proc(pid, path, buffer, sizeof buffer);
-    const char *line = n > 0 ? strstr(buffer, "\nNSpid:") : NULL, *end = line ? strchr(line + 1, '\n') : NULL;
-    while (end && end > line && end[-1] >= '0' && end[-1] <= '9')
-        end--;
-    return end ? (pid_t)strtol(end, NULL, 10) : 0;
 }
 
 bool process_lacks_mapping(pid_t pid, uint64_t address, uint64_t bytes)

@@ -18,11 +18,9 @@ void process_boot_id(char *buffer, size_t size);
  * without one. 0 or -errno. */
 int process_command(pid_t pid, char *buffer, size_t size);
 
-int process_uid(pid_t pid, uid_t *uid);                      /* effective; 0 or -errno */
-int process_parent(pid_t pid, pid_t *parent);                /* 0 or -errno */
+int process_parent(pid_t pid, pid_t *parent); /* 0 or -errno */
 int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size); /* 0 or -errno */
 bool process_thread_alive(pid_t pid, pid_t tid);
-pid_t process_inner_tid(pid_t pid, pid_t tid); /* its number for itself: differs in another pid namespace; 0: not known */
 
 /* Surely no mapping of exactly this range: one that was there is gone with exec(2). False: it is there, or nobody knows (a
  * kernel without map_files, another user's process). One look-up in the kernel, whatever else the process has mapped. */

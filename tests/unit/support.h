@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -76,6 +77,52 @@ static inline int run_in_child(int (*body)(void *), void *context)
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+struct helper {
+    pid_t pid;
+};
+
+/* A child that has done what `prepare` does. */
+static inline struct helper helper_start(int (*prepare)(void *), void *context)
+{
+    int ready[2];
+    char byte;
+    cr_assert_eq(pipe2(ready, O_CLOEXEC), 0);
+    struct helper h = {.pid = fork()};
+    if (h.pid == 0) {
+        close(ready[0]);
+        int r = prepare ? prepare(context) : 0;
+        close(ready[1]);
+        while (r == 0)
+            pause();
+        _exit(r);
+    }
+    close(ready[1]);
+    cr_assert_eq(read(ready[0], &byte, 1), 0, "its end of the pipe closes when it is ready, also by exec");
+    close(ready[0]);
+    return h;
+}
+
+static inline void helper_reap(const struct helper *h) { waitpid(h->pid, NULL, 0); }
+
+static inline void helper_end(const struct helper *h)
+{
+    kill(h->pid, SIGKILL);
+    helper_reap(h);
+}
+
+static inline void become_zombie(const struct helper *h)
+{
+    siginfo_t info;
+    kill(h->pid, SIGKILL);
+    waitid(P_PID, (id_t)h->pid, &info, WEXITED | WNOWAIT);
+}
+
+static inline int become_somebody_else(void *unused)
+{
+    (void)unused;
+    return seteuid(SOMEBODY_ELSE) == 0 ? 0 : 1;
 }
 
 /* From here on this thread, and what it starts, gets `error` for a system call whose argument has all bits of `mask`. */

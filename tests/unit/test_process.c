@@ -12,53 +12,7 @@
 
 /* ---- other processes ---- */
 
-struct helper {
-    pid_t pid;
-};
-
-/* A child that has done what `prepare` does. */
-static struct helper helper_start(int (*prepare)(void *), void *context)
-{
-    int ready[2];
-    char byte;
-    cr_assert_eq(pipe2(ready, O_CLOEXEC), 0);
-    struct helper h = {.pid = fork()};
-    if (h.pid == 0) {
-        close(ready[0]);
-        int r = prepare ? prepare(context) : 0;
-        close(ready[1]);
-        while (r == 0)
-            pause();
-        _exit(r);
-    }
-    close(ready[1]);
-    cr_assert_eq(read(ready[0], &byte, 1), 0, "its end of the pipe closes when it is ready, also by exec");
-    close(ready[0]);
-    return h;
-}
-
-static void helper_reap(const struct helper *h) { waitpid(h->pid, NULL, 0); }
-
-static void helper_end(const struct helper *h)
-{
-    kill(h->pid, SIGKILL);
-    helper_reap(h);
-}
-
-static void become_zombie(const struct helper *h)
-{
-    siginfo_t info;
-    kill(h->pid, SIGKILL);
-    waitid(P_PID, (id_t)h->pid, &info, WEXITED | WNOWAIT);
-}
-
 static int take_name(void *name) { return prctl(PR_SET_NAME, name) == 0 ? 0 : 1; }
-
-static int become_somebody_else(void *unused)
-{
-    (void)unused;
-    return seteuid(SOMEBODY_ELSE) == 0 ? 0 : 1;
-}
 
 static int run_program(void *arguments)
 {
@@ -133,31 +87,16 @@ Test(process, what_is_not_there_is_gone)
     char text[64];
     uint64_t t;
     pid_t parent;
-    uid_t uid;
     struct helper h = helper_start(NULL, NULL);
     helper_end(&h);
     cr_expect_eq(process_start_time(h.pid, &t), -ESRCH);
     cr_expect_eq(process_parent(h.pid, &parent), -ESRCH);
-    cr_expect_eq(process_uid(h.pid, &uid), -ESRCH);
     cr_expect_eq(process_command(h.pid, text, sizeof text), -ESRCH);
     cr_expect_eq(process_thread_name(h.pid, h.pid, text, sizeof text), -ESRCH);
     cr_expect_not(process_thread_alive(h.pid, h.pid));
 }
 
 /* ---- who it is ---- */
-
-Test(process, uid_is_the_effective_one)
-{
-    uid_t uid = 1;
-    cr_expect_eq(process_uid(getpid(), &uid), 0);
-    cr_expect_eq(uid, geteuid());
-    if (geteuid() != 0)
-        cr_skip("only root can be somebody else");
-    struct helper h = helper_start(become_somebody_else, NULL);
-    cr_expect_eq(process_uid(h.pid, &uid), 0);
-    cr_expect_eq(uid, SOMEBODY_ELSE);
-    helper_end(&h);
-}
 
 static void check_command(char *const *argv, const char *expected)
 {
