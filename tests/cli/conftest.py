@@ -11,17 +11,16 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
-from processes import environment_without_us, thread_states
+from processes import NOBODY, environment_without_us, thread_states
+from public import public, public_package  # noqa: F401  fixtures
 from terminal import LIMIT, Terminal
 
 HERE = pathlib.Path(__file__).parent
 ROOT = pathlib.Path(os.environ["TSCAP_ROOT"])
 TSCAP = os.environ["TSCAP"]
-NOBODY = 65534  # a user id that is not ours
 
 
 @pytest.fixture(autouse=True)
@@ -86,25 +85,7 @@ def tscap():
 
 
 @pytest.fixture
-def public():
-    """A folder that everybody can read."""
-    path = pathlib.Path(tempfile.mkdtemp(prefix="tscap-test-public.", dir="/dev/shm"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def public_package(public):
-    """The package, where everybody can read it; in this folder."""
-    package = pathlib.Path(__import__("timestamp_capture").__file__).parent
-    shutil.copytree(package, public / "timestamp_capture", ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run(["chmod", "-R", "a+rX", str(public)], check=True)
-    return public
-
-
-@pytest.fixture
-def tscap_as_nobody(public):
+def tscap_as_nobody(public):  # noqa: F811
     command = shutil.copy(TSCAP, public / "tscap")
     os.chmod(command, 0o755)
 

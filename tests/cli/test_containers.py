@@ -15,6 +15,7 @@ import jsonschema
 import pytest
 
 from conftest import HERE, LIMIT, NOBODY, TSCAP, Result, schema
+from processes import CONTAINER, inner_pid, is_gone
 
 COVERAGE = pathlib.Path(os.environ["TSCAP_BUILD"]).name == "cov"
 pytestmark = pytest.mark.skipif(COVERAGE, reason="who is somebody else, or has another root, cannot write the counters")
@@ -45,19 +46,12 @@ def within_our_rights(wish):
     return {**wish, "namespaces": ["user", *{*wish["namespaces"]} - {"user"}]}
 
 
-def is_gone(pid):
-    try:
-        return open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-
-
 @pytest.fixture
 def start_container(start_program, public_package):
     """Starts app.py in a container of that kind; its pid is the one from here."""
     with contextlib.ExitStack() as stack:
 
-        def start(wish, **environment):
+        def start(wish, app="app.py", **environment):
             root = stack.enter_context(tempfile.TemporaryDirectory(prefix="tscap-test-root."))
             os.chmod(root, 0o755)
             wish = {**within_our_rights(wish), "package": str(public_package), "root": root if wish.get("root") else None}
@@ -65,7 +59,7 @@ def start_container(start_program, public_package):
                 os.chown(root, wish["uid"], wish["uid"])
             changed = {**os.environ, "TSCAP_DIR": None, **environment}
             changed = {name: value for name, value in changed.items() if value is not None}
-            program = start_program(sys.executable, str(HERE / "container.py"), json.dumps(wish), env=changed)
+            program = start_program(sys.executable, CONTAINER, json.dumps(wish), str(HERE / app), env=changed)
             word, _, rest = program.process.stdout.readline().strip().partition(" ")
             if word == "cannot:":
                 pytest.skip("this kernel does not allow it: %s" % rest)
@@ -99,11 +93,6 @@ def listed(result):
 def calls(result):
     assert result.code == 0, result
     return {site["qualname"]: site["calls"] for site in result.json["sites"] if site["calls"]}
-
-
-def inner_pid(pid):
-    (line,) = [line for line in open("/proc/%d/status" % pid) if line.startswith("NSpid:")]
-    return int(line.split()[-1])
 
 
 @pytest.fixture
@@ -408,7 +397,7 @@ def test_containers_that_end_meanwhile(outside, start_container):
 @pytest.fixture
 def start_plain(start_container):
     """A program that knows nothing of timestamp_capture and does not see it."""
-    return lambda wish: start_container({**wish, "app": "plain_app.py", "with_package": False})
+    return lambda wish: start_container({**wish, "with_package": False}, "plain_app.py")
 
 
 @as_root

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 import stage
+from public import public, public_package  # noqa: F401  fixtures
 
 ACCOUNTS = {}
 
@@ -39,8 +40,8 @@ def perform(tmp_path, account, libraries):
     """Puts a scene on stage; it is ended with the test."""
     stages = []
 
-    def begin(scene, **options):
-        stages.append(stage.Stage(scene, tmp_path, account, libraries("helper"), **options))
+    def begin(scene, folder=tmp_path, helper=None, **options):
+        stages.append(stage.Stage(scene, folder, account, helper or libraries("helper"), **options))
         return stages[-1]
 
     yield begin

@@ -1,4 +1,5 @@
 """What the tests of attaching share: scenes on stage, cycles of attach, record and detach, and the account of them all."""
+import contextlib
 import json
 import mmap
 import os
@@ -12,7 +13,7 @@ import sys
 import time
 
 import scenes
-from processes import environment_without_us, thread_names
+from processes import environment_without_us, inner_pid, is_gone, thread_names
 
 HERE = pathlib.Path(__file__).parent
 TSCAP = os.environ["TSCAP"]
@@ -28,6 +29,7 @@ def build(source, folder):
     if not library.exists():
         command = [*shlex.split(os.environ.get("CC") or "cc"), "-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-pthread"]
         subprocess.run([*command, str(HERE / (source + ".c")), "-o", str(library)], check=True)
+        library.chmod(0o755)
     return library
 
 
@@ -88,20 +90,22 @@ def wait_until(true, what, patience=PATIENCE):
 
 
 class Stage:
-    """A program of scenes.py that runs. `pid`: of who is to be attached to."""
+    """A program of scenes.py that runs. `pid`: of who is to be attached to, with `options`."""
 
-    def __init__(self, scene, folder, account, helper, command=(), environment=(), wakes=False, life_us=0, pid_of=None):
-        self.scene, self.account, self.wakes = scene, account, wakes
+    def __init__(self, scene, folder, account, helper, command=(sys.executable,), environment=(), wakes=False, life_us=0, pid_of=None, options=()):
+        self.scene, self.account, self.wakes, self.options = scene, account, wakes, options
+        self.own_directory = dict(environment).get("TSCAP_DIR")
         path = folder / ("words-%d" % os.getpid())
         path.write_bytes(bytes(4096))
         with open(path, "r+b") as file:
             self.words = memoryview(mmap.mmap(file.fileno(), 4096)).cast("Q")
         self.words[scenes.PORT] = life_us
         self.errors = open(folder / "stderr", "w+")
-        program = [*command, sys.executable, str(HERE / "scenes.py"), scene, str(path), str(helper)]
+        path.chmod(0o666)
+        program = [*command, str(HERE / "scenes.py"), scene, str(path), str(helper)]
         self.process = subprocess.Popen(program, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors, env={**environment_without_us(), **dict(environment)})
         wait_until(lambda: self.words[scenes.THREADS] or self.is_dead(), "%s does not begin" % scene)
-        self.pid = pid_of(self.process.pid) if pid_of else self.process.pid
+        self.pid = pid_of(self.process.pid) if pid_of and not self.is_dead() else self.process.pid
         self.threads = self.words[scenes.THREADS]
 
     # -- what it is up to
@@ -126,7 +130,8 @@ class Stage:
 
     def wake(self):
         if self.wakes:
-            os.kill(self.pid, signal.SIGUSR1)
+            with contextlib.suppress(ProcessLookupError):  # it is not always our child, and may have ended
+                os.kill(self.pid, signal.SIGUSR1)
 
     def wait_until(self, true, what):
         try:
@@ -154,8 +159,8 @@ class Stage:
 
     # -- what is done to it
 
-    def attach(self, *options, code=0):
-        result = tscap("attach", self.pid, *options)
+    def attach(self, *options, code=0, **how):
+        result = tscap("attach", self.pid, *self.options, *options, **how)
         self.account.take(result)
         self.wait_until(lambda: True, "")
         codes = (code,) if isinstance(code, int) else code
@@ -182,7 +187,9 @@ class Stage:
         return not self.segments() and not self.own_threads()
 
     def segments(self):
-        return list(pathlib.Path(os.environ["TSCAP_DIR"]).glob("%d-*" % self.pid))
+        """Where the process sees that directory, by its number there."""
+        directory = "/proc/%d/root%s" % (self.pid, self.own_directory) if self.own_directory else os.environ["TSCAP_DIR"]
+        return list(pathlib.Path(directory).glob("%d-*" % inner_pid(self.pid)))
 
     def own_threads(self):
         return [name for name in thread_names(self.pid) if name.startswith("tscap")]
@@ -215,4 +222,5 @@ class Stage:
             os.kill(self.process.pid, signal.SIGCONT)
             self.process.kill()
         self.process.wait()
+        wait_until(lambda: is_gone(self.pid), "%s does not die" % self.scene)
         self.errors.close()

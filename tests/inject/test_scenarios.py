@@ -3,6 +3,7 @@
 Short (TSCAP_CYCLES unset) in `make check`; 100 cycles and more of each by `make soak-inject`.
 """
 import glob
+import json
 import os
 import platform
 import random
@@ -16,7 +17,7 @@ import time
 import pytest
 
 import scenes
-from processes import needs_tracing
+from processes import CONTAINER, NOBODY, children, environment_without_us, needs_tracing
 from stage import CYCLES, PATIENCE, TSCAP, tscap
 
 pytestmark = [pytest.mark.skipif(bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="free-threaded"), needs_tracing]
@@ -38,13 +39,13 @@ def test_scene(perform, scene):
 # ---- allocators that are not the C library's ----
 
 
-ALLOCATORS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4", "mimalloc": "libmimalloc.so.2"}
+ALLOCATORS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4", "mimalloc": "libmimalloc.so.[23]"}
 
 
 def find_library(name):
-    for folder in ("/usr/lib", "/usr/lib64", "/usr/local/lib", *glob.glob("/usr/lib/*-linux-gnu")):
-        if os.path.exists(os.path.join(folder, name)):
-            return os.path.join(folder, name)
+    for folder in ("/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/lib/*-linux-gnu"):
+        for path in sorted(glob.glob(os.path.join(folder, name)), reverse=True):
+            return path
     pytest.skip("%s is not installed" % name)
 
 
@@ -54,6 +55,78 @@ def test_allocator(perform, libraries, allocator, scene):
     """Ours ends the program when it is entered again by a thread that is inside it."""
     library = find_library(ALLOCATORS[allocator]) if allocator in ALLOCATORS else libraries("allocator")
     program = perform(scene, environment={"LD_PRELOAD": str(library)})
+    for number in range(CYCLES):
+        program.cycle(number)
+    program.end()
+
+
+# ---- who is somebody else, or sees other files ----
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+SOMEBODY_ELSE = {"uid": NOBODY, "namespaces": [], "root": None}
+IN_A_CHROOT = {"namespaces": ["pid", "mount"], "root": True}
+IN_A_CHROOT_OF_SOMEBODY_ELSE = {"uid": NOBODY, "namespaces": ["user", "pid", "mount"], "root": True}
+
+
+@pytest.fixture
+def perform_elsewhere(public_package, libraries, perform):
+    """A scene that container.py begins. Whoever that is, it cannot read where the package lies."""
+
+    def begin(scene, wish, **options):
+        wish = {**wish, "package": str(public_package), "with_package": False, "shows": [str(public_package)]}
+        folders = {"root": public_package / "root", "run": public_package / "run"}
+        for path in folders.values():
+            path.mkdir(mode=0o700)
+            os.chown(path, wish.get("uid", 0), wish.get("uid", 0))
+        directory = "/run/tscap" if wish["root"] else str(folders["run"])
+        wish["root"] = wish["root"] and str(folders["root"])
+        program = perform(
+            scene,
+            folder=public_package,
+            helper=shutil.copy(libraries("helper"), public_package),
+            command=[sys.executable, CONTAINER, json.dumps(wish)],
+            environment={"TSCAP_DIR": directory},
+            pid_of=lambda pid: children(pid)[0],
+            options=["--memfd"],
+            **options,
+        )
+        if program.said().startswith("cannot:"):
+            pytest.skip("this kernel does not allow it: %s" % program.said())
+        return program
+
+    return begin
+
+
+@as_root
+@pytest.mark.parametrize("scene", ["busy", "sleep"])
+def test_other_uid(perform_elsewhere, monkeypatch, scene):
+    program = perform_elsewhere(scene, SOMEBODY_ELSE, wakes=scene in WAITING)
+    monkeypatch.setenv("TSCAP_DIR", program.own_directory)
+    for number in range(CYCLES):
+        program.cycle(number)
+    program.end()
+
+
+@as_root
+def test_as_other_uid(perform, public):
+    """Who is not root may not, and nothing of it is seen by the process."""
+    program = perform("busy")
+    command = shutil.copy(TSCAP, public)
+    os.chmod(command, 0o755)
+    for number in range(CYCLES):
+        refused = program.attach(code=4, executable=command, env=environment_without_us(), user=NOBODY, group=NOBODY, extra_groups=[])
+        assert "uid %d" % NOBODY in refused.stderr
+        program.cycle(number)
+    program.end()
+
+
+@as_root
+@pytest.mark.parametrize("wish", [IN_A_CHROOT, IN_A_CHROOT_OF_SOMEBODY_ELSE], ids=["chroot of root", "chroot of nobody"])
+@pytest.mark.parametrize("scene", ["busy", "sleep"])
+def test_container(perform_elsewhere, scene, wish):
+    """In pid and mount namespaces of its own."""
+    program = perform_elsewhere(scene, wish, wakes=scene in WAITING)
     for number in range(CYCLES):
         program.cycle(number)
     program.end()
@@ -90,9 +163,9 @@ def test_child_of_vfork(perform):
     program = perform("vfork")
     parent, tried = program.pid, 0
     while tried < CYCLES:
-        children = open("/proc/%d/task/%d/children" % (parent, parent)).read().split()
-        if children:
-            program.pid = int(children[0])
+        found = children(parent)
+        if found:
+            program.pid = found[0]
             program.attach(code=(1, 3))
             program.pid = parent
             tried += 1
@@ -148,11 +221,7 @@ def test_exit_race(perform):
 
 def kill_all(process, number):
     """The command, and what it has started to do the work."""
-    try:
-        children = open("/proc/%d/task/%d/children" % (process.pid, process.pid)).read().split()
-    except FileNotFoundError:
-        children = []
-    for pid in [process.pid, *map(int, children)]:
+    for pid in [process.pid, *children(process.pid)]:
         try:
             os.kill(pid, number)
         except ProcessLookupError:

@@ -1,7 +1,11 @@
 """Processes as the tests see them from outside: their threads, and what a program gets that is not prepared."""
 import os
+import pathlib
 
 import pytest
+
+CONTAINER = str(pathlib.Path(__file__).parent / "container.py")
+NOBODY = 65534  # a user id that is not ours
 
 needs_tracing = pytest.mark.skipif(
     os.path.exists("/proc/sys/kernel/yama/ptrace_scope") and open("/proc/sys/kernel/yama/ptrace_scope").read().strip() != "0" and os.geteuid() != 0,
@@ -33,3 +37,23 @@ def thread_names(pid):
 def thread_states(pid):
     """One letter each: proc_pid_stat(5)."""
     return [stat.rpartition(")")[2].split()[0] for stat in of_threads(pid, "stat")]
+
+
+def is_gone(pid):
+    try:
+        return open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+def inner_pid(pid):
+    """The number it has in its own pid namespace."""
+    (line,) = [line for line in open("/proc/%d/status" % pid) if line.startswith("NSpid:")]
+    return int(line.split()[-1])
+
+
+def children(pid):
+    try:
+        return [int(child) for child in open("/proc/%d/task/%d/children" % (pid, pid)).read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []

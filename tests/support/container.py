@@ -1,9 +1,10 @@
-"""app.py in a container that this program makes of itself: user, pid and mount namespaces, another root, as asked for.
+"""A program in a container that this one makes of itself: user, pid and mount namespaces, another root, as asked for.
 
-    container.py '{"uid": 65534, "namespaces": ["user", "pid", "mount"], "root": "/an/empty/folder", "package": "/folder"}'
+    container.py '{"uid": 65534, "namespaces": ["user", "pid", "mount"], "root": "/an/empty/folder", "package": "/folder"}' PROGRAM [ARGUMENT...]
 
-Says "pid N" (its number outside) and then what app.py says; "cannot: why" where the kernel forbids it. All that app.py needs
-is imported before, so that nothing but /proc, /dev/shm and the package has to be in the new root.
+Says "pid N" (its number outside) and then what the program says; "cannot: why" where the kernel forbids it. All that the
+program and the package need is imported before, so that nothing but /proc, /dev/shm, the package and what "shows" names (paths,
+which are the same in there) has to be in the new root. With no namespaces it is a program of another user, no more.
 """
 import contextlib
 import ctypes
@@ -75,6 +76,9 @@ def furnish(root, wish):
         mount("/proc", os.path.join(root, "proc"), None, MS_BIND | MS_REC)
     if wish.get("own_memory", True):
         mount("none", os.path.join(root, "dev/shm"), "tmpfs", 0, "mode=1777")
+    for path in wish.get("shows", []):
+        os.makedirs(root + path)
+        mount(path, root + path, None, MS_BIND)
 
 
 def import_for(files):
@@ -93,9 +97,10 @@ def wait_for(pid):
 
 def main():
     wish = json.loads(sys.argv[1])
-    app = pathlib.Path(__file__).with_name(wish.get("app", "app.py"))
-    text = app.read_text()
-    import_for([app, *pathlib.Path(wish["package"], "timestamp_capture").glob("*.py")])
+    program = pathlib.Path(sys.argv[2])
+    text = program.read_text()
+    sys.argv[:] = sys.argv[2:]
+    import_for([program, *pathlib.Path(wish["package"], "timestamp_capture").glob("*.py")])
     try:
         if wish.get("uid"):
             become(wish["uid"])
@@ -105,7 +110,8 @@ def main():
             wait_for(pid)
         call("prctl", PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         outside = int(os.readlink("/proc/self"))  # of the old /proc
-        furnish(wish["root"] or "/", wish)
+        if "mount" in wish["namespaces"]:
+            furnish(wish["root"] or "/", wish)
     except OSError as error:
         print("cannot: %s" % error, flush=True)
         os._exit(0)
@@ -116,7 +122,7 @@ def main():
         sys.path.insert(0, "/package")
     else:
         sys.path.insert(0, wish["package"])
-    exec(compile(text, app.name, "exec"), globals())
+    exec(compile(text, program.name, "exec"), globals())
 
 
 main()
