@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "family.h"
 #include "message.h"
 #include "rundir.h"
@@ -44,14 +45,10 @@ static bool was_told(const struct campaign *c, const struct subject *s)
 
 static bool note_told(struct campaign *c, const struct subject *s)
 {
-    if (c->count == c->room) {
-        size_t room = c->room ? 2 * c->room : 64;
-        struct told *more = realloc(c->told, room * sizeof *more);
-        if (!more)
-            return false;
-        c->told = more;
-        c->room = room;
-    }
+    struct told *told = array_room(c->told, c->count, &c->room, sizeof *told);
+    if (!told)
+        return false;
+    c->told = told;
     c->told[c->count++] = (struct told){s->pid, s->start_time};
     return true;
 }

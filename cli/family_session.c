@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "array.h"
 #include "clock.h"
 #include "message.h"
 #include "order.h"
@@ -29,14 +30,10 @@ static struct begun *find_begun(const struct family_session *f, const struct sub
 
 bool family_session_add(struct family_session *f, const struct subject *s, uint32_t orders)
 {
-    if (f->count == f->room) {
-        size_t room = f->room ? 2 * f->room : 64;
-        struct begun *more = realloc(f->begun, room * sizeof *more);
-        if (!more)
-            return false;
-        f->begun = more;
-        f->room = room;
-    }
+    struct begun *begun = array_room(f->begun, f->count, &f->room, sizeof *begun);
+    if (!begun)
+        return false;
+    f->begun = begun;
     f->begun[f->count++] = (struct begun){s->pid, s->start_time, orders, false};
     return true;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "utf8.h"
 
 #define LINES_DEPTH 2 /* what lies deeper than this stays on one line: a line per site, thread, pair */
@@ -69,15 +70,10 @@ static void write_lead(struct json *j, const char *key)
 
 static bool reserve_level(struct json *j)
 {
-    if (j->depth < j->room)
-        return true;
-    size_t room = j->room ? j->room * 2 : 32;
-    unsigned char *level = realloc(j->level, room);
-    if (!level)
-        return false;
-    j->level = level;
-    j->room = room;
-    return true;
+    unsigned char *level = array_room(j->level, j->depth, &j->room, 1);
+    if (level)
+        j->level = level;
+    return level != NULL;
 }
 
 static void open_level(struct json *j, const char *key, char opening, unsigned char closing)

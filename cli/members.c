@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "array.h"
+
 #define RECOUNTS 10 /* until a child counts as missing: it may not have had the time to make its segment */
 #define RECOUNT_NS 5000000
 
@@ -46,14 +48,10 @@ static struct member *find_member(const struct members *m, const struct subject 
 static struct member *new_member(struct members *m)
 {
     size_t align = _Alignof(struct member), bytes = (sizeof(struct member) + align - 1) / align * align;
-    if (m->count == m->room) {
-        size_t room = m->room ? 2 * m->room : 16;
-        struct member **more = realloc(m->member, room * sizeof *more);
-        if (!more)
-            return NULL;
-        m->member = more;
-        m->room = room;
-    }
+    struct member **members = array_room(m->member, m->count, &m->room, sizeof *members);
+    if (!members)
+        return NULL;
+    m->member = members;
     struct member *member = aligned_alloc(align, bytes);
     if (!member)
         return NULL;

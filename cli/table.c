@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "text.h"
 
 #define GAP 2
@@ -101,15 +102,10 @@ void table_accustom(struct table *t, struct table_habit *habit)
 
 static bool reserve_row(struct table *t)
 {
-    if (t->rows < t->room)
-        return true;
-    size_t room = t->room ? t->room * 2 : 64;
-    char **cell = realloc(t->cell, room * t->columns * sizeof *cell);
-    if (!cell)
-        return false;
-    t->cell = cell;
-    t->room = room;
-    return true;
+    char **cell = array_room(t->cell, t->rows, &t->room, t->columns * sizeof *cell);
+    if (cell)
+        t->cell = cell;
+    return cell != NULL;
 }
 
 static char *make_cell(const struct table *t, size_t i, const void *row)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "process.h"
 
 #define INTERPRETERS_MAX 256
@@ -372,14 +373,10 @@ static struct raw decode_frame(const struct layout *l, uint64_t address, const u
 
 static int append(struct chain *c, const struct raw *raw)
 {
-    if (c->count == c->room) {
-        size_t room = c->room ? 2 * c->room : 64;
-        struct raw *more = realloc(c->raw, room * sizeof *more);
-        if (!more)
-            return -ENOMEM;
-        c->raw = more;
-        c->room = room;
-    }
+    struct raw *more = array_room(c->raw, c->count, &c->room, sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    c->raw = more;
     c->raw[c->count++] = *raw;
     return 0;
 }
@@ -497,14 +494,10 @@ static int read_frames(struct reader *r, struct python_thread *t)
 static struct python_thread *new_thread(struct reader *r)
 {
     struct python_stacks *s = r->stacks;
-    if (s->threads == r->thread_room) {
-        size_t room = r->thread_room ? 2 * r->thread_room : 16;
-        struct python_thread *more = realloc(s->thread, room * sizeof *more);
-        if (!more)
-            return NULL;
-        s->thread = more;
-        r->thread_room = room;
-    }
+    struct python_thread *more = array_room(s->thread, s->threads, &r->thread_room, sizeof *more);
+    if (!more)
+        return NULL;
+    s->thread = more;
     s->thread[s->threads] = (struct python_thread){0};
     return &s->thread[s->threads++];
 }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "array.h"
 #include "process.h"
 #include "tasks.h"
 
@@ -19,14 +20,10 @@ static bool knows(const struct stopper *s, pid_t tid)
 
 static struct stopped *new_thread(struct stopper *s)
 {
-    if (s->count == s->room) {
-        size_t room = s->room ? 2 * s->room : 64;
-        struct stopped *more = realloc(s->thread, room * sizeof *more);
-        if (!more)
-            return NULL;
-        s->thread = more;
-        s->room = room;
-    }
+    struct stopped *thread = array_room(s->thread, s->count, &s->room, sizeof *thread);
+    if (!thread)
+        return NULL;
+    s->thread = thread;
     s->thread[s->count] = (struct stopped){0};
     return &s->thread[s->count++];
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "array.h"
 #include "counts.h"
 
 struct builder {
@@ -136,14 +137,10 @@ static int add_block(struct builder *b, const struct lane_copy *l, void *item)
 {
     const struct bucket_block *block = item;
     (void)l;
-    if (b->blocks == b->blocks_room) {
-        size_t room = b->blocks_room ? 2 * b->blocks_room : 256;
-        struct block *more = realloc(b->block, room * sizeof *more);
-        if (!more)
-            return -ENOMEM;
-        b->block = more;
-        b->blocks_room = room;
-    }
+    struct block *more = array_room(b->block, b->blocks, &b->blocks_room, sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    b->block = more;
     uint64_t key = block->item.key;
     b->block[b->blocks++] = (struct block){.site = site_id(b, key >> 8 & 0xffffff), .exponent = key & 0xff, .block = block};
     return 0;

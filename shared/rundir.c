@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "array.h"
+
 static char used[RUNDIR_PATH_MAX];
 
 void rundir_use(const char *path) { snprintf(used, sizeof used, "%s", path); }
@@ -105,13 +107,10 @@ static int list(DIR *dir, struct found **found, size_t *count)
         if (!rundir_parse_name(e->d_name, &f.pid, &f.start_time))
             continue;
         snprintf(f.name, sizeof f.name, "%.63s", e->d_name);
-        if (*count == room) {
-            room = room ? room * 2 : 64;
-            struct found *more = realloc(*found, room * sizeof *more);
-            if (!more)
-                return -ENOMEM;
-            *found = more;
-        }
+        struct found *more = array_room(*found, *count, &room, sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        *found = more;
         (*found)[(*count)++] = f;
     }
     return 0;
