@@ -5,9 +5,11 @@
 
 #include "array.h"
 #include "process.h"
+#include "target.h"
 #include "tasks.h"
 
-#define PATIENCE_US 50000 /* for one thread to stop */
+#define PATIENCE_US 50000 /* for all to stop */
+#define BUSY_US 250000    /* ... where those that could have to wait for a processor */
 #define ROUNDS 8          /* looks for threads that were made meanwhile */
 
 static bool knows(const struct stopper *s, pid_t tid)
@@ -50,11 +52,24 @@ static int seize_new(struct stopper *s, const struct tasks *tasks, bool *any)
 /* One that SIGSTOP has stopped stays so when it is let go. */
 static bool is_here(enum tracee_event e) { return e == TRACEE_STOPPED || e == TRACEE_PAUSED; }
 
+/* An uninterruptible sleep may be a long one. */
+static bool comes(const struct stopped *t, uint64_t since)
+{
+    enum tracee_event e = tracee_await_stop(t->tid, since + PATIENCE_US);
+    if (e == TRACEE_TIMEOUT && target_state(t->tid) != 'D')
+        e = tracee_await_stop(t->tid, since + BUSY_US);
+    return is_here(e);
+}
+
 static void stop_new(struct stopper *s)
 {
+    uint64_t since = tracee_now_us();
+    for (size_t i = 0; i < s->count; i++)
+        if (!s->thread[i].here)
+            tracee_tell_to_stop(s->thread[i].tid);
     for (size_t i = 0; i < s->count; i++) {
         struct stopped *t = &s->thread[i];
-        if (!t->here && is_here(tracee_interrupt(t->tid, PATIENCE_US)))
+        if (!t->here && comes(t, since))
             t->here = tracee_get_general(t->tid, &t->registers) == 0;
     }
 }

@@ -105,12 +105,12 @@ static bool is_own_trap(pid_t tid, int signal)
     return signal == SIGTRAP && ptrace(PTRACE_GETSIGINFO, tid, NULL, &info) == 0 && info.si_code > 0;
 }
 
-enum tracee_event tracee_interrupt(pid_t tid, uint64_t timeout_us)
+/* Who is ending takes no orders; until we have waited for it, it does not go. */
+void tracee_tell_to_stop(pid_t tid) { ptrace(PTRACE_INTERRUPT, tid, NULL, NULL); }
+
+enum tracee_event tracee_await_stop(pid_t tid, uint64_t deadline)
 {
     int number = 0;
-    uint64_t deadline = tracee_now_us() + timeout_us;
-    if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) != 0)
-        return wait_for(tid, deadline, &number); /* it is ending; until we have waited for it, it does not go */
     for (;;) {
         enum tracee_event e = wait_for(tid, deadline, &number);
         if (e != TRACEE_SIGNAL && e != TRACEE_SYSCALL)
@@ -119,6 +119,12 @@ enum tracee_event tracee_interrupt(pid_t tid, uint64_t timeout_us)
         if (tracee_continue_with(tid, hand_on ? number : 0) < 0)
             return TRACEE_GONE;
     }
+}
+
+enum tracee_event tracee_interrupt(pid_t tid, uint64_t timeout_us)
+{
+    tracee_tell_to_stop(tid);
+    return tracee_await_stop(tid, tracee_now_us() + timeout_us);
 }
 
 enum tracee_event tracee_interrupt_again(pid_t tid, uint64_t timeout_us)

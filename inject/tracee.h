@@ -29,8 +29,10 @@ struct tracee_wait {
     int signal; /* out, with TRACEE_SIGNAL */
 };
 
-/* Stops it. */
+/* Stops it; in two steps, if there are several. The deadline is one of tracee_now_us(). */
 enum tracee_event tracee_interrupt(pid_t tid, uint64_t timeout_us);
+void tracee_tell_to_stop(pid_t tid);
+enum tracee_event tracee_await_stop(pid_t tid, uint64_t deadline);
 
 /* A stopped one, wherever it is stopped: before it executes anything of its own it stops as by tracee_interrupt(). */
 enum tracee_event tracee_interrupt_again(pid_t tid, uint64_t timeout_us);
