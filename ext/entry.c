@@ -33,14 +33,13 @@
 #define PACKAGE "timestamp_capture"
 
 enum claim { UNCLAIMED, MAIN_THREAD, OWN_THREAD };
-enum progress { NOT_YET, DONE, AGAIN };
+enum progress { NOT_YET, AGAIN, HOPELESS, READY };
 
 static struct {
     struct attach_box box;
     char argument[ATTACH_ARGUMENT_MAX];
     char problem[ATTACH_TEXT]; /* of the last try */
     char request[64];          /* the last one that came by a script: all threads may run that */
-    _Atomic uint32_t busy;
     bool leaves_region;        /* memory to unmap, see unmap_region() */
     _Atomic uint32_t claim;    /* enum claim: who does it */
     _Atomic uint32_t progress; /* enum progress: of who does it */
@@ -231,23 +230,17 @@ static bool turn_off_wake(void) { return true; }
 /* 0, or -1 with an exception that is none of our business: one that a signal handler of the program raised meanwhile. */
 static int bring(void)
 {
-    uint32_t progress = DONE;
+    enum progress progress = AGAIN;
     int r = 0;
-    if (!turn_off_wake()) {
-        progress = AGAIN;
+    if (!turn_off_wake())
         r = -1;
-    } else if (bring_package() == 0) {
-        if (recorder_available())
-            finish(ATTACH_READY, "%s", "");
-        else
-            finish(ATTACH_FAILED, "%s", recorder_problem());
-    } else if (!PyErr_ExceptionMatches(PyExc_Exception)) {
-        progress = AGAIN;
+    else if (bring_package() == 0) {
+        progress = recorder_available() ? READY : HOPELESS;
+        snprintf(e.problem, sizeof e.problem, "%s", recorder_problem());
+    } else if (!PyErr_ExceptionMatches(PyExc_Exception))
         r = -1;
-    } else {
-        progress = AGAIN;
+    else
         describe_exception();
-    }
     atomic_store_explicit(&e.progress, progress, memory_order_release);
     return r;
 }
@@ -327,37 +320,47 @@ static enum progress try_once(bool in_main_thread)
     return atomic_load_explicit(&e.progress, memory_order_acquire);
 }
 
-/* What the thread that was stopped ran in; who stopped it has seen it leave. */
+/* What the thread that was stopped ran in; who stopped it has seen it leave. If that was killed before it could say so, the
+ * next attempt may have begun while we still wait here: whichever thread takes the region unmaps it. */
 static void unmap_region(void)
 {
     for (int ms = 0; ms < REGION_WAIT_MS; ms++) {
         uint64_t size = atomic_load_explicit(&e.box.region_size, memory_order_acquire);
-        if (size) {
-            munmap((void *)(uintptr_t)atomic_load(&e.box.region), size);
+        uint64_t region = size ? atomic_exchange(&e.box.region, 0) : 0;
+        if (region) {
+            munmap((void *)(uintptr_t)region, size);
             break;
         }
         sleep_ms(1);
     }
-    atomic_store(&e.box.region_size, 0);
 }
 
-static void *run(void *unused)
+static enum progress try_often(void)
 {
-    (void)unused;
-    pthread_setname_np(pthread_self(), "tscap-attach");
     enum progress progress = NOT_YET;
-    for (int i = 0; i < TRIES && progress != DONE && !is_ending() && !atomic_load(&e.box.cancel); i++) {
+    for (int i = 0; i < TRIES && progress < HOPELESS && !is_ending() && !atomic_load(&e.box.cancel); i++) {
         if (i)
             sleep_ms(20 << i);
         progress = try_once(i < MAIN_THREAD_TRIES);
     }
+    return progress;
+}
+
+/* With finish() all but the region belongs to the next attempt, which may come at once. */
+static void *run(void *unused)
+{
+    (void)unused;
+    pthread_setname_np(pthread_self(), "tscap-attach");
+    bool leaves_region = e.leaves_region;
+    enum progress progress = try_often();
     if (is_ending())
         finish(ATTACH_ENDING, "%s", "");
-    else if (atomic_load(&e.box.state) == ATTACH_WORKING)
+    else if (progress == READY)
+        finish(ATTACH_READY, "%s", "");
+    else
         finish(ATTACH_FAILED, "%s", e.problem[0] ? e.problem : "given up");
-    if (e.leaves_region)
+    if (leaves_region)
         unmap_region();
-    atomic_store(&e.busy, 0);
     return NULL;
 }
 
@@ -403,26 +406,24 @@ static struct attach_box *begin(const char *argument, bool leaves_region)
 {
     char directory[RUNDIR_PATH_MAX];
     if (e.pid != getpid())
-        atomic_store(&e.busy, 0); /* our parent's */
+        atomic_store(&e.box.state, ATTACH_ENDING); /* our parent's */
     e.pid = getpid();
-    if (atomic_exchange(&e.busy, 1)) {
+    if (atomic_exchange(&e.box.state, ATTACH_WORKING) == ATTACH_WORKING) {
         atomic_store(&e.box.cancel, 0); /* one that came before is still waiting: for both */
         return &e.box;
     }
     e.problem[0] = '\0';
     e.leaves_region = leaves_region;
     snprintf(e.argument, sizeof e.argument, "%s", argument);
-    atomic_store(&e.box.state, ATTACH_WORKING);
     atomic_store(&e.box.cancel, 0);
+    atomic_store(&e.box.region_size, 0);
     find_wake();
     find_bundle();
     if (read_argument(ATTACH_DIRECTORY, directory, sizeof directory))
         rundir_use(directory);
     int error = create_thread();
-    if (error) {
+    if (error)
         finish(ATTACH_FAILED, "cannot start a thread: %s", strerror(error));
-        atomic_store(&e.busy, 0);
-    }
     return &e.box;
 }
 

@@ -86,6 +86,24 @@ def test_no_thread_of_ours_stays(tscap, plain):
     assert len(os.listdir("/proc/%d/task" % plain.pid)) == 1
 
 
+def test_again_at_once_after_one_that_was_killed(tscap, plain, run_directory):
+    """Who has brought the library in and is killed then does not tell it that the memory it used is free: for a while a
+    thread waits for that."""
+    core = importlib.util.find_spec("timestamp_capture._core").origin
+    package = pathlib.Path(core).parent
+    plain.do("import ctypes; core = ctypes.PyDLL(%r)" % core)
+    plain.do("core.tscap_attach(%r)" % ("package=%s\ndirectory=%s\n" % (package, run_directory)).encode())
+    deadline = time.time() + 20
+    while tscap("status", plain.pid).code and time.time() < deadline:
+        plain.do("parent(1)")
+    for _ in range(3):
+        attach(tscap, plain)
+        plain.do("parent(5)")
+        assert calls(tscap, plain) == {"parent": 1, "leaf": 5}
+        assert tscap("detach", plain.pid).code == 0
+    assert plain.end() == 0
+
+
 @pytest.mark.parametrize(
     "options, expected",
     [
