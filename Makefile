@@ -171,6 +171,8 @@ $(PY_ROOT)/timestamp_capture/%: ext/timestamp_capture/%
 endif
 
 $(UNIT): private TEST_LIBS := -lcriterion
+# Exported names are all that it has, as an interpreter that was stripped.
+$(B)/tests/unit/test_native_frames: private TEST_LIBS := -lcriterion -rdynamic -s
 $(FUZZ): private TEST_LIBS := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer)
 $(FUZZ): $(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o)
 $(PROGRAMS): %: %.o $(ARCHIVES) $(B)/sources

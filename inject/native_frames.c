@@ -5,23 +5,49 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "remote.h"
+#include "split.h"
 #include "stack.h"
 #include "stopper.h"
 #include "tracee.h"
 
 #define FRAMES_MAX 65536
-/* ---- walking ---- */
 
-static bool is_interpreter(const struct image_symbol *symbol)
+static const char interpreter[] = "_PyEval_EvalFrameDefault";
+
+/* ---- a part of it without a name ---- */
+
+static int read_memory(void *context, uint64_t address, void *buffer, size_t size)
 {
-    return symbol && strncmp(symbol->name, "_PyEval_EvalFrameDefault", 24) == 0; /* compilers add ".cold" and the like */
+    return remote_read(*(const pid_t *)context, address, buffer, size);
 }
 
-static void name_frame(struct native_frame *f, const struct stack_frame *from)
+static void find_rest(struct native_stacks *s, pid_t pid)
+{
+    struct image *i;
+    struct python_memory memory = {.read = read_memory, .context = &pid};
+    uint64_t function = images_symbol(&s->images, interpreter, &i);
+    if (!function || !i->kept)
+        return;
+    struct unwind_table table = {.bytes = i->kept, .begin = i->kept_begin, .end = i->kept_end, .header = i->unwind_header};
+    if (!split_find(&table, i->machine, &memory, function, &s->rest))
+        s->rest = (struct procedure){0};
+}
+
+/* ---- walking ---- */
+
+static bool is_interpreter(const struct native_stacks *s, const struct native_frame *f)
+{
+    if (!f->symbol)
+        return f->pc >= s->rest.begin && f->pc < s->rest.end;
+    return strncmp(f->symbol->name, interpreter, sizeof interpreter - 1) == 0; /* compilers add ".cold" and the like */
+}
+
+static void name_frame(const struct native_stacks *s, struct native_frame *f, const struct stack_frame *from)
 {
     *f = (struct native_frame){.pc = from->pc, .image = from->image};
     f->symbol = from->image ? image_symbol_at(from->image, from->pc) : NULL;
-    f->python = is_interpreter(f->symbol);
+    f->python = is_interpreter(s, f);
 }
 
 struct walk {
@@ -54,7 +80,7 @@ static int take_thread(struct native_stacks *s, const struct stopped *t, const s
     if (!n->frame)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++)
-        name_frame(&n->frame[n->frames++], &kept[i]);
+        name_frame(s, &n->frame[n->frames++], &kept[i]);
     return 0;
 }
 
@@ -127,6 +153,7 @@ int native_frames_read(struct native_stacks *s, pid_t pid, void (*meanwhile)(voi
     if (r < 0)
         return r;
     keep_tables(s, pid);
+    find_rest(s, pid);
     struct unwinder *u = unwinder_new(&s->images);
     sigset_t before;
     sigprocmask(SIG_SETMASK, NULL, &before);

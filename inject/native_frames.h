@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "image.h"
+#include "unwind_table.h"
 
 struct native_frame {
     uint64_t pc;
@@ -30,6 +31,7 @@ struct native_stacks {
     struct images images;
     struct native_thread *thread;
     size_t threads;
+    struct procedure rest; /* of the interpreter's main function, where it is split and its file does not name that; or none */
     uint64_t pause_us; /* from the first that was stopped to the last that went on */
     bool complete;     /* all threads are there */
 };

@@ -6,6 +6,7 @@
 
 #include "arch.h"
 #include "remote.h"
+#include "unwind_table.h"
 
 /* libunwind-ptrace's own accessors ask word by word, and open the paths of /proc/PID/maps in our mount namespace. */
 
@@ -83,22 +84,14 @@ static int access_memory(unw_addr_space_t space, unw_word_t address, unw_word_t 
     return write || read_memory(context, address, value, sizeof *value) < 0 ? -UNW_EINVAL : 0;
 }
 
-/* Header of the table, as all linkers make it: version, then how three values are encoded: signed 32-bit differences, a
- * count of 32 bits, pairs of differences to the header. */
-struct table_header {
-    uint8_t version, pointer, count, entries;
-    int32_t frames;
-    uint32_t entry_count;
-};
-
 static int find_procedure(unw_addr_space_t space, unw_word_t ip, unw_proc_info_t *info, int need, void *context)
 {
     struct unwinder *u = context;
-    struct table_header h;
+    struct unwind_header h;
     struct image *i = image_of(u, ip);
     if (!i || !i->unwind_header || read_memory(u, i->unwind_header, &h, sizeof h) < 0)
         return -UNW_ENOINFO;
-    if (h.version != 1 || h.pointer != 0x1b || h.count != 0x03 || h.entries != 0x3b)
+    if (!unwind_header_is_known(&h))
         return -UNW_ENOINFO;
     unw_dyn_info_t table = {.format = UNW_INFO_FORMAT_REMOTE_TABLE, .start_ip = i->begin, .end_ip = i->end};
     table.u.rti.segbase = i->unwind_header;

@@ -35,13 +35,6 @@ def wait_until_main_reads(program):
         time.sleep(0.01)
 
 
-def is_split(python):
-    """The compiler has put most of the interpreter's main function elsewhere, and the file was stripped of that part's name."""
-    symbols = subprocess.run(["readelf", "--wide", "--syms", os.path.realpath(python)], capture_output=True, text=True, timeout=LIMIT).stdout
-    sizes = [int(line.split()[2], 0) for line in symbols.splitlines() if line.endswith(" _PyEval_EvalFrameDefault")]
-    return ".symtab" not in symbols and bool(sizes) and max(sizes) < 4096
-
-
 def python_frames(thread):
     return [[frame["function"], frame["file"], frame["line"]] for frame in thread["frames"] if frame["kind"] == "python"]
 
@@ -75,9 +68,6 @@ def test_with_native_frames(tscap, parked):
     jsonschema.validate(result.json, schema("stack"))
     assert result.json["pause_ns"] > 0
     check_against_account(parked, result.json["threads"])
-    if is_split(parked.process.args[0]):
-        assert not any(thread["whole"] for thread in result.json["threads"] if thread["python"]), "and says so"
-        return
     for thread in result.json["threads"]:
         names = [frame["function"] or "" for frame in thread["frames"] if frame["kind"] == "native"]
         assert thread["whole"], thread
@@ -106,7 +96,7 @@ def test_while_it_is_recorded(tscap, start_program, options):
     result = tscap("stack", program.pid, "--native", "--json")
     assert result.code == 0, result
     check_against_account(program, result.json["threads"])
-    assert all(thread["whole"] for thread in result.json["threads"]) or is_split(sys.executable)
+    assert all(thread["whole"] for thread in result.json["threads"])
     assert any(thread["name"] == "tscap" for thread in result.json["threads"])
 
 
