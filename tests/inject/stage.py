@@ -18,6 +18,7 @@ from processes import environment_without_us, inner_pid, is_gone, thread_names
 HERE = pathlib.Path(__file__).parent
 TSCAP = os.environ["TSCAP"]
 PATIENCE = 60  # seconds until what does not come is called hanging
+WAKE_S = 10  # until a thread that still waits is woken again
 CYCLES = int(os.environ.get("TSCAP_CYCLES", "3"))
 LONG = CYCLES > 20
 UNITS = {"ns": 1e-3, "us": 1, "ms": 1e3, "s": 1e6}
@@ -143,19 +144,29 @@ class Stage:
             self.account.died += 1
         self.check()
 
+    def wake_until(self, true, what):
+        """A signal that comes just before a thread begins to sleep does not wake it: again, but not while it may be answering."""
+        woken = [0]
+
+        def look():
+            if time.monotonic() - woken[0] > WAKE_S:
+                woken[0] = time.monotonic()
+                self.wake()
+            return true()
+
+        self.wait_until(look, what)
+
     def ask(self):
         """All its threads make known calls of counted(); how many."""
         before = self.counted()
         gate = self.words[scenes.GATE] = self.words[scenes.GATE] + 1
-        self.wake()
-        self.wait_until(lambda: all(n == gate for n in self.slots(scenes.ANSWERED)), "not all threads answer")
+        self.wake_until(lambda: all(n == gate for n in self.slots(scenes.ANSWERED)), "not all threads answer")
         return self.counted() - before
 
     def goes_on(self):
         """Each of its threads does."""
         before = self.slots(scenes.BEATS)
-        self.wake()
-        self.wait_until(lambda: all(a > b for a, b in zip(self.slots(scenes.BEATS), before)), "not all threads go on")
+        self.wake_until(lambda: all(a > b for a, b in zip(self.slots(scenes.BEATS), before)), "not all threads go on")
 
     # -- what is done to it
 
