@@ -128,6 +128,12 @@ int capture_check_loss(const struct capture *c, uint64_t allowed)
                     "%" PRIu64 " subprocesses measure by another clock than process %d (TSCAP_CLOCK)\n"
                     "the same TSCAP_CLOCK for all, or tscap dump for each",
                     p->other_clock, (int)c->subject->pid);
+    if (p->lost_sites)
+        return fail(EXIT_LOSS,
+                    "the picture is not complete\n"
+                    "%" PRIu64 " functions or blocks have no number, for there was no room for their names: their calls are missing\n"
+                    "tscap status %d, which says what was refused",
+                    p->lost_sites, (int)c->subject->pid);
     if (!p->complete)
         return fail(EXIT_LOSS,
                     "the picture is not complete\n"

@@ -305,7 +305,7 @@ struct segment_header {
     _Atomic uint32_t consumers;  /* sessions and collectors that want records now */
     /* counters of what was turned off, never reset to hide a loss */
     _Atomic uint64_t lost_lanes; /* threads that could get no lane */
-    _Atomic uint64_t lost_calls; /* calls of such threads and of sites without a number */
+    _Atomic uint64_t lost_calls; /* calls of such threads; those of sites without a number nobody counts */
     _Atomic uint64_t lost_sites; /* sites that found no room */
     _Atomic uint64_t paused;     /* hook taken out because the C stack ran low (3.11) */
     _Atomic uint64_t displaced;  /* another frame-evaluation or profile hook was found in the place of ours */

@@ -104,6 +104,18 @@ def test_again_at_once_after_one_that_was_killed(tscap, plain, run_directory):
     assert plain.end() == 0
 
 
+def test_functions_whose_names_find_no_room_are_missed(tscap, plain):
+    attach(tscap, plain, "--no-start")
+    plain.do("import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))")
+    assert tscap("start", plain.pid).code == 0
+    plain.do("parent(3)")
+    result = tscap("dump", plain.pid, "--json")
+    assert result.code == 6 and "the picture is not complete" in result.what, result
+    assert result.remedy.startswith("  try: tscap status %d" % plain.pid)
+    assert not result.json["complete"] and result.json["losses"]["sites"] > 0
+    assert plain.end() == 0
+
+
 @pytest.mark.parametrize(
     "options, expected",
     [
