@@ -11,7 +11,10 @@
 #include "injection.h"
 #include "message.h"
 #include "order.h"
+#include "turn.h"
 #include "units.h"
+
+#define DETACHED_MEANWHILE 3 /* times, by others */
 
 void attachment_init(struct attachment *a, const struct settings *s)
 {
@@ -30,13 +33,29 @@ int attachment_look(struct attachment *a, pid_t pid)
     return worst ? obstacle_tell(worst) : EXIT_OK;
 }
 
-int attachment_inject(struct attachment *a, pid_t pid)
+static int inject(struct attachment *a, pid_t pid)
 {
+    turn_wait(pid, a->timeout / 1000);
     int code = attachment_look(a, pid);
     if (code == EXIT_OK)
         code = injection_run(&a->prospect, a->timeout, &a->report);
     a->injected = code == EXIT_OK;
     return code;
+}
+
+int attachment_find(struct attachment *a, struct operand *o)
+{
+    pid_t pid = operand_pid(a->settings->operand);
+    for (int i = 0; pid && i <= DETACHED_MEANWHILE; i++) {
+        int code = operand_look(o, a->settings);
+        if (code != EXIT_OK || o->subject)
+            return code;
+        operand_free(o);
+        code = inject(a, pid);
+        if (code != EXIT_OK)
+            return code;
+    }
+    return operand_find(o, a->settings, OPERAND_LIVING);
 }
 
 /* ---- what is to be recorded ---- */
@@ -139,12 +158,32 @@ static void tell(const struct attachment *a, const struct subject *subject)
         note("attached to process %d: %s", pid, state);
 }
 
+static int send_rules(const struct attachment *a, const struct subject *subject, int *fd, struct control_reply *reply)
+{
+    *fd = order_send_text(subject, CONTROL_ATTACH, rules);
+    return *fd < 0 ? *fd : control_read_reply(*fd, reply, (int)(a->timeout / 1000000 + 1));
+}
+
+/* Nobody listens any more: it is being detached from. So it has to be brought in anew, if the process does not end. */
+static int attach_anew(struct attachment *a, const struct subject *subject, int fd)
+{
+    if (fd >= 0)
+        close(fd);
+    return inject(a, subject->pid);
+}
+
 int attachment_order(struct attachment *a, const struct subject *subject)
 {
     struct control_reply reply;
-    int fd = order_send_text(subject, CONTROL_ATTACH, rules);
-    int r = fd < 0 ? fd : control_read_reply(fd, &reply, (int)(a->timeout / 1000000 + 1));
-    int code = order_check(subject, CONTROL_ATTACH, a->timeout, r, &reply);
+    int fd, code;
+    int r = send_rules(a, subject, &fd, &reply);
+    for (int i = 0; i < DETACHED_MEANWHILE && order_is_deaf(r); i++) {
+        code = attach_anew(a, subject, fd);
+        if (code != EXIT_OK)
+            return code;
+        r = send_rules(a, subject, &fd, &reply);
+    }
+    code = order_check(subject, CONTROL_ATTACH, a->timeout, r, &reply);
     a->refused = code == EXIT_OK && a->alone && reply.result == CONTROL_ALREADY;
     if (code == EXIT_OK)
         tell(a, subject);

@@ -9,6 +9,7 @@
 
 #include "load.h"
 #include "obstacle.h"
+#include "operand.h"
 #include "option.h"
 #include "subject.h"
 
@@ -30,8 +31,8 @@ void attachment_init(struct attachment *a, const struct settings *s);
 /* An exit code, after a message if it is not EXIT_OK; so all below. What stands in the way, found without touching it. */
 int attachment_look(struct attachment *a, pid_t pid);
 
-/* Brings it into a process that does not have it. */
-int attachment_inject(struct attachment *a, pid_t pid);
+/* Finds the process of the operand; brings it into one that does not have it. To be freed in any case. */
+int attachment_find(struct attachment *a, struct operand *o);
 
 /* Takes the settings: can they be sent? To be called first. */
 int attachment_check(struct attachment *a);
@@ -42,7 +43,7 @@ int attachment_order(struct attachment *a, const struct subject *subject);
 /* Is the process ours still: has it neither ended nor been detached from, or attached to anew, by others? */
 bool attachment_lasts(const struct attachment *a);
 
-/* Takes back what attachment_inject() and attachment_order() did, the latter only as long as it lasts, and waits for it. */
+/* Takes back what attachment_find() and attachment_order() did, the latter only as long as it lasts, and waits for it. */
 int attachment_end(struct attachment *a, const struct subject *subject);
 
 #endif

@@ -23,8 +23,8 @@ static int stay(int fd, const struct subject *subject)
 
 static int give_order(struct attachment *a)
 {
-    struct operand operand;
-    int code = operand_find(&operand, a->settings, OPERAND_LIVING);
+    struct operand operand = {0};
+    int code = attachment_find(a, &operand);
     if (code == EXIT_OK)
         code = attachment_order(a, operand.subject);
     if (code == EXIT_OK && a->settings->while_attached)
@@ -55,11 +55,15 @@ static int rehearse_ptrace(struct attachment *a)
 static int rehearse(struct attachment *a, pid_t pid)
 {
     char version[32];
-    if (operand_is_prepared(pid)) {
+    struct operand operand;
+    int code = operand_look(&operand, a->settings);
+    bool prepared = operand.subject;
+    operand_free(&operand);
+    if (prepared)
         printf("process %d has timestamp_capture already: it would be told over its socket\n", (int)pid);
-        return EXIT_OK;
-    }
-    int code = attachment_look(a, pid);
+    if (code != EXIT_OK || prepared)
+        return code;
+    code = attachment_look(a, pid);
     if (code != EXIT_OK)
         return code;
     target_version(&a->prospect.target, version, sizeof version);
@@ -78,7 +82,5 @@ int cmd_attach(const struct settings *s)
     int code = attachment_check(&a);
     if (code == EXIT_OK && s->dry_run && pid)
         return rehearse(&a, pid);
-    if (code == EXIT_OK && pid && !operand_is_prepared(pid))
-        code = attachment_inject(&a, pid);
     return code == EXIT_OK ? give_order(&a) : code;
 }

@@ -236,21 +236,17 @@ static void hold_signals(sigset_t *before)
 static bool can_be_offered(struct attachment *a, pid_t pid)
 {
     struct obstacle o[OBSTACLES_MAX];
-    return pid && !operand_is_prepared(pid) && !obstacles_worst(o, obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, METHOD_AUTO));
+    return pid && !operand_is_prepared(a->settings) && !obstacles_worst(o, obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, METHOD_AUTO));
 }
 
 static int show_attached(struct attachment *a, struct operand *o, const struct column *sort)
 {
     sigset_t before;
-    const struct settings *s = a->settings;
-    pid_t pid = operand_pid(s->operand);
     a->tethered = a->alone = true;
     int code = attachment_check(a);
     hold_signals(&before);
-    if (code == EXIT_OK && pid && !operand_is_prepared(pid))
-        code = attachment_inject(a, pid);
     if (code == EXIT_OK)
-        code = operand_find(o, s, OPERAND_LIVING);
+        code = attachment_find(a, o);
     if (code == EXIT_OK)
         code = attachment_order(a, o->subject);
     sigprocmask(SIG_SETMASK, &before, NULL);

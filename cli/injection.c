@@ -15,11 +15,13 @@
 #include "process.h"
 #include "remote.h"
 #include "script_load.h"
+#include "turn.h"
 #include "units.h"
 
 #define LOADER_TIMEOUT_US 5000000u
 #define LOOK_NS 500000
 #define SCRIPT_US 200000u /* for a thread to come by, where there is another way */
+#define TURNS 3           /* to find the thread traced by another tscap */
 
 struct wait {
     const struct prospect *prospect;
@@ -111,6 +113,15 @@ static int wait_for_box(const struct wait *w)
     }
 }
 
+static void load_in_turn(const struct load *l, struct load_report *report)
+{
+    load_run(l, report);
+    for (int i = 0; i < TURNS && report->problem == LOAD_NOT_PERMITTED; i++) {
+        turn_wait(l->pid, l->timeout_us);
+        load_run(l, report);
+    }
+}
+
 static void load(const struct prospect *p, const struct load *l, struct load_report *report)
 {
     bool only = p->method == METHOD_SCRIPT;
@@ -122,7 +133,7 @@ static void load(const struct prospect *p, const struct load *l, struct load_rep
     bool unheard = p->runs_scripts && (report->problem == LOAD_UNHEARD || report->problem == LOAD_NO_INTERFACE);
     uint64_t pause = unheard ? report->pause_us : 0;
     if (!p->runs_scripts || (unheard && !only))
-        load_run(l, report);
+        load_in_turn(l, report);
     report->pause_us = pause > report->pause_us ? pause : report->pause_us;
 }
 

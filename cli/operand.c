@@ -63,11 +63,17 @@ static int check_living(const struct subject *s, const char *command)
                 command, (int)s->pid, s->replaced ? "has become another program" : "has ended", (int)s->pid);
 }
 
-static int find_by_pid(struct operand *o, const struct settings *s, pid_t pid, enum operand_kind kind)
+static struct subject *search(struct operand *o, pid_t pid)
 {
     struct subject *found = with_pid(&o->all, pid);
     if ((!found || !found->alive) && containers_find_process(&o->all, &o->places, pid))
         found = with_pid(&o->all, pid);
+    return found;
+}
+
+static int find_by_pid(struct operand *o, const struct settings *s, pid_t pid, enum operand_kind kind)
+{
+    struct subject *found = search(o, pid);
     if (!found)
         return diagnose_process(pid, &o->places, s->command);
     if (found->error < 0)
@@ -155,8 +161,11 @@ static int find_file(struct operand *o, const struct settings *s, enum operand_k
     return EXIT_OK;
 }
 
-static int list_processes(struct operand *o, bool containers)
+static int list(struct operand *o, bool containers)
 {
+    int code = places_open(&o->places);
+    if (code != EXIT_OK)
+        return code;
     if (subjects_find(&o->all, &o->places) == 0 && (!containers || containers_find(&o->all, &o->places) == 0))
         return EXIT_OK;
     return fail(EXIT_FAILED,
@@ -169,9 +178,7 @@ static int find_process(struct operand *o, const struct settings *s, enum operan
 {
     pid_t pid;
     const char *text = s->operand;
-    int r = places_open(&o->places);
-    if (r == EXIT_OK)
-        r = list_processes(o, !is_number(text) || s->subprocesses);
+    int r = list(o, !is_number(text) || s->subprocesses);
     if (r != EXIT_OK)
         return r;
     if (is_pid(text, &pid))
@@ -197,20 +204,27 @@ pid_t operand_pid(const char *text)
     return is_pid(text, &pid) ? pid : 0;
 }
 
-bool operand_is_prepared(pid_t pid)
+int operand_look(struct operand *o, const struct settings *s)
 {
-    struct operand o = {0};
-    bool prepared = places_open(&o.places) == EXIT_OK && subjects_find(&o.all, &o.places) == 0;
-    const struct subject *s = prepared ? with_pid(&o.all, pid) : NULL;
-    if (prepared && (!s || !s->alive) && containers_find_process(&o.all, &o.places, pid))
-        s = with_pid(&o.all, pid);
-    prepared = s && subject_ready(s);
+    *o = (struct operand){0};
+    int code = list(o, s->subprocesses);
+    struct subject *found = code == EXIT_OK ? search(o, operand_pid(s->operand)) : NULL;
+    if (found && subject_ready(found))
+        o->subject = found;
+    return code;
+}
+
+bool operand_is_prepared(const struct settings *s)
+{
+    struct operand o;
+    bool prepared = operand_look(&o, s) == EXIT_OK && o.subject;
     operand_free(&o);
     return prepared;
 }
 
 void operand_free(struct operand *o)
 {
+    o->subject = NULL;
     subjects_free(&o->all);
     places_close(&o->places);
 }

@@ -116,6 +116,36 @@ def test_functions_whose_names_find_no_room_are_missed(tscap, plain):
     assert plain.end() == 0
 
 
+def test_a_run_directory_that_is_not_private(tscap, plain, tmp_path):
+    """One error, before anything is touched."""
+    tmp_path.chmod(0o755)
+    for command in (["attach"], ["attach", "--dry-run"], ["top", "-b", 1, "--attach"]):
+        result = tscap(*command, plain.pid, TSCAP_DIR=str(tmp_path)).is_error(4)
+        assert result.err.count("try:") == 1 and "chmod 700" in result.remedy
+    assert "_core" not in open("/proc/%d/maps" % plain.pid).read()
+    assert plain.end() == 0
+
+
+@pytest.mark.parametrize("other", ["attach", "detach"])
+def test_while_another_is_at_it(tscap, plain, other):
+    """Two at a time take turns: each does what it was told."""
+    for _ in range(6):
+        if other == "detach":
+            attach(tscap, plain)
+        commands = [
+            subprocess.Popen([os.environ["TSCAP"], command, str(plain.pid)], stderr=subprocess.PIPE, text=True) for command in (other, "attach")
+        ]
+        for command in commands:
+            error = command.communicate()[1]
+            assert command.returncode == 0, error
+        plain.do("parent(2)")
+        attach(tscap, plain)
+        plain.do("parent(2)")
+        assert calls(tscap, plain)["leaf"] >= 2
+        assert tscap("detach", plain.pid).code == 0
+    assert plain.end() == 0
+
+
 @pytest.mark.parametrize(
     "options, expected",
     [
