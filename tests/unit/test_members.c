@@ -1,0 +1,400 @@
+/* A process and its descendants, looked at together: real processes with segments, which come, go, begin anew and lie. */
+#include <criterion/criterion.h>
+
+#include "exit_code.h"
+#include "members.h"
+
+#include "support.h"
+
+#include "../support/actors.h"
+
+static const char *const f_g[] = {"f", "g", NULL}, *const g_f[] = {"g", "f", NULL}, *const only_h[] = {"h", NULL};
+
+static struct places places;
+static struct members members;
+static struct capture capture;
+static bool captured;
+
+/* 0: the root. 1, 2: its children; 3: a child of 1. */
+static void begin(void)
+{
+    actors_make();
+    for (int i = 0; i < 4; i++)
+        actors[i].function = f_g;
+    actors[1].parent = actors[2].parent = 0;
+    actors[3].parent = 1;
+    actors[1].function = g_f;
+}
+
+static void forget_capture(void)
+{
+    if (captured)
+        capture_free(&capture);
+    captured = false;
+}
+
+static void end(void)
+{
+    forget_capture();
+    members_free(&members);
+    places_close(&places);
+    actors_end();
+}
+TestSuite(members, .init = begin, .fini = end);
+
+static void begin_members(void)
+{
+    cr_assert_eq(places_open(&places), EXIT_OK);
+    const struct subject root = {.pid = actors[0].pid, .start_time = actors[0].start_time};
+    members_begin(&members, &places, &root);
+}
+
+static int try_look(void)
+{
+    forget_capture();
+    int r = members_look(&members, &capture);
+    captured = r == 0;
+    return r;
+}
+
+static void look_again(void) { cr_assert_eq(try_look(), 0); }
+
+static void look_first(void)
+{
+    begin_members();
+    look_again();
+}
+
+/* Calls of a function in all of them, and by how many it was called: "5/2"; "": nobody has it. */
+static const char *calls(const char *name)
+{
+    static char text[64];
+    text[0] = '\0';
+    for (uint32_t i = 0; i < capture.profile.sites; i++)
+        if (strcmp(capture.profile.site[i].name, name) == 0) {
+            cr_expect_eq(text[0], '\0', "one row for %s", name);
+            snprintf(text, sizeof text, "%lu/%u", capture.profile.site[i].t.calls, capture.profile.site[i].processes);
+        }
+    return text;
+}
+
+static const char *state(void)
+{
+    static char text[128];
+    members_state(&members, text, sizeof text);
+    return text;
+}
+
+static const char *counts(void)
+{
+    static char text[64];
+    size_t alive, recording;
+    members_count(&members, &alive, &recording);
+    snprintf(text, sizeof text, "%zu %zu", alive, recording);
+    return text;
+}
+
+/* ---- the sum ---- */
+
+Test(members, the_same_function_is_one_row)
+{
+    actors_begin(4);
+    actors_tell(0, "mAA");  /* f f */
+    actors_tell(1, "mBBBA"); /* f f f g */
+    actors_tell(3, "mB");   /* g */
+    look_first();
+    cr_expect_eq(members.count, 3);
+    cr_expect_eq(members.member[0]->subject.pid, actors[0].pid);
+    cr_expect_str_eq(calls("f"), "5/2");
+    cr_expect_str_eq(calls("g"), "2/2");
+    cr_expect_eq(capture.profile.lost_processes, 0);
+    cr_expect(capture.profile.complete);
+    actors_tell(3, "BA");
+    look_again();
+    cr_expect_str_eq(calls("f"), "6/3");
+    cr_expect_str_eq(calls("g"), "3/2");
+    cr_expect_eq(members.breaks, 0);
+}
+
+Test(members, threads_say_of_which_process_they_are)
+{
+    actors_begin(3);
+    actors_tell(0, "mA");
+    actors_tell(1, "mA");
+    actors_tell(2, "mA");
+    look_first();
+    cr_assert_eq(capture.profile.threads, 3);
+    for (uint32_t i = 0; i < 3; i++)
+        cr_expect_eq(capture_process(&capture, capture.profile.thread[i].process)->pid, (pid_t)capture.profile.thread[i].tid);
+}
+
+/* Neither a stranger nor an ancestor belongs to it. */
+Test(members, only_descendants)
+{
+    actors_begin(4);
+    for (int i = 0; i < 4; i++)
+        actors_tell(i, "mA");
+    cr_assert_eq(places_open(&places), EXIT_OK);
+    const struct subject root = {.pid = actors[1].pid, .start_time = actors[1].start_time};
+    members_begin(&members, &places, &root);
+    look_again();
+    cr_expect_eq(members.count, 2);
+    cr_expect_str_eq(calls("g"), "1/1");
+    cr_expect_str_eq(calls("f"), "1/1");
+}
+
+/* From the first that began to the last that ended. */
+Test(members, the_session_spans_all)
+{
+    actors_begin(3);
+    actors_tell(1, "mA");
+    actors_tell(0, "mA");
+    actors_tell(2, "mA");
+    look_first();
+    const struct session_state *s = &capture.snapshot.session;
+    cr_expect(s->running);
+    cr_expect_eq(s->started, members.member[1]->snapshot.session.started);
+    for (int i = 0; i < 3; i++)
+        actors_tell(i, "s");
+    look_again();
+    cr_expect_not(s->running);
+    cr_expect_eq(s->stopped, members.member[2]->snapshot.session.stopped);
+}
+
+/* ---- what they do ---- */
+
+Test(members, in_words)
+{
+    actors_begin(2);
+    actors_tell(0, "m");
+    actors_tell(1, "m");
+    look_first();
+    cr_expect_str_eq(counts(), "2 2");
+    cr_expect_str_eq(state(), "recording");
+    actors_tell(1, "s");
+    look_again();
+    cr_expect_str_eq(counts(), "2 1");
+    cr_expect_str_eq(state(), "recording in 1 of 2 processes");
+    actors_tell(0, "s");
+    look_again();
+    cr_expect_str_eq(counts(), "2 0");
+    cr_expect_str_eq(state(), "stopped");
+}
+
+Test(members, in_words_when_the_root_has_ended)
+{
+    actors_begin(2);
+    actors_tell(0, "m");
+    actors_tell(1, "m");
+    actor_end(0);
+    look_first();
+    cr_expect_str_eq(counts(), "1 1");
+    cr_expect_str_eq(state(), "recording in 1 of 1 processes");
+    actor_end(1);
+    look_again();
+    cr_expect_str_eq(counts(), "0 0");
+    cr_expect_str_eq(state(), "dead");
+}
+
+/* ---- who goes ---- */
+
+Test(members, what_the_ended_left_stays)
+{
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mBB");
+    look_first();
+    actors_tell(1, "B");
+    actor_end(1);
+    look_again();
+    cr_expect_str_eq(calls("f"), "4/2", "what it left is looked at once more");
+    cr_expect(members.member[1]->settled);
+    cr_expect_str_eq(counts(), "1 1");
+    look_again();
+    cr_expect_str_eq(calls("f"), "4/2");
+}
+
+Test(members, of_what_is_gone_the_last_look_stays)
+{
+    actors_begin(2);
+    actors_tell(0, "moA");
+    actors_tell(1, "mhBB");
+    look_first();
+    actors_tell(1, "Bu");
+    actor_end(1);
+    look_again();
+    cr_expect_str_eq(calls("f"), "3/2");
+    cr_expect_eq(members.count, 2);
+    cr_expect_not(members.member[1]->subject.alive);
+    cr_expect_not(members.member[1]->present);
+    cr_expect_eq(capture.profile.lost_processes, 0, "it was seen");
+}
+
+Test(members, without_the_root_there_is_nothing)
+{
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mA");
+    begin_members();
+    actors_tell(0, "u");
+    cr_expect_eq(try_look(), -ENOENT);
+}
+
+Test(members, once_seen_the_root_may_not_go_either)
+{
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mA");
+    look_first();
+    actors_tell(0, "u");
+    cr_expect_eq(try_look(), -ENOENT);
+}
+
+/* ---- who is missing ---- */
+
+Test(members, heirs_of_which_nothing_is_there_are_missing)
+{
+    actors_begin(3);
+    actors_tell(0, "mooo");
+    actors_tell(1, "mh");
+    actors_tell(2, "m"); /* its session is its own */
+    look_first();
+    cr_expect_eq(capture.profile.lost_processes, 2);
+    cr_expect_eq(members.missing, 2);
+    actors_tell(2, "h");
+    look_again();
+    cr_expect_eq(capture.profile.lost_processes, 1);
+}
+
+Test(members, more_heirs_than_it_knows_of_are_none_missing)
+{
+    actors_begin(3);
+    actors_tell(0, "mo");
+    actors_tell(1, "mh");
+    actors_tell(2, "mh");
+    look_first();
+    cr_expect_eq(capture.profile.lost_processes, 0);
+}
+
+/* ---- who begins anew ---- */
+
+Test(members, a_reset_of_one_is_a_break)
+{
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mB");
+    look_first();
+    cr_expect_eq(capture.snapshot.session.resets, 0);
+    actors_tell(1, "r");
+    look_again();
+    cr_expect_eq(members.breaks, 1);
+    cr_expect_eq(capture.snapshot.session.resets, 1);
+    cr_expect_str_eq(calls("f"), "1/1");
+    look_again();
+    cr_expect_eq(members.breaks, 1, "once");
+}
+
+/* By exec: the same process, another segment. */
+Test(members, another_segment_is_a_break)
+{
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mB");
+    look_first();
+    actors_tell(1, "um");
+    look_again();
+    cr_expect_eq(members.breaks, 1);
+    cr_expect_eq(members.count, 2);
+}
+
+Test(members, with_the_roots_reset_the_gone_are_forgotten)
+{
+    actors_begin(3);
+    actors_tell(0, "mA");
+    actors_tell(1, "mB");
+    actors_tell(2, "mA");
+    look_first();
+    actors_tell(1, "u");
+    actor_end(1);
+    look_again();
+    cr_expect_eq(members.count, 3);
+    actors_tell(2, "r");
+    look_again();
+    cr_expect_eq(members.count, 3, "another's reset forgets nobody");
+    actors_tell(0, "r");
+    look_again();
+    cr_expect_eq(members.count, 2);
+    cr_expect_eq(members.member[1]->subject.pid, actors[2].pid);
+    cr_expect_eq(members.breaks, 2);
+    cr_expect_str_eq(calls("f"), "0/0");
+}
+
+/* ---- what cannot be read, or does not fit ---- */
+
+Test(members, a_damaged_one_makes_it_incomplete)
+{
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mBB");
+    look_first();
+    cr_expect(capture.profile.complete);
+    actors_tell(1, "y");
+    look_again();
+    cr_expect_not(capture.profile.complete);
+    cr_expect_str_eq(calls("f"), "1/1");
+}
+
+/* What it says of its ancestors is not believed either: as if it were gone. */
+Test(members, of_one_that_is_no_segment_any_more_the_last_look_stays)
+{
+    actors_begin(3);
+    actors_tell(0, "moA");
+    actors_tell(1, "mBB");
+    look_first();
+    actors_tell(1, "Bx");
+    actors_tell(2, "mhx");
+    look_again();
+    cr_expect_str_eq(calls("f"), "3/2");
+    cr_expect_not(members.member[1]->present);
+    cr_expect_eq(members.count, 2, "one that was never seen is not met");
+    cr_expect_eq(capture.profile.lost_processes, 1, "but missed");
+}
+
+Test(members, a_root_that_cannot_be_read_is_said)
+{
+    actors_begin(1);
+    actors_tell(0, "mAx");
+    begin_members();
+    cr_expect_eq(try_look(), -EBADMSG);
+}
+
+Test(members, another_clock_is_counted_and_left_out)
+{
+    actors[1].other_clock = true;
+    actors_begin(3);
+    if (clock_choose() == CLOCK_SOURCE_MONOTONIC)
+        cr_skip("there is one clock only");
+    actors_tell(0, "mA");
+    actors_tell(1, "mBB");
+    actors_tell(2, "mA");
+    look_first();
+    cr_expect_eq(capture.profile.other_clock, 1);
+    cr_expect_str_eq(calls("f"), "2/2");
+}
+
+Test(members, functions_beyond_the_most_are_counted)
+{
+    actors[1].function = only_h;
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mA");
+    begin_members();
+    look_again();
+    cr_expect_eq(capture.profile.lost_sites, 0);
+    members_free(&members);
+    begin_members();
+    members.identities.count = IDENTITIES_MAX - 2;
+    look_again();
+    cr_expect_eq(capture.profile.lost_sites, 1, "h");
+    cr_expect_str_eq(calls("f"), "1/1");
+}
