@@ -49,10 +49,10 @@ static inline struct writer *open_lane(struct test_segment *b, const char *name)
 /* 0 or what segment_create() said. */
 static inline int segment_begin(struct test_segment *b, uint64_t capacity, const struct lanes_options *o)
 {
-    struct segment_options options = {.capacity = capacity, .ring_slots = o->ring_slots, .python = "none", .version = "test"};
+    struct segment_options wanted = {.capacity = capacity, .ring_slots = o->ring_slots, .python = "none", .version = "test"};
     private_run_directory();
     clock_choose();
-    int r = segment_create(&b->segment, &options);
+    int r = segment_create(&b->segment, &wanted);
     if (r < 0)
         return r;
     b->lanes = kept(lanes_new(&b->segment, o));

@@ -128,6 +128,23 @@ Test(members, threads_say_of_which_process_they_are)
         cr_expect_eq(capture_process(&capture, capture.profile.thread[i].process)->pid, (pid_t)capture.profile.thread[i].tid);
 }
 
+/* A number that was given away again is another process, though both may be of the family. */
+Test(members, who_has_the_number_at_another_time_is_somebody_else)
+{
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mB");
+    actor_has_double(0, -5);
+    actor_has_double(1, 5);
+    look_first();
+    cr_expect_eq(members.count, 3);
+    cr_expect_eq(members.member[0]->subject.start_time, actors[0].start_time);
+    cr_expect_str_eq(calls("f"), "3/3");
+    actors_tell(1, "B");
+    look_again();
+    cr_expect_str_eq(calls("f"), "4/3");
+}
+
 /* Neither a stranger nor an ancestor belongs to it. */
 Test(members, only_descendants)
 {
@@ -190,8 +207,10 @@ Test(members, in_words_when_the_root_has_ended)
     look_first();
     cr_expect_str_eq(counts(), "1 1");
     cr_expect_str_eq(state(), "recording in 1 of 1 processes");
+    cr_expect(capture.snapshot.session.running);
     actor_end(1);
     look_again();
+    cr_expect_not(capture.snapshot.session.running, "both say that they record");
     cr_expect_str_eq(counts(), "0 0");
     cr_expect_str_eq(state(), "dead");
 }
@@ -210,8 +229,12 @@ Test(members, what_the_ended_left_stays)
     cr_expect_str_eq(calls("f"), "4/2", "what it left is looked at once more");
     cr_expect(members.member[1]->settled);
     cr_expect_str_eq(counts(), "1 1");
+    uint32_t nowhere = UINT32_MAX;
+    int fd = open(actor_file(1, "tscap", 0), O_WRONLY | O_CLOEXEC);
+    cr_assert_eq(pwrite(fd, &nowhere, sizeof nowhere, offsetof(struct segment_header, lane_first)), sizeof nowhere);
+    close(fd);
     look_again();
-    cr_expect_str_eq(calls("f"), "4/2");
+    cr_expect_str_eq(calls("f"), "4/2", "once is enough");
 }
 
 Test(members, of_what_is_gone_the_last_look_stays)
@@ -358,6 +381,19 @@ Test(members, of_one_that_is_no_segment_any_more_the_last_look_stays)
     cr_expect_not(members.member[1]->present);
     cr_expect_eq(members.count, 2, "one that was never seen is not met");
     cr_expect_eq(capture.profile.lost_processes, 1, "but missed");
+}
+
+Test(members, of_one_that_cannot_be_copied_the_last_look_stays)
+{
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mBB");
+    look_first();
+    actors_tell(1, "Bv");
+    look_again();
+    cr_expect_str_eq(calls("f"), "3/2");
+    cr_expect_eq(members.member[1]->error, -EBADMSG);
+    cr_expect_not(capture.profile.complete);
 }
 
 Test(members, a_root_that_cannot_be_read_is_said)
