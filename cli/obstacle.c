@@ -1,6 +1,7 @@
 #include "obstacle.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -137,8 +138,8 @@ static void look_at_state(struct list *l, const struct prospect *p)
     else if (s->seccomp == 2)
         add(l, EXIT_OK,
             "process %d has a seccomp filter\n"
-            "it may forbid mmap, memfd_create or clone3, which attaching needs\n"
-            "tscap attach %d",
+            "it may forbid mmap, memfd_create or clone3, which attaching needs; attach asks it first, if it is root's\n"
+            "sudo tscap attach %d --dry-run",
             pid, pid);
 }
 
@@ -219,11 +220,16 @@ static void add_disabled(struct list *l, int pid)
         pid, pid);
 }
 
+/* Only with a thread in hand can be seen what its filter would do to us, and only by root. */
+static bool has_filter_to_look_at(const struct prospect *p) { return p->status.seccomp == SECCOMP_MODE_FILTER && geteuid() == 0; }
+
 static void look_at_scripts(struct list *l, struct prospect *p)
 {
     struct load_report report = {.problem = LOAD_NO_INTERFACE};
     const struct script_load script = {.load = {.pid = p->pid}, .version = p->target.version};
     if (p->method == METHOD_PTRACE || p->method == METHOD_MEMFD || obstacles_worst(l->obstacle, l->count))
+        return;
+    if (p->method == METHOD_AUTO && has_filter_to_look_at(p))
         return;
     if ((p->target.version >> 16 & 0xff) >= FIRST_WITH_SCRIPTS)
         script_load_rehearse(&script, &report);
@@ -345,7 +351,7 @@ static int refused(const struct prospect *p, const struct load_report *r)
     if (r->signal)
         return fail(EXIT_PERMISSION,
                     "cannot attach to process %d\n"
-                    "%s was answered with %s: a seccomp filter forbids it; the process is as before\n"
+                    "a seccomp filter answers %s with a signal (%s); the process is as before\n"
                     "import timestamp_capture in the program",
                     (int)p->pid, r->text, strsignal(r->signal));
     return fail(r->error == -EPERM || r->error == -EACCES ? EXIT_PERMISSION : EXIT_FAILED,

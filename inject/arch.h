@@ -21,6 +21,7 @@ struct registers {
 };
 
 extern const unsigned arch_machine;     /* e_machine of our own */
+extern const uint32_t arch_audit;       /* the same for seccomp */
 extern const unsigned arch_vector_note; /* the register set of `vector` */
 
 uint64_t arch_pc(const struct user_regs_struct *r);

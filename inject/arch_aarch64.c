@@ -4,6 +4,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <libunwind-aarch64.h>
+#include <linux/audit.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 
@@ -11,6 +12,7 @@
 #include "remote.h"
 
 const unsigned arch_machine = EM_AARCH64;
+const uint32_t arch_audit = AUDIT_ARCH_AARCH64;
 const unsigned arch_vector_note = NT_FPREGSET;
 
 #define SVC_INSTRUCTION 0xd4000001u

@@ -5,6 +5,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <libunwind-x86_64.h>
+#include <linux/audit.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "remote.h"
 
 const unsigned arch_machine = EM_X86_64;
+const uint32_t arch_audit = AUDIT_ARCH_X86_64;
 const unsigned arch_vector_note = NT_X86_XSTATE;
 
 #define SYSCALL_BYTES 2 /* of the instruction */

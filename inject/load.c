@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "call.h"
 #include "image.h"
 #include "safepoint.h"
+#include "seccomp.h"
 #include "status.h"
 #include "target.h"
 #include "tasks.h"
@@ -137,6 +139,11 @@ static bool use_stopped(struct attempt *a, pid_t tid)
         return false;
     if (!safepoint_check(a->safepoint, tid, &general))
         return fail_load(a, LOAD_NO_SAFE_POINT, 0, a->safepoint->why);
+    const char *forbidden = seccomp_forbids(tid, a->load->bundle != 0);
+    if (forbidden) {
+        a->report->signal = SIGSYS;
+        return !fail_load(a, LOAD_REFUSED, -EPERM, forbidden);
+    }
     if (!a->rehearsal)
         return call_through(a, tid);
     fail_load(a, LOAD_OK, 0, "");

@@ -2,6 +2,7 @@
 import importlib.util
 import os
 import pathlib
+import platform
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,32 @@ def test_functions_whose_names_find_no_room_are_missed(tscap, plain):
     assert result.code == 6 and "the picture is not complete" in result.what, result
     assert result.remedy.startswith("  try: tscap status %d" % plain.pid)
     assert not result.json["complete"] and result.json["losses"]["sites"] > 0
+    assert plain.end() == 0
+
+
+FILTER = """
+import ctypes, struct
+def filter(number, answer):
+    program = struct.pack("HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, number, 6, 0, 0, answer, 6, 0, 0, 0x7FFF0000)
+    code = ctypes.create_string_buffer(program)
+    about = struct.pack("HxxxxxxQ", 4, ctypes.addressof(code))
+    libc = ctypes.CDLL(None)
+    return libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, about, 0, 0)
+"""
+KILL, ERROR = 0x80000000, 0x00050001
+CLONE3, SOCKET, SIGRETURN = {"x86_64": (435, 41, 15)}.get(platform.machine(), (435, 198, 139))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="filters are told to CAP_SYS_ADMIN")
+@pytest.mark.parametrize("number, answer", [(CLONE3, KILL), (SOCKET, KILL), (SIGRETURN, ERROR), (SIGRETURN, KILL)])
+def test_a_filter_that_would_end_the_program(tscap, plain, number, answer):
+    plain.do("exec(%r)" % FILTER)
+    plain.do("assert filter(%d, %d) == 0" % (number, answer))
+    for options in (["--dry-run"], []):
+        result = tscap("attach", plain.pid, *options)
+        assert result.code == 4 and "seccomp" in result.err, result
+        assert "the process is as before" in result.err
+    plain.do("parent(2)")
     assert plain.end() == 0
 
 
