@@ -18,10 +18,10 @@ enum { ACTORS = 8, ACTOR_NOBODY = -1 };
 
 struct actor {
     /* before it begins */
-    int parent; /* ACTOR_NOBODY, or its number */
+    int parent; /* ACTOR_NOBODY, or its number: a smaller one, for parents are not younger */
     const char *const *function; /* names, ended by NULL, in the order in which they are interned */
     bool other_clock;
-    bool bears;                /* the next actor makes its segment when this one has been told something, before it answers */
+    int wakes; /* ACTOR_NOBODY, or who makes a segment and listens when this one has been told something, before it answers */
     struct control_reply says; /* .magic 0: what it does */
     /* then */
     pid_t pid;
@@ -156,8 +156,8 @@ static inline void actor_answer(struct actor *a)
         a->command = request.command;
         a->argument = request.argument;
         struct control_reply reply = actor_obey(&request);
-        if (a->bears && a->requests == 1)
-            actors_tell((int)(a - actors) + 1, "mlh");
+        if (a->wakes != ACTOR_NOBODY && a->requests == 1)
+            actors_tell(a->wakes, "mlh");
         control_reply_send(fd, a->says.magic ? &a->says : &reply);
     }
     close(fd);
@@ -191,7 +191,7 @@ static inline void actors_make(void)
     actors = mmap(NULL, ACTORS * sizeof *actors, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     cr_assert(actors != MAP_FAILED);
     for (int i = 0; i < ACTORS; i++)
-        actors[i].parent = ACTOR_NOBODY;
+        actors[i].parent = actors[i].wakes = ACTOR_NOBODY;
 }
 
 /* One after the other, numbered from 0; `parent` and the like are set before. All pipes first: one may tell another. */

@@ -12,7 +12,13 @@ __attribute__((noinline, cold)) static int go_on_rarely(const char *plan, int (*
     return _PyEval_EvalFrameDefault(plan, at_end) + place - place % 100;
 }
 
-__attribute__((noinline, optimize("O2"))) int _PyEval_EvalFrameDefault(const char *plan, int (*at_end)(void))
+#if defined __clang__
+#define OPTIMIZED
+#else
+#define OPTIMIZED __attribute__((optimize("O2"))) /* also where all else is not */
+#endif
+
+__attribute__((noinline)) OPTIMIZED int _PyEval_EvalFrameDefault(const char *plan, int (*at_end)(void))
 {
     volatile int here = plan[0], sum = 0;
     if (here == 'h')

@@ -10,12 +10,10 @@
 #include "../support/actors.h"
 
 static struct operand operand;
-static int root; /* number of the one that is named */
 
 /* 0: the root. 1, 2: its children; 3: a child of 2. */
 static void begin(void)
 {
-    root = 0;
     cr_redirect_stderr();
     actors_make();
     actors[1].parent = actors[2].parent = 0;
@@ -32,7 +30,7 @@ TestSuite(family_order, .init = begin, .fini = end);
 static int order(enum control_command command)
 {
     char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)actors[root].pid);
+    snprintf(pid, sizeof pid, "%d", (int)actors[0].pid);
     struct settings s = {.command = control_command_name(command), .operand = pid, .subprocesses = true};
     cr_assert_eq(operand_find(&operand, &s, OPERAND_PROCESS), EXIT_OK);
     return family_order(&operand, command, 10000000000u, "Did it to", "was so");
@@ -159,7 +157,7 @@ Test(family_order, where_it_was_so_alone)
 
 Test(family_order, a_child_that_is_made_meanwhile_is_told)
 {
-    actors[1].bears = true;
+    actors[1].wakes = 2;
     actors[2].parent = 1;
     actors_begin(3);
     actors_tell(0, "msl");
@@ -172,12 +170,12 @@ Test(family_order, a_child_that_is_made_meanwhile_is_told)
 /* One that has a segment, but does not listen yet. */
 Test(family_order, who_is_deaf_is_told_when_it_listens)
 {
-    actors[1].parent = 2; /* told after it */
-    actors[1].bears = true;
+    actors[2].parent = 1; /* told after it */
+    actors[2].wakes = 1;
     actors_begin(3);
     actors_tell(0, "msl");
-    actors_tell(1, "msl");
-    actors_tell(2, "ms");
+    actors_tell(1, "ms");
+    actors_tell(2, "msl");
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
     cr_expect_str_eq(told(), "1110");
     cr_expect_str_eq(said(), "tscap: Did it to process R and 2 subprocesses: 5 functions decorated\n");
@@ -196,16 +194,13 @@ Test(family_order, who_never_listens_is_said)
 
 Test(family_order, a_deaf_root_is_not_waited_for)
 {
-    root = 1;
-    actors[0].parent = 1;
-    actors[1].parent = ACTOR_NOBODY;
-    actors[0].bears = true; /* then the root would listen */
+    actors[1].wakes = 0; /* then it would listen */
     actors_begin(2);
-    actors_tell(0, "msl");
-    actors_tell(1, "ms");
+    actors_tell(0, "ms");
+    actors_tell(1, "msl");
     cr_expect_eq(order(CONTROL_START), EXIT_FAILED);
-    cr_expect_str_eq(told(), "1000", "the others are told all the same");
-    cr_expect_str_eq(said(), "tscap: cannot start A\n");
+    cr_expect_str_eq(told(), "0100", "the others are told all the same");
+    cr_expect_str_eq(said(), "tscap: cannot start R\n");
 }
 
 Test(family_order, the_first_failure_is_the_exit_code)

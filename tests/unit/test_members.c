@@ -428,7 +428,8 @@ Test(members, functions_beyond_the_most_are_counted)
     look_again();
     cr_expect_eq(capture.profile.lost_sites, 0);
     members_free(&members);
-    begin_members();
+    const struct subject root = {.pid = actors[0].pid, .start_time = actors[0].start_time};
+    members_begin(&members, &places, &root);
     members.identities.count = IDENTITIES_MAX - 2;
     look_again();
     cr_expect_eq(capture.profile.lost_sites, 1, "h");
