@@ -1,10 +1,11 @@
 /* Makes the committed corpus: segments as the library writes them, each small, and copies with one thing wrong.
  *
- *   cc -std=c11 -D_GNU_SOURCE -pthread -iquote shared tests/fuzz/make_corpus.c build/release/libtscap-shared.a -o make_corpus
+ *   cc -std=c11 -D_GNU_SOURCE -pthread -iquote shared -iquote inject tests/fuzz/make_corpus.c build/release/libtscap-shared.a -o make_corpus
  *   ./make_corpus tests/fuzz/corpus */
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "../support/procedures.h"
 #include "../support/segments.h"
 #include "control.h"
 #include "sparse.h"
@@ -493,11 +494,62 @@ static void write_control(void)
     write_text("text-broken", "\xff\xfe \xe2\x82 \xe2\x82\xac \xf0\x9f\x98\x80 \xf0\x9f \x80 \xc0\x80 \xf5\x80\x80\x80");
 }
 
+/* ---- split functions ---- */
+
+static struct procedures split;
+
+/* A function, one that could be called, two parts; the function is tied to the third. */
+static void make_split(unsigned machine)
+{
+    procedures_begin(&split, 4);
+    procedures_add(&split, 4, procedures_function);
+    procedures_add(&split, 4, procedures_function);
+    procedures_add(&split, 4, procedures_part);
+    procedures_add(&split, 4, procedures_part);
+    for (size_t i = 0; i < 5; i++) {
+        procedures_put_jump(&split, machine, 0, i, 2, 16 + 4 * i);
+        procedures_put_jump(&split, machine, 2, i, 0, 16 + 4 * i);
+    }
+}
+
+/* As fuzz_split.c takes it: where the header is, the function, for which machine; then the image. */
+static void write_split(const char *name, unsigned machine)
+{
+    static uint8_t input[16 + sizeof split];
+    uint32_t header = PROCEDURES_TABLE - PROCEDURES_CODE;
+    procedures_table(&split);
+    size_t size = header + split.used;
+    memcpy(input, &header, sizeof header);
+    input[8] = machine == EM_AARCH64;
+    memcpy(input + 16, &split, size);
+    write_file("fuzz_split", name, input, 16 + size);
+}
+
+static void write_splits(void)
+{
+    make_split(EM_X86_64);
+    write_split("x86_64", EM_X86_64);
+    for (size_t i = 0; i < 4; i++) { /* both parts fit */
+        procedures_put_jump(&split, EM_X86_64, 0, 8 + i, 3, 4 + 4 * i);
+        procedures_put_jump(&split, EM_X86_64, 3, i, 0, 4 + 4 * i);
+    }
+    write_split("x86_64-two", EM_X86_64);
+    make_split(EM_X86_64);
+    split.used -= 10;
+    write_split("x86_64-cut-off", EM_X86_64);
+    make_split(EM_AARCH64);
+    write_split("aarch64", EM_AARCH64);
+    make_split(EM_AARCH64);
+    memset(split.table + split.used - 5, 0xff, 5); /* instructions of call frames */
+    write_split("aarch64-odd-frames", EM_AARCH64);
+}
+
 int main(int argc, char **argv)
 {
     corpus = argc > 1 ? argv[1] : "tests/fuzz/corpus";
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
         write_segment(i);
     write_control();
+    write_splits();
     return 0;
 }

@@ -2,18 +2,19 @@
 #ifndef TSCAP_TESTS_PROCEDURES_H
 #define TSCAP_TESTS_PROCEDURES_H
 
+#include <elf.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "unwind_table.h"
 
-#define PROCEDURES_CODE 0x400000u
-#define PROCEDURES_TABLE 0x600000u
-#define PROCEDURE_BYTES 0x100u /* each, one after the other */
 #define PROCEDURES_MAX 32
+#define PROCEDURE_BYTES 0x100u /* each, one after the other */
+#define PROCEDURES_CODE 0x400000u
+#define PROCEDURES_TABLE (PROCEDURES_CODE + PROCEDURES_MAX * PROCEDURE_BYTES)
 
-struct procedures {
+struct procedures { /* the table right behind the code, as the addresses say */
     uint8_t code[PROCEDURES_MAX * PROCEDURE_BYTES];
     uint8_t table[4096];
     size_t count, used; /* used: of the table */
@@ -68,6 +69,17 @@ static inline struct unwind_table procedures_table(struct procedures *p)
     }
     p->used = used;
     return (struct unwind_table){.bytes = p->table, .begin = PROCEDURES_TABLE, .end = PROCEDURES_TABLE + used, .header = PROCEDURES_TABLE};
+}
+
+/* As number `place` in procedure `from`: a jump to byte `to_byte` of procedure `to`. `machine`: e_machine. */
+static inline void procedures_put_jump(struct procedures *p, unsigned machine, size_t from, size_t place, size_t to, size_t to_byte)
+{
+    size_t at = PROCEDURE_BYTES * from + 8 * place;
+    uint32_t distance = (uint32_t)(PROCEDURE_BYTES * to + to_byte - at), aarch64 = 0x14000000 | (distance / 4 & 0x3ffffff);
+    uint8_t x86_64[] = {0x0f, 0x85, 0, 0, 0, 0};
+    distance -= sizeof x86_64;
+    memcpy(x86_64 + 2, &distance, sizeof distance);
+    memcpy(p->code + at, machine == EM_X86_64 ? (void *)x86_64 : &aarch64, machine == EM_X86_64 ? sizeof x86_64 : sizeof aarch64);
 }
 
 /* Call-frame instructions. */

@@ -1,6 +1,5 @@
 /* Made-up procedures; and functions of this very program, of which the symbols say what the compiler did. */
 #include <criterion/criterion.h>
-#include <elf.h>
 #include <errno.h>
 #include <unistd.h>
 
@@ -40,17 +39,7 @@ static void begin(unsigned on, size_t parts, size_t functions)
         procedures_add(&made, parts + 1, i <= functions ? procedures_function : procedures_part);
 }
 
-/* As number `place` in procedure `from`: a jump to byte `to_byte` of procedure `to`. */
-static void put_jump(size_t from, size_t place, size_t to, size_t to_byte)
-{
-    size_t at = PROCEDURE_BYTES * from + 8 * place;
-    uint32_t distance = (uint32_t)(PROCEDURE_BYTES * to + to_byte - at);
-    uint8_t x86_64[] = {0x0f, 0x85, 0, 0, 0, 0};
-    uint32_t aarch64 = 0x14000000 | (distance / 4 & 0x3ffffff);
-    distance -= sizeof x86_64;
-    memcpy(x86_64 + 2, &distance, sizeof distance);
-    memcpy(made.code + at, machine == EM_X86_64 ? (void *)x86_64 : &aarch64, machine == EM_X86_64 ? sizeof x86_64 : sizeof aarch64);
-}
+static void put_jump(size_t from, size_t place, size_t to, size_t to_byte) { procedures_put_jump(&made, machine, from, place, to, to_byte); }
 
 /* To that many different places, there and back. */
 static void tie(size_t part, size_t there, size_t back)
