@@ -716,11 +716,11 @@ void recorder_after_fork_parent(void)
         atomic_fetch_add_explicit(&header()->offspring, 1, memory_order_relaxed);
 }
 
-static void forget_segment(void)
+static void forget_segment(void (*forget_lanes)(struct lanes *l))
 {
     if (recorder_thread_here)
-        drop_thread(recorder_thread_here); /* its writer is given up with the lanes */
-    lanes_abandon(r.lanes);
+        drop_thread(recorder_thread_here); /* its writer goes with the lanes */
+    forget_lanes(r.lanes);
     sites_delete(r.sites);
     munmap(r.segment.base, r.segment.capacity);
     functions_forget_sites();
@@ -743,7 +743,7 @@ void recorder_detach(void)
     while (atomic_load(&r.exiting)) /* see thread_exited */
         sched_yield();
     segment_unlink(&r.segment);
-    forget_segment();
+    forget_segment(lanes_delete);
     r.generation++;
 }
 
@@ -777,7 +777,7 @@ int recorder_after_fork_child(void)
     scope_latent = 0;
     if (!heir)
         attachment_forget();
-    forget_segment();
+    forget_segment(lanes_abandon);
     lineage_descend(r.segment_options.lineage, r.segment.pid, r.segment.start_time);
     r.error = open_segment();
     r.available = r.error == 0;

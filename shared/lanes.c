@@ -13,6 +13,7 @@ struct lanes {
     struct segment *segment;
     struct lanes_options options;
     pthread_mutex_t lock;
+    struct writer *all;
     struct writer *oldest, *newest; /* exited, keeping their rows */
     uint32_t exited;
     uint32_t *free_rings; /* page numbers */
@@ -95,6 +96,8 @@ static struct writer *new_writer(struct lanes *l)
         return NULL;
     }
     link_lane(l, w->lane, page);
+    w->next = l->all;
+    l->all = w;
     return w;
 }
 
@@ -250,6 +253,25 @@ void lanes_trim(struct lanes *l)
     while (l->free_ring_count)
         madvise(segment_page_at(l->segment->base, l->free_rings[--l->free_ring_count]), bytes, MADV_REMOVE);
     pthread_mutex_unlock(&l->lock);
+}
+
+static void delete_writer(struct writer *w)
+{
+    folder_free(&w->folder);
+    cputime_close(&w->cpu);
+    pthread_mutex_destroy(&w->lock);
+    free(w);
+}
+
+void lanes_delete(struct lanes *l)
+{
+    for (struct writer *next, *w = l->all; w; w = next) {
+        next = w->next;
+        delete_writer(w);
+    }
+    if (l->graveyard)
+        merge_delete(l->graveyard);
+    lanes_abandon(l);
 }
 
 void lanes_abandon(struct lanes *l)

@@ -31,6 +31,7 @@ struct writer {
     struct folder folder;
     struct lanes *lanes;
     struct writer *older, *newer; /* among exited ones: by age */
+    struct writer *next;          /* of all */
     uint32_t spare_page, spare_pages;
     pthread_mutex_t lock; /* of its thread while it ends, and of others while they take calls from it */
 };
@@ -58,6 +59,9 @@ void lanes_close(struct lanes *l, struct writer *w);
 
 /* The process ends: memory of rings that nobody writes any more goes back to the system, and is not used again. */
 void lanes_trim(struct lanes *l);
+
+/* Nobody writes any more: frees everything without touching the segment. */
+void lanes_delete(struct lanes *l);
 
 /* In a forked child: forgets everything without touching the segment; the memory of other threads' writers is given up. */
 void lanes_abandon(struct lanes *l);

@@ -57,6 +57,12 @@ struct merge *merge_new(struct segment *segment, const struct folder_limits *lim
     return m;
 }
 
+void merge_delete(struct merge *m)
+{
+    folder_free(&m->folder);
+    free(m);
+}
+
 /* Was the site, was the pair (caller, site) open already above this node? Told by its ancestors. */
 static uint32_t flat_flags(const struct merge *m, const struct node *n)
 {

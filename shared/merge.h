@@ -10,6 +10,7 @@
 struct merge;
 
 struct merge *merge_new(struct segment *segment, const struct folder_limits *limits); /* NULL: no memory */
+void merge_delete(struct merge *m); /* without touching the segment */
 
 /* Adds all of an exited lane and marks it merged; what found no room is counted as lost. */
 void merge_lane(struct merge *m, struct lane *from);

@@ -143,6 +143,30 @@ def test_a_filter_that_would_end_the_program(tscap, plain, number, answer):
     assert plain.end() == 0
 
 
+def resident_kib(pid):
+    """Of the program's own memory, less what it shares: that of segments goes when they do."""
+    with open("/proc/%d/status" % pid) as status:
+        return next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+
+
+def test_attaching_again_and_again_takes_no_more_memory(tscap, plain):
+    """What each thread that records has beside the segment is freed as well."""
+    plain.do("import threading, time; ended = threading.Event()")
+    plain.do("exec(%r)" % "def loop():\n    while not ended.wait(0.001): leaf()\n")
+    plain.do("for _ in range(16): threading.Thread(target=loop).start()")
+    for cycle in range(24):
+        attach(tscap, plain)
+        deadline = time.time() + 20
+        while len(tscap("dump", plain.pid, "--json").json["threads"]) < 16 and time.time() < deadline:
+            time.sleep(0.01)
+        assert tscap("detach", plain.pid).code == 0
+        if cycle == 7:
+            before = resident_kib(plain.pid)
+    assert resident_kib(plain.pid) < before + 1500
+    plain.do("ended.set()")
+    assert plain.end() == 0
+
+
 def test_a_run_directory_that_is_not_private(tscap, plain, tmp_path):
     """One error, before anything is touched."""
     tmp_path.chmod(0o755)
