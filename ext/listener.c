@@ -373,4 +373,9 @@ void listener_stop(void)
     close_all();
 }
 
-void listener_forget(void) { close_descriptors(); }
+/* It runs in the parent, if our first hook was registered too late for this fork: within another's, or meanwhile. */
+void listener_forget(void)
+{
+    l.running = false;
+    close_descriptors();
+}

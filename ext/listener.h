@@ -12,7 +12,7 @@ void listener_stop(void);
  * waits at the socket until listener_start(). */
 void listener_pause(void);
 
-/* In the child: the socket is the parent's. */
+/* In the child: socket and thread are the parent's. */
 void listener_forget(void);
 
 /* Has it look for what else there is to do (linger.h). */

@@ -16,7 +16,8 @@ terminal (``tscap start PID``).
 A collector reports, exports and asserts: ``help(Timestamp_Collector)``; timestamp_capture(7) is the manual page.
 """
 
-from . import _children, _later
+from . import _later  # before the recorder: see its hooks of fork
+from . import _children
 from ._decorators import timestamp
 from ._select import core
 from ._status import status

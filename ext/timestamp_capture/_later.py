@@ -15,8 +15,19 @@ if TYPE_CHECKING:
 
 # A child of fork never gets the lock of a module that another thread was loading: so there is no fork meanwhile.
 _loading = RLock()
+
+
+# Code in Python, in which pending calls are made. The recorder has one for what may not be before fork() has returned; its hook
+# comes after this one, for we are imported first.
+def _after_fork() -> None:
+    try:
+        _loading.release()
+    except RuntimeError:  # never taken: we were loaded when this fork had begun
+        pass
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_loading.acquire, after_in_parent=_loading.release, after_in_child=_loading.release)
+    os.register_at_fork(before=_loading.acquire, after_in_parent=_after_fork, after_in_child=_after_fork)
 
 
 def load(module: str) -> ModuleType:

@@ -217,6 +217,41 @@ def test_no_warning_about_threads(program):
     p.finish()
 
 
+def test_imported_while_it_forks(program):
+    """In the hook of somebody else, when it is too late for our own before this fork."""
+    p = program(
+        """
+        import os, sys
+        def bring():
+            import timestamp_capture
+            globals().update(vars(timestamp_capture))
+        os.register_at_fork(before=bring)
+        import warnings
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
+        @timestamp
+        def f(): pass
+        if pid == 0:
+            checkpoint(pid=os.getpid())
+            for _ in range(11): f()
+            checkpoint()
+            sys.exit()
+        os.waitpid(pid, 0)
+        checkpoint()
+        """
+    )
+    child = p.wait()["pid"]
+    tscap("start", child)
+    p.go()
+    p.wait()
+    assert dump(child).check().counts() == {"f": 11}
+    p.go()
+    p.wait()
+    tscap("start", p.pid)
+    tscap("stop", p.pid)
+    p.finish()
+
+
 def test_fork_from_another_thread(program):
     p = program(
         FORKED
