@@ -85,14 +85,16 @@ int process_parent(pid_t pid, pid_t *parent)
     return 0;
 }
 
-void process_boot_id(char *buffer, size_t size)
+int process_boot_id(char *buffer, size_t size)
 {
     ssize_t n = read_file("/proc/sys/kernel/random/boot_id", buffer, size);
+    int r = n < 0 ? (int)n : 0;
     if (n < 0)
         n = 0;
     while (n > 0 && buffer[n - 1] == '\n')
         n--;
     buffer[n] = '\0';
+    return r;
 }
 
 void process_printable(char *text)

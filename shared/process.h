@@ -11,8 +11,8 @@
  * ever. 0, -ESRCH: no such process; zombies count as ended. */
 int process_start_time(pid_t pid, uint64_t *start_time);
 
-/* /proc/sys/kernel/random/boot_id without the newline; "" when unreadable. */
-void process_boot_id(char *buffer, size_t size);
+/* /proc/sys/kernel/random/boot_id without the newline; "" when unreadable. 0 or -errno. */
+int process_boot_id(char *buffer, size_t size);
 
 /* Command line, arguments joined by blanks, control characters replaced by '?'; the name in brackets for a process
  * without one. 0 or -errno. */

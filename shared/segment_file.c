@@ -130,7 +130,8 @@ static int give_name(int dirfd, int fd, bool named, const char *hidden, const ch
     return linkat(AT_FDCWD, self, dirfd, name, AT_SYMLINK_FOLLOW) == 0 ? 0 : -errno;
 }
 
-static void fill_header(struct segment *s, const struct segment_options *o)
+/* A segment whose boot nobody knows is taken for one of a dead process, and removed. */
+static int fill_header(struct segment *s, const struct segment_options *o)
 {
     struct segment_header *h = s->header;
     struct clock_anchor anchor = clock_anchor_take(clock_source_now);
@@ -143,7 +144,9 @@ static void fill_header(struct segment *s, const struct segment_options *o)
     memcpy(h->lineage, o->lineage, sizeof h->lineage);
     h->start_time = s->start_time;
     h->capacity = s->capacity;
-    process_boot_id(h->boot_id, sizeof h->boot_id);
+    int r = process_boot_id(h->boot_id, sizeof h->boot_id);
+    if (r == -EMFILE || r == -ENFILE)
+        return r;
     process_command(s->pid, h->command, sizeof h->command);
     snprintf(h->python, sizeof h->python, "%s", o->python);
     snprintf(h->version, sizeof h->version, "%s", o->version);
@@ -157,6 +160,7 @@ static void fill_header(struct segment *s, const struct segment_options *o)
     h->address = (uint64_t)(uintptr_t)s->base;
     atomic_store_explicit(&h->pages_used, 1, memory_order_relaxed);
     h->magic = SEGMENT_MAGIC;
+    return 0;
 }
 
 /* Address space for the whole capacity, so that pages never move; less of it where that is limited. */
@@ -181,8 +185,9 @@ static int make(struct segment *s, const struct segment_options *o, int dirfd, i
         r = map_all(s, fd);
     if (r < 0)
         return r;
-    fill_header(s, o);
-    r = fstat(fd, &st) == 0 ? give_name(dirfd, fd, named, hidden, s->name) : -errno;
+    r = fill_header(s, o);
+    if (r == 0)
+        r = fstat(fd, &st) == 0 ? give_name(dirfd, fd, named, hidden, s->name) : -errno;
     if (r < 0) {
         munmap(s->base, s->capacity);
         return r;

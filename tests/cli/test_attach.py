@@ -167,6 +167,21 @@ def test_attaching_again_and_again_takes_no_more_memory(tscap, plain):
     assert plain.end() == 0
 
 
+@pytest.mark.parametrize("left", range(4))
+def test_few_descriptors_left(tscap, plain, run_directory, left):
+    """Attached, or refused. A segment that could not be finished was taken for that of a dead process."""
+    plain.do("import resource, os; used = len(os.listdir('/proc/self/fd')) - 1")
+    plain.do("resource.setrlimit(resource.RLIMIT_NOFILE, (used + %d, 4096))" % left)
+    result = tscap("attach", plain.pid)
+    if result.code:
+        result.is_error(5)
+        assert "Too many open files" in result.err
+    plain.do("parent(2)")
+    processes = tscap("ps", "--all", "--json").json["processes"]
+    assert "dead" not in [process["state"] for process in processes]
+    assert plain.end() == 0
+
+
 def test_a_run_directory_that_is_not_private(tscap, plain, tmp_path):
     """One error, before anything is touched."""
     tmp_path.chmod(0o755)
