@@ -57,6 +57,9 @@ size_t arch_find_restorer(const uint8_t *code, size_t size); /* offset in it; SI
 int arch_push_frame(pid_t pid, const struct registers *r, uint64_t restorer, uint64_t *frame);
 size_t arch_frame_room(const struct registers *r); /* bytes it takes below the stack pointer */
 
+/* Has a thread returned through the frame of `saved`, and will now execute again the system call that it was in? */
+bool arch_begins_again(const struct user_regs_struct *now, const struct user_regs_struct *saved);
+
 /* The thread's own block, which its stack is below of. */
 uint64_t arch_thread_block(pid_t tid, const struct user_regs_struct *r);
 

@@ -136,6 +136,12 @@ int arch_push_frame(pid_t pid, const struct registers *r, uint64_t restorer, uin
     return -ENOSYS;
 }
 
+bool arch_begins_again(const struct user_regs_struct *now, const struct user_regs_struct *saved)
+{
+    (void)now, (void)saved;
+    return false;
+}
+
 int arch_unwind_register(const struct user_regs_struct *r, int number, uint64_t *value)
 {
     if (number >= UNW_AARCH64_X0 && number <= UNW_AARCH64_X30)

@@ -228,6 +228,11 @@ static void settle_syscall(struct user_regs_struct *r)
     }
 }
 
+bool arch_begins_again(const struct user_regs_struct *now, const struct user_regs_struct *saved)
+{
+    return will_restart(saved) && now->rip == saved->rip - SYSCALL_BYTES && now->rax == saved->orig_rax && now->rsp == saved->rsp;
+}
+
 static void fill_context(ucontext_t *c, const struct registers *saved, uint64_t xstate)
 {
     struct user_regs_struct r = saved->general;

@@ -308,53 +308,63 @@ static bool is_in_code(const struct run *r)
     return tracee_get_general(r->call->tid, &general) == 0 && arch_pc(&general) - r->outcome->region < CODE_BYTES;
 }
 
-/* It has said that it is done and may be a few instructions from having left our code. */
-static enum tracee_event stop_outside(const struct run *r)
+/* A signal that came while the thread was ours must end the system call that it was in, as it would have without us: the
+ * handler runs, and the program sees EINTR. Where the thread is about to begin that again it gets its interrupted state
+ * back, from which the kernel goes on when it leaves the stop: with a handler to EINTR, with none to the same again. */
+static void put_back_into_syscall(const struct run *r)
 {
-    for (;;) {
-        enum tracee_event e = tracee_interrupt(r->call->tid, STEP_US);
-        if (e != TRACEE_STOPPED || !is_in_code(r))
-            return e;
-        tracee_continue(r->call->tid);
-    }
+    struct user_regs_struct general;
+    if (tracee_get_general(r->call->tid, &general) == 0 && arch_begins_again(&general, &r->saved.general))
+        tracee_set_general(r->call->tid, &r->saved.general);
 }
 
 /* Signals that were blocked meanwhile come as soon as it has returned; by then a fault is its own, too. */
 static bool is_its_own(const struct run *r, int signal) { return !tracee_is_fault(signal) || is_done(r); }
 
-/* A returning one needs nobody: while we look it is on its way already. */
+static void give_up_returning(struct run *r, enum tracee_event e, int signal)
+{
+    r->outcome->signal = e == TRACEE_SIGNAL ? signal : 0;
+    if (e == TRACEE_GONE)
+        give_up(r, CALL_GONE, -ESRCH, "the thread");
+    else
+        give_up(r, CALL_FAULT, -EFAULT, "loading");
+}
+
+/* A returning one needs nobody: while we look it is on its way already. When it says that it is done it may be a few
+ * instructions from having left our code; it is left stopped outside of that. */
 static void wait_returning(struct run *r)
 {
-    struct timespec pause = {.tv_nsec = LOOK_NS};
+    const pid_t tid = r->call->tid;
+    const struct timespec pause = {.tv_nsec = LOOK_NS};
     uint64_t deadline = tracee_now_us() + r->call->timeout_us;
-    int number;
-    for (;;) {
-        enum tracee_event e = tracee_poll(r->call->tid, &number);
-        if (e == TRACEE_GONE) {
-            give_up(r, CALL_GONE, -ESRCH, "the thread");
-            return;
-        }
-        if (e == TRACEE_SIGNAL && !is_its_own(r, number)) {
-            r->outcome->signal = number;
-            give_up(r, CALL_FAULT, -EFAULT, "loading");
+    bool told = false;
+    int number = 0;
+    while (tracee_now_us() < deadline) {
+        enum tracee_event e = tracee_poll(tid, &number);
+        if (e == TRACEE_GONE || (e == TRACEE_SIGNAL && !is_its_own(r, number))) {
+            give_up_returning(r, e, number);
             return;
         }
         if (e != TRACEE_TIMEOUT)
-            tracee_continue_with(r->call->tid, e == TRACEE_SIGNAL ? number : 0);
-        bool done = is_done(r);
-        if (done)
-            read_block(r);
-        else if (tracee_now_us() < deadline) {
-            nanosleep(&pause, NULL);
-            continue;
-        } else
-            r->outcome->state = CALL_LATE;
-        if (done && stop_outside(r) == TRACEE_STOPPED)
+            put_back_into_syscall(r);
+        if (told && e == TRACEE_STOPPED && !is_in_code(r))
             return;
-        if (!done && tracee_interrupt(r->call->tid, STEP_US) == TRACEE_STOPPED)
-            tracee_detach(r->call->tid);
-        return;
+        if (e != TRACEE_TIMEOUT)
+            tracee_continue_with(tid, e == TRACEE_SIGNAL ? number : 0);
+        if (is_done(r) && (!told || e == TRACEE_STOPPED)) {
+            if (!told)
+                deadline = tracee_now_us() + STEP_US;
+            told = true;
+            read_block(r);
+            tracee_tell_to_stop(tid);
+        } else
+            nanosleep(&pause, NULL);
     }
+    if (told)
+        return;
+    r->outcome->state = CALL_LATE;
+    if (tracee_interrupt(tid, STEP_US) == TRACEE_STOPPED)
+        tracee_detach(tid);
 }
 
 static void wait_trapped(struct run *r)

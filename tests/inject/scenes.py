@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-THREADS, GATE, STOP, ERRORS, PORT, INTERRUPTS = range(6)
+THREADS, GATE, STOP, ERRORS, PORT, INTERRUPTS, SENT, WOKEN = range(8)
 BEATS, ANSWERED, COUNTED = 16, 80, 144
 SLOTS = 64
 CALLS = 20
@@ -273,6 +273,30 @@ def interrupts():
             words[INTERRUPTS] += 1
 
 
+def woken():
+    """The main thread sleeps, and gets a signal as soon as somebody traces it: before that has let it go again."""
+    main = threading.get_native_id()
+
+    def tracer():
+        with open("/proc/self/task/%d/status" % main) as file:
+            return "TracerPid:\t0\n" not in file.read()
+
+    def send():
+        while not words[STOP]:
+            if tracer():
+                words[SENT] += 1
+                signal.pthread_kill(threading.main_thread().ident, signal.SIGUSR2)
+                while tracer():
+                    pass
+
+    def count(number, frame):
+        words[WOKEN] += 1
+
+    signal.signal(signal.SIGUSR2, count)
+    threading.Thread(target=send).start()
+    all_wait(lambda: time.sleep(1000000))
+
+
 def lock_kept():
     """The interpreter's lock is kept for long."""
     keep = ctypes.PyDLL(sys.argv[3]).sleep_ms
@@ -326,6 +350,7 @@ SCENES = {
     "import": lambda: in_threads(import_module),
     "registers": lambda: in_threads(keep_registers, keep_registers),
     "interrupts": interrupts,
+    "woken": woken,
     "lock kept": lock_kept,
     "no new code": no_new_code,
     "not dumpable": not_dumpable,

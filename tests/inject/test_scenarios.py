@@ -257,6 +257,17 @@ def test_command_interrupted(perform):
     program.end()
 
 
+def test_signal_while_stopped(perform):
+    """One that comes while the thread is ours ends the sleep that it was in, as any signal with a handler: not the next one does."""
+    program = perform("woken", wakes=True)
+    for _ in range(CYCLES):
+        program.attach("--method", "ptrace")
+        program.wait_until(lambda: program.words[scenes.WOKEN] == program.words[scenes.SENT], "a signal is not heard")
+        program.detach()
+    assert program.words[scenes.SENT] > 0
+    program.end()
+
+
 def test_interrupts(perform):
     """^C of the program while it is attached to: each raises KeyboardInterrupt once. One that comes in a callback of the import
     system has nobody to go to, and Python says so: as with any import. (What comes while CPython 3.14 begins to run a script
