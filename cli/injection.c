@@ -72,7 +72,7 @@ static int failed(const struct wait *w, struct attach_box *box)
     return fail(EXIT_UNSUPPORTED,
                 "timestamp_capture cannot work in process %d\n"
                 "%s\n"
-                "tscap doctor %d",
+                "tscap attach %d, when that is mended: it looks again",
                 (int)w->prospect->pid, box->text, (int)w->prospect->pid);
 }
 

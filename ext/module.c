@@ -222,11 +222,11 @@ static int set_up(PyObject *module)
     }
     if (functions_init() < 0 || scope_init() < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0)
         return -1;
-    if (!recorder_available())
-        return 0;
-    recorder_inherit();
-    listener_start(); /* without it the process can still record, started from inside */
-    return register_fork_and_exit(module);
+    if (recorder_available()) {
+        recorder_inherit();
+        listener_start(); /* without it the process can still record, started from inside */
+    }
+    return recorder_supported() ? register_fork_and_exit(module) : 0;
 }
 
 PyMODINIT_FUNC PyInit__core(void);

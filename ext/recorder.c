@@ -29,6 +29,7 @@ __thread struct thread *recorder_thread_here __attribute__((tls_model("initial-e
 
 static struct {
     bool available;
+    bool supported; /* but for the segment nothing stands in the way */
     int error;
     struct segment segment;
     struct sites *sites;
@@ -50,6 +51,7 @@ static __thread bool opening; /* this thread is making its lane: events on the w
 static struct segment_header *header(void) { return r.segment.header; }
 
 bool recorder_available(void) { return r.available; }
+bool recorder_supported(void) { return r.supported; }
 struct segment *recorder_segment(void) { return &r.segment; }
 struct sites *recorder_sites(void) { return r.sites; }
 bool recorder_running(void) { return r.running; }
@@ -666,6 +668,7 @@ static int init(void)
     read_settings();
     lineage_now(r.segment_options.lineage);
     int error = pthread_key_create(&r.key, thread_exited);
+    r.supported = error == 0;
     return error ? -error : open_segment();
 }
 
@@ -749,7 +752,7 @@ void recorder_detach(void)
 
 int recorder_reopen(void)
 {
-    if (r.error == -ENOTCONN) {
+    if (!r.available && r.supported) {
         r.error = open_segment();
         r.available = r.error == 0;
     }

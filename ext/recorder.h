@@ -53,9 +53,10 @@ extern bool recorder_everyone; /* a session runs: all threads record; else only 
 extern __thread struct thread *recorder_thread_here __attribute__((tls_model("initial-exec")));
 #pragma GCC visibility pop
 
-/* Sets up the segment. 0 or -errno: then nothing is ever recorded, and status says why. */
+/* Sets up the segment. 0 or -errno: then the package cannot be. Without a segment nothing is recorded, and status says why. */
 int recorder_init(void);
 bool recorder_available(void);
+bool recorder_supported(void); /* only a segment is missing, if anything: see recorder_reopen() */
 const char *recorder_problem(void); /* why not available; "" */
 
 struct segment *recorder_segment(void);

@@ -117,6 +117,22 @@ def test_functions_whose_names_find_no_room_are_missed(tscap, plain):
     assert plain.end() == 0
 
 
+def test_what_it_lacked_may_come(tscap, plain):
+    """No room for a segment: the next attach looks again."""
+    plain.do("import os, resource; soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)")
+    plain.do("resource.setrlimit(resource.RLIMIT_FSIZE, (100, hard))")
+    refused = tscap("attach", plain.pid)
+    assert refused.code != 0 and "RLIMIT_FSIZE" in refused.err, refused
+    plain.do("parent(3)")
+    plain.do("resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))")
+    attach(tscap, plain)
+    plain.do("parent(3)")
+    plain.do("os.fork() or (parent(100), os._exit(0)); os.wait()")
+    assert {site["name"]: site["calls"] for site in tscap("dump", plain.pid, "--json").json["sites"]}["leaf"] == 3
+    assert tscap("detach", plain.pid).code == 0
+    assert plain.end() == 0
+
+
 FILTER = """
 import ctypes, struct
 def filter(number, answer):
