@@ -15,10 +15,10 @@ PRELUDE = """\
 import json as _json, os as _os, sys as _sys
 _out, _in = {out}, {into}
 def checkpoint(**facts):
-    with open(_out, "w", closefd=False) as out:
-        print(_json.dumps(facts), file=out)
     with open(_in, "rb", buffering=0, closefd=False) as into:  # unbuffered: it takes no more than its line
-        return into.readline().decode().strip()
+        with open(_out, "w", closefd=False) as out:
+            print(_json.dumps(facts), file=out)
+        return into.readline().decode().strip()  # all it does when it has told them
 """
 
 

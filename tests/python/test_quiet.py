@@ -134,10 +134,19 @@ def test_steady_state(program, tmp_path, state):
     p.finish()
 
 
+def await_sleep(pid):
+    """What its first thread does is said already, but may not have been done."""
+    deadline = time.monotonic() + 60
+    while open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] != "S":
+        assert time.monotonic() < deadline, "it does not wait"
+        time.sleep(0.01)
+
+
 def test_orders_reach_only_the_listener(program, tmp_path):
     """start and stop are carried out on a thread of ours."""
     p = program(STEADY, arguments=["dormant"])
     p.wait()
+    await_sleep(p.pid)
     strace = Strace(p.pid, tmp_path / "trace")  # the program waits at its checkpoint
     p.tscap("start")
     p.tscap("stop")
