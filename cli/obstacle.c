@@ -129,13 +129,13 @@ static void look_at_state(struct list *l, const struct prospect *p)
             "it is about to run a program (vfork)\n"
             "tscap attach %d",
             pid, (int)s->parent);
-    if (s->seccomp == 1)
+    if (s->seccomp == SECCOMP_MODE_STRICT)
         add(l, EXIT_PERMISSION,
             "process %d may only read and write\n"
             "it is in seccomp's strict mode: it could not load anything\n"
             "import timestamp_capture in the program",
             pid);
-    else if (s->seccomp == 2)
+    else if (s->seccomp == SECCOMP_MODE_FILTER)
         add(l, EXIT_OK,
             "process %d has a seccomp filter\n"
             "it may forbid mmap, memfd_create or clone3, which attaching needs; attach asks it first, if it is root's\n"

@@ -326,3 +326,8 @@ void image_keep_unwind(struct image *i, pid_t pid)
         }
     }
 }
+
+struct unwind_table image_unwind_table(const struct image *i)
+{
+    return (struct unwind_table){.bytes = i->kept, .begin = i->kept_begin, .end = i->kept_end, .header = i->unwind_header};
+}

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "maps.h"
+#include "unwind_table.h"
 
 #define IMAGE_BUILD_ID 64
 
@@ -63,6 +64,7 @@ const char *image_name(const struct image *i); /* the last part of its path */
 
 /* Copies the read-only memory around the unwind header, for unwinding without asking the process again. */
 void image_keep_unwind(struct image *i, pid_t pid);
+struct unwind_table image_unwind_table(const struct image *i); /* in that copy */
 
 /* A file of the process by one of its mappings. A descriptor or -errno. */
 int image_open_mapped(pid_t pid, const struct mapping *m);

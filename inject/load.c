@@ -134,7 +134,6 @@ static bool use_stopped(struct attempt *a, pid_t tid)
 {
     struct user_regs_struct general;
     a->report->attempts++;
-    a->safepoint->forks = false;
     if (tracee_get_general(tid, &general) < 0)
         return false;
     if (!safepoint_check(a->safepoint, tid, &general))

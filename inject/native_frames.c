@@ -29,7 +29,7 @@ static void find_rest(struct native_stacks *s, pid_t pid)
     uint64_t function = images_symbol(&s->images, interpreter, &i);
     if (!function || !i->kept)
         return;
-    struct unwind_table table = {.bytes = i->kept, .begin = i->kept_begin, .end = i->kept_end, .header = i->unwind_header};
+    struct unwind_table table = image_unwind_table(i);
     if (!split_find(&table, i->machine, &memory, function, &s->rest))
         s->rest = (struct procedure){0};
 }

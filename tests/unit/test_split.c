@@ -7,6 +7,7 @@
 #include "remote.h"
 #include "split.h"
 
+#include "../support/own_images.h"
 #include "../support/procedures.h"
 #include "../support/random.h"
 #include "../support/split.h"
@@ -179,17 +180,6 @@ Test(split, of_noise)
 
 /* ---- of this program ---- */
 
-static struct images images;
-
-static void look(void)
-{
-    cr_assert_eq(images_read(&images, getpid(), IMAGE_ALL), 0);
-    for (size_t i = 0; i < images.count; i++)
-        image_keep_unwind(&images.image[i], getpid());
-}
-
-static void forget(void) { images_free(&images); }
-
 TestSuite(split_code, .init = look, .fini = forget);
 
 static int read_own(void *context, uint64_t address, void *buffer, size_t size)
@@ -200,7 +190,7 @@ static int read_own(void *context, uint64_t address, void *buffer, size_t size)
 
 static bool find_part(const struct image *i, uint64_t function, struct procedure *p)
 {
-    struct unwind_table t = {.bytes = i->kept, .begin = i->kept_begin, .end = i->kept_end, .header = i->unwind_header};
+    struct unwind_table t = image_unwind_table(i);
     struct python_memory memory = {.read = read_own};
     return i->kept && split_find(&t, i->machine, &memory, function, p);
 }

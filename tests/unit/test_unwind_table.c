@@ -1,11 +1,11 @@
 /* Tables made up, of this program, cut off and broken. */
 #include <criterion/criterion.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "image.h"
 #include "unwind_table.h"
 
+#include "../support/own_images.h"
 #include "../support/procedures.h"
 #include "../support/random.h"
 
@@ -103,23 +103,7 @@ Test(unwind_table, what_is_not_known_is_not_read)
 
 /* ---- of this program ---- */
 
-static struct images images;
-
-static void look(void)
-{
-    cr_assert_eq(images_read(&images, getpid(), IMAGE_ALL), 0);
-    for (size_t i = 0; i < images.count; i++)
-        image_keep_unwind(&images.image[i], getpid());
-}
-
-static void forget(void) { images_free(&images); }
-
 TestSuite(own_unwind_table, .init = look, .fini = forget);
-
-static struct unwind_table table_of(const struct image *i)
-{
-    return (struct unwind_table){.bytes = i->kept, .begin = i->kept_begin, .end = i->kept_end, .header = i->unwind_header};
-}
 
 static struct image *own_image(void)
 {
@@ -131,7 +115,7 @@ static struct image *own_image(void)
 Test(own_unwind_table, is_as_the_symbols_say)
 {
     const struct image *i = own_image();
-    struct unwind_table t = table_of(i);
+    struct unwind_table t = image_unwind_table(i);
     struct procedure p;
     size_t found = 0;
     for (size_t k = 0; k < i->symbols; k++) {
@@ -149,7 +133,7 @@ Test(own_unwind_table, is_as_the_symbols_say)
 /* The bytes lie at the end of what was allocated: sanitizers see who reads beyond. */
 Test(own_unwind_table, cut_off_anywhere)
 {
-    struct unwind_table whole = table_of(own_image());
+    struct unwind_table whole = image_unwind_table(own_image());
     uint64_t address = (uint64_t)(uintptr_t)own_image, size = whole.end - whole.begin;
     struct procedure p;
     cr_assert(unwind_table_find(&whole, address, &p));
