@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from conftest import HERE, LIMIT, ROOT, schema
-from processes import of_threads, thread_states
+from processes import await_sleep, of_threads, thread_states
 
 PROGRAM = str(HERE / "parked.py")
 
@@ -24,15 +24,8 @@ def all_pythons():
 def parked(request, start_program):
     program = start_program(request.param, PROGRAM)
     program.account = {int(tid): stack for tid, stack in json.loads(program.process.stdout.readline()).items()}
-    wait_until_main_reads(program)
+    await_sleep(program.pid)
     return program
-
-
-def wait_until_main_reads(program):
-    deadline = time.monotonic() + LIMIT
-    while open("/proc/%d/task/%d/stat" % (program.pid, program.pid)).read().rpartition(")")[2].split()[0] != "S":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def python_frames(thread):
@@ -87,12 +80,12 @@ def test_while_it_is_recorded(tscap, start_program, options):
     """With our hooks in it, and threads that were within their calls when those came."""
     program = start_program(sys.executable, PROGRAM)
     program.account = {int(tid): stack for tid, stack in json.loads(program.process.stdout.readline()).items()}
-    wait_until_main_reads(program)
+    await_sleep(program.pid)
     attached = tscap("attach", program.pid, "--all", *options)
     if attached.code == 4:
         pytest.skip(attached.what)
     assert attached.code == 0, attached
-    wait_until_main_reads(program)
+    await_sleep(program.pid)
     result = tscap("stack", program.pid, "--native", "--json")
     assert result.code == 0, result
     check_against_account(program, result.json["threads"])

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from conftest import TSCAP
+from processes import is_gone
 from terminal import eventually
 
 pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed")
@@ -372,21 +373,13 @@ def test_signals_end_it_well(tscap, app, top, number, code):
     assert state(tscap, app) == "stopped"
 
 
-def gone(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as stat:
-            return stat.read().rpartition(")")[2].split()[0] == "Z"
-    except FileNotFoundError:
-        return True
-
-
 @pytest.mark.parametrize("before", ["", 'trap "" HUP;'])
 def test_the_terminal_goes(tscap, app, top, before):
     t = top(app.pid, before=before)
     t.see("begun here")
     child = t.child()
     t.tmux("kill-server")
-    eventually(lambda: gone(child), bool)
+    eventually(lambda: is_gone(child), bool)
     assert state(tscap, app) == "stopped"
 
 
@@ -399,7 +392,7 @@ def test_a_terminal_that_takes_no_output(tscap, app, top):
     t.press("C-s")
     app.do("time.sleep(1)")
     os.kill(child, signal.SIGTERM)
-    eventually(lambda: gone(child), bool)
+    eventually(lambda: is_gone(child), bool)
     assert state(tscap, app) == "stopped"
 
 

@@ -72,6 +72,24 @@ def test_fork(program, run_directory, running):
     assert os.listdir(run_directory) == []
 
 
+def record_child(p):
+    """It has been made, and says its number; it calls f 11 times."""
+    child = p.wait()["pid"]
+    tscap("start", child)
+    p.go()
+    p.wait()
+    assert dump(child).check().counts() == {"f": 11}
+
+
+def finish_with_orders(p):
+    """The parent obeys, too."""
+    p.go()
+    p.wait()
+    tscap("start", p.pid)
+    tscap("stop", p.pid)
+    p.finish()
+
+
 def test_child_can_be_recorded_from_outside(program):
     p = program(
         """
@@ -89,17 +107,9 @@ def test_child_can_be_recorded_from_outside(program):
         checkpoint()
         """
     )
-    child = p.wait()["pid"]
-    tscap("start", child)
-    p.go()
-    p.wait()
-    assert dump(child).check().counts() == {"f": 11}
+    record_child(p)
     assert p.dump().counts() == {}
-    p.go()
-    p.wait()
-    tscap("start", p.pid)
-    tscap("stop", p.pid)
-    p.finish()
+    finish_with_orders(p)
 
 
 def test_fork_in_the_middle_of_recorded_calls(program):
@@ -240,16 +250,8 @@ def test_imported_while_it_forks(program):
         checkpoint()
         """
     )
-    child = p.wait()["pid"]
-    tscap("start", child)
-    p.go()
-    p.wait()
-    assert dump(child).check().counts() == {"f": 11}
-    p.go()
-    p.wait()
-    tscap("start", p.pid)
-    tscap("stop", p.pid)
-    p.finish()
+    record_child(p)
+    finish_with_orders(p)
 
 
 def test_fork_from_another_thread(program):

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from processes import of_threads
+from processes import await_sleep, of_threads
 from reading import tscap
 
 STEADY = """
@@ -132,14 +132,6 @@ def test_steady_state(program, tmp_path, state):
     else:
         assert p.dump()["lost"] == 0
     p.finish()
-
-
-def await_sleep(pid):
-    """What its first thread does is said already, but may not have been done."""
-    deadline = time.monotonic() + 60
-    while open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[0] != "S":
-        assert time.monotonic() < deadline, "it does not wait"
-        time.sleep(0.01)
 
 
 def test_orders_reach_only_the_listener(program, tmp_path):

@@ -1,6 +1,7 @@
 """Processes as the tests see them from outside: their threads, and what a program gets that is not prepared."""
 import os
 import pathlib
+import time
 
 import pytest
 
@@ -30,18 +31,36 @@ def of_threads(pid, file):
         yield text
 
 
+def state_in(stat):
+    """The letter in the text of a stat file: proc_pid_stat(5)."""
+    return stat.rpartition(")")[2].split()[0]
+
+
+def state(pid):
+    """Of its first thread."""
+    with open("/proc/%d/stat" % pid) as file:
+        return state_in(file.read())
+
+
+def await_sleep(pid, limit=60):
+    """What its first thread does may be said already, but not have been done: until that waits."""
+    deadline = time.monotonic() + limit
+    while state(pid) != "S":
+        assert time.monotonic() < deadline, "it does not wait"
+        time.sleep(0.01)
+
+
 def thread_names(pid):
     return [name.strip() for name in of_threads(pid, "comm")]
 
 
 def thread_states(pid):
-    """One letter each: proc_pid_stat(5)."""
-    return [stat.rpartition(")")[2].split()[0] for stat in of_threads(pid, "stat")]
+    return [state_in(stat) for stat in of_threads(pid, "stat")]
 
 
 def is_gone(pid):
     try:
-        return open("/proc/%d/stat" % pid).read().rpartition(")")[2].split()[0] in "ZX"
+        return state(pid) in "ZX"
     except (FileNotFoundError, ProcessLookupError):
         return True
 

@@ -18,29 +18,23 @@ __attribute__((noinline, cold)) static int go_on_rarely(const char *plan, int (*
 #define OPTIMIZED __attribute__((optimize("O2"))) /* also where all else is not */
 #endif
 
+/* Between two of them is what the compiler cannot join them over. */
+#define RARE_PLACE(letter, place)                               \
+    if (here == (letter))                                       \
+        sum += go_on_rarely(plan + 1, at_end, place) + (place); \
+    sum += here > 'z';
+
 __attribute__((noinline)) OPTIMIZED int _PyEval_EvalFrameDefault(const char *plan, int (*at_end)(void))
 {
     volatile int here = plan[0], sum = 0;
     if (here == 'h')
         sum += _PyEval_EvalFrameDefault(plan + 1, at_end) + 1;
-    if (here == 'a')
-        sum += go_on_rarely(plan + 1, at_end, 1) + 1;
-    sum += here > 'z';
-    if (here == 'b')
-        sum += go_on_rarely(plan + 1, at_end, 2) + 2;
-    sum += here > 'z';
-    if (here == 'c')
-        sum += go_on_rarely(plan + 1, at_end, 3) + 3;
-    sum += here > 'z';
-    if (here == 'd')
-        sum += go_on_rarely(plan + 1, at_end, 4) + 4;
-    sum += here > 'z';
-    if (here == 'e')
-        sum += go_on_rarely(plan + 1, at_end, 5) + 5;
-    sum += here > 'z';
-    if (here == 'f')
-        sum += go_on_rarely(plan + 1, at_end, 6) + 6;
-    sum += here > 'z';
+    RARE_PLACE('a', 1)
+    RARE_PLACE('b', 2)
+    RARE_PLACE('c', 3)
+    RARE_PLACE('d', 4)
+    RARE_PLACE('e', 5)
+    RARE_PLACE('f', 6)
     if (here < 'a')
         sum += at_end();
     return sum;
