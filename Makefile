@@ -236,6 +236,11 @@ check-cli: cli $(O)/bootstrap/check ## the command's suite on two interpreters
 check-inject: cli $(O)/bootstrap/check ## attaching to programs in all sorts of trouble, short, on every interpreter
 	+@$(TEST_ENV) scripts/run-python-tests inject
 
+# Not part of `check`: it fetches compilers and servers, and they take their time.
+.PHONY: check-programs
+check-programs: cli $(O)/bootstrap/check ## programs made or run by Cython, Nuitka, PyInstaller, uWSGI, joblib (needs network)
+	+@$(TEST_ENV) scripts/run-python-tests programs
+
 # One at a time: it reports for how long threads were stopped.
 .PHONY: soak-inject
 soak-inject: cli $(O)/bootstrap/check ## the same, TSCAP_CYCLES=100 times each, and a web server under load
