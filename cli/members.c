@@ -44,18 +44,15 @@ static struct member *find_member(const struct members *m, const struct subject 
     return NULL;
 }
 
-/* snapshots are aligned more strictly than malloc promises. */
 static struct member *new_member(struct members *m)
 {
-    size_t align = _Alignof(struct member), bytes = (sizeof(struct member) + align - 1) / align * align;
     struct member **members = array_room(m->member, m->count, &m->room, sizeof *members);
     if (!members)
         return NULL;
     m->member = members;
-    struct member *member = aligned_alloc(align, bytes);
+    struct member *member = calloc(1, sizeof *member);
     if (!member)
         return NULL;
-    *member = (struct member){.present = false};
     return m->member[m->count++] = member;
 }
 

@@ -8,7 +8,7 @@
 
 static struct look *look_new(struct capture *taken)
 {
-    struct look *l = aligned_alloc(_Alignof(struct look), sizeof *l); /* more than malloc promises */
+    struct look *l = malloc(sizeof *l);
     if (l)
         *l = (struct look){.capture = *taken};
     else

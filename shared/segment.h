@@ -211,7 +211,7 @@ struct undo_word {
 struct lane {
     struct page_header page;
     /* 64: written at each event; nothing else on these two lines */
-    _Alignas(64) _Atomic uint64_t head; /* records pushed; never wraps */
+    _Atomic uint64_t head; /* records pushed; never wraps */
     uint64_t head_pad[15];
     /* 192: folded state */
     _Atomic uint64_t commit;
@@ -246,6 +246,7 @@ struct lane {
     _Atomic uint32_t root;              /* ref of the root node */
     _Atomic uint32_t other;             /* ref of the (other) node; 0: none yet */
     char name[64];
+    uint64_t end_pad[2];
 };
 
 enum session_flag {
@@ -287,7 +288,7 @@ struct segment_header {
     uint64_t anchor_width; /* ticks between the two reads around the anchor */
     _Atomic uint64_t moves; /* odd while a suspended call goes from one lane to another: then it may be in both, or in none */
     /* 192 */
-    _Alignas(64) _Atomic uint32_t pages_used;
+    _Atomic uint32_t pages_used;
     _Atomic uint32_t lane_first;
     _Atomic uint32_t site_first;
     _Atomic uint32_t site_count;
@@ -313,7 +314,7 @@ struct segment_header {
     uint64_t address; /* where the process has `capacity` bytes of this mapped, until it ends or becomes another program */
     /* lanes merged last: page number << 32 | generation, at merges % SEGMENT_MERGE_LOG */
 #define SEGMENT_MERGE_LOG 256
-    _Alignas(64) _Atomic uint64_t merge_log[SEGMENT_MERGE_LOG];
+    _Atomic uint64_t merge_log[SEGMENT_MERGE_LOG];
     char command[376]; /* command line when the segment was made: who it was, once it is dead */
     _Atomic uint64_t offspring; /* children forked since the last reset to which the session was handed on */
     struct ancestor lineage[SEGMENT_LINEAGE]; /* the parent first, as of when the segment was made; a fork's are exact */
@@ -366,13 +367,16 @@ _Static_assert(sizeof(struct entry) == 64, "an open call is one line");
 _Static_assert(sizeof(struct suspended) == 64, "ABI");
 _Static_assert(offsetof(struct lane, head) == 64 && offsetof(struct lane, commit) == 192, "head has 128 bytes of its own");
 _Static_assert(offsetof(struct lane, undo_count) == 320 && offsetof(struct lane, state) == 384, "ABI");
-_Static_assert(sizeof(struct lane) <= SEGMENT_PAGE, "a lane is a page");
+_Static_assert(sizeof(struct lane) == 576, "ABI; a lane is a page");
 _Static_assert(offsetof(struct segment_header, clock_source) == 136, "ABI");
 _Static_assert(offsetof(struct segment_header, moves) == 184 && offsetof(struct segment_header, pages_used) == 192, "ABI");
 _Static_assert(offsetof(struct segment_header, merge_log) == 320, "ABI");
 _Static_assert(offsetof(struct segment_header, offspring) == 2744 && offsetof(struct segment_header, lineage) == 2752, "ABI");
 _Static_assert(sizeof(struct ancestor) == 16, "ABI");
-_Static_assert(sizeof(struct segment_header) <= SEGMENT_PAGE, "the header is a page");
+_Static_assert(sizeof(struct segment_header) == 2880, "ABI; the header is a page");
+/* Lines begin where they do by the words before them, not by _Alignas: readers keep copies of these in what malloc() and
+ * realloc() give, which is aligned for plain types only. */
+_Static_assert(_Alignof(struct segment_header) == 8 && _Alignof(struct lane) == 8, "copies may lie anywhere on the heap");
 _Static_assert(sizeof(struct site_record) == 32, "ABI");
 _Static_assert(sizeof(_Atomic uint64_t) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "atomics are plain, lock-free words");
 
