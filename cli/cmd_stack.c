@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "diagnosis.h"
 #include "message.h"
 #include "option.h"
 #include "process.h"
@@ -93,6 +94,9 @@ int cmd_stack(const struct settings *s)
                     "ps -e",
                     s->operand);
     pid_t pid = (pid_t)number;
+    int code = diagnose_thread(pid, s->command);
+    if (code != EXIT_OK)
+        return code;
     int r = stacks_read(&stacks, pid, s->native);
     if (r < 0)
         return explain(pid, s, &stacks, r);
@@ -101,7 +105,7 @@ int cmd_stack(const struct settings *s)
         whole = stack_report_json(&stacks, pid, stdout);
     else
         stack_report_print(&stacks, pid);
-    int code = whole ? check_whole(&stacks, pid) : fail(EXIT_FAILED,
+    code = whole ? check_whole(&stacks, pid) : fail(EXIT_FAILED,
                                                         "cannot show the stacks\n"
                                                         "out of memory\n"
                                                         "the same again");

@@ -130,12 +130,27 @@ static bool is_foreign(pid_t pid)
     return geteuid() != 0 && status_read(&s, pid) == 0 && s.uid[1] != geteuid();
 }
 
+/* As `top -H` and logs show them. */
+int diagnose_thread(pid_t number, const char *command)
+{
+    pid_t process = status_thread_of(number);
+    if (!process)
+        return EXIT_OK;
+    return fail(EXIT_NO_PROCESS,
+                "%d is not a process\n"
+                "it is a thread of process %d\n"
+                "tscap %s %d",
+                (int)number, (int)process, command, (int)process);
+}
+
 int diagnose_process(pid_t pid, const struct places *places, const char *command)
 {
     struct patient p = {.pid = pid, .places = places, .command = command};
-    int closed = containers_diagnose_access(pid, command);
-    if (closed != EXIT_OK)
-        return closed;
+    int code = diagnose_thread(pid, command);
+    if (code == EXIT_OK)
+        code = containers_diagnose_access(pid, command);
+    if (code != EXIT_OK)
+        return code;
     if (is_foreign(pid))
         return not_permitted(&p);
     int r = target_inspect(pid, &p.target);

@@ -9,6 +9,9 @@
 /* Prints it; the exit code. `command`: what was to be done with it. */
 int diagnose_process(pid_t pid, const struct places *places, const char *command);
 
+/* EXIT_OK: it is not the number of a thread. */
+int diagnose_thread(pid_t number, const char *command);
+
 /* The same for a segment that is there but cannot be read: `error` as of view_open(). */
 int diagnose_segment(const char *where, int error);
 

@@ -283,6 +283,14 @@ static bool look_at_process(struct list *l, struct prospect *p)
         add_ended(l, pid, r < 0 ? "none runs with this number" : "it has ended, its parent has not taken notice yet");
         return false;
     }
+    if (p->status.process && p->status.process != p->pid) {
+        add(l, EXIT_NO_PROCESS,
+            "%d is not a process\n"
+            "it is a thread of process %d\n"
+            "tscap attach %d",
+            pid, (int)p->status.process, (int)p->status.process);
+        return false;
+    }
     protection_read(&p->protection, p->pid, &p->status);
     if (p->protection.kernel_thread)
         add(l, EXIT_UNSUPPORTED,

@@ -26,6 +26,8 @@ static void take_line(struct status *s, const char *line)
             s->uid[i] = uid[i];
     else if (strncmp(line, "State:\t", 7) == 0)
         s->state = line[7];
+    else if (sscanf(line, "Tgid: %d", &number) == 1)
+        s->process = number;
     else if (sscanf(line, "Pid: %d", &number) == 1)
         s->inner = number; /* NSpid follows and knows better, where there is one */
     else if (sscanf(line, "PPid: %d", &number) == 1)
@@ -76,6 +78,12 @@ int status_read(struct status *s, pid_t pid)
 }
 
 int status_read_at(struct status *s, int folder) { return read_path(s, folder, "status"); }
+
+pid_t status_thread_of(pid_t number)
+{
+    struct status s;
+    return status_read(&s, number) == 0 && s.process != number ? s.process : 0;
+}
 
 bool status_has_ended(const struct status *s) { return s->state == 'Z' || s->state == 'X'; }
 

@@ -9,6 +9,7 @@
 
 struct status {
     char state;            /* R, S, D, T, t, Z ... */
+    pid_t process;         /* that it is a thread of; of a process: itself */
     uid_t uid[3];          /* real, effective, saved, as we see them */
     pid_t parent;
     pid_t tracer;          /* 0: none */
@@ -22,6 +23,9 @@ struct status {
 /* 0 or -errno; -ESRCH: there is none, or it is gone. One that has ended and waits for its parent is there. */
 int status_read(struct status *s, pid_t pid);
 int status_read_at(struct status *s, int folder); /* a descriptor of the folder */
+
+/* The process that this is the number of a thread of; 0: of none, or it is a process. A thread has a folder in /proc, too. */
+pid_t status_thread_of(pid_t number);
 
 bool status_has_ended(const struct status *s);
 bool status_has_shadow_stack(pid_t pid);

@@ -36,6 +36,31 @@ def test_a_zombie_is_no_process(tscap, start_program):
     tscap("start", program.pid).is_error(3)
 
 
+THREADED = """
+import sys, threading
+thread = threading.Thread(target=threading.Event().wait, daemon=True)
+thread.start()
+print("ready", thread.native_id, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("prepared", ["", "import timestamp_capture"])
+@pytest.mark.parametrize("command", [*COMMANDS, "detach", "attach", "attach --dry-run", "top -b 1", "top -b 1 --attach", "stack", "doctor"])
+def test_the_number_of_a_thread_is_no_process(tscap, start_program, run_directory, command, prepared):
+    """`top -H` shows them, and they have folders in /proc as processes have."""
+    program = start_program(sys.executable, "-c", prepared + THREADED)
+    ready, thread = program.process.stdout.readline().split()
+    before = sorted(run_directory.iterdir())
+    result = tscap(*command.split(), thread)
+    assert result.code == 3, result
+    what = result.out if command == "doctor" else result.err
+    assert f"{thread} is not a process\n  it is a thread of process {program.pid}\n  try: tscap " in what, result
+    assert sorted(run_directory.iterdir()) == before
+    with open("/proc/%d/maps" % program.pid) as maps:
+        assert ("/timestamp_capture/" in maps.read()) == bool(prepared)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_not_python(tscap, start_program, command):
     program = start_program("sleep", "60")

@@ -1,6 +1,7 @@
 /* What is read of /proc/PID/status: of real processes, and of texts as kernels of any age, or nobody, would write them. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "status.h"
@@ -22,6 +23,25 @@ Test(status, of_this_process)
     cr_expect_eq(s.levels, 1);
     cr_expect_not(status_has_ended(&s));
     cr_expect_eq(status_inner_tid(getpid(), getpid()), getpid());
+}
+
+static void *note_number(void *number)
+{
+    *(pid_t *)number = gettid();
+    return (void *)(intptr_t)status_thread_of(gettid());
+}
+
+Test(status, of_a_thread)
+{
+    pthread_t thread;
+    pid_t number = 0;
+    void *process = NULL;
+    cr_assert_eq(pthread_create(&thread, NULL, note_number, &number), 0);
+    cr_assert_eq(pthread_join(thread, &process), 0);
+    cr_expect_neq(number, getpid());
+    cr_expect_eq((pid_t)(intptr_t)process, getpid());
+    cr_expect_eq(status_thread_of(getpid()), 0, "a process");
+    cr_expect_eq(status_thread_of(INT32_MAX), 0, "nobody");
 }
 
 Test(status, of_somebody_else)
@@ -89,6 +109,7 @@ Test(status, all_that_is_told)
                  0);
     cr_expect_eq(s.state, 't');
     cr_expect(s.uid[0] == 1 && s.uid[1] == 2 && s.uid[2] == 3, "of the line, not of the name that looks like it");
+    cr_expect_eq(s.process, 70);
     cr_expect_eq(s.parent, 60);
     cr_expect_eq(s.tracer, 50);
     cr_expect_eq(s.inner, 2);
