@@ -65,6 +65,20 @@ uint64_t arch_thread_block(pid_t tid, const struct user_regs_struct *r);
 
 /* ---- for unwinding ---- */
 
-int arch_unwind_register(const struct user_regs_struct *r, int number, uint64_t *value); /* libunwind's number. 0, -1 */
+#define ARCH_UNWIND_REGISTERS 64 /* libunwind's numbers of those that we know are below */
+unsigned long long *arch_unwind_register(struct user_regs_struct *r, int number); /* NULL: not one of them */
+
+/* What CPython (-X perf) copies into memory of no file, to be in the place of its interpreter's function on the stack: it
+ * keeps two words there, the second of which is where it returns to, and calls. `code`: around where that call returns to,
+ * no more of it than a trampoline has: it may be the first or the last in that memory. */
+#ifdef __x86_64__
+enum { ARCH_TRAMPOLINE_BEFORE = 6, ARCH_TRAMPOLINE_AFTER = 5 };
+#else
+enum { ARCH_TRAMPOLINE_BEFORE = 12, ARCH_TRAMPOLINE_AFTER = 8 };
+#endif
+bool arch_is_trampoline(const uint8_t code[ARCH_TRAMPOLINE_BEFORE + ARCH_TRAMPOLINE_AFTER], bool *keeps_frame_pointer);
+
+/* To where it returns, which is within its caller's call. */
+void arch_leave_trampoline(struct user_regs_struct *r, const uint64_t words[2], bool keeps_frame_pointer);
 
 #endif

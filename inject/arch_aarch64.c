@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <libunwind-aarch64.h>
 #include <linux/audit.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 
@@ -142,18 +143,35 @@ bool arch_begins_again(const struct user_regs_struct *now, const struct user_reg
     return false;
 }
 
-int arch_unwind_register(const struct user_regs_struct *r, int number, uint64_t *value)
+unsigned long long *arch_unwind_register(struct user_regs_struct *r, int number)
 {
     if (number >= UNW_AARCH64_X0 && number <= UNW_AARCH64_X30)
-        *value = r->regs[number - UNW_AARCH64_X0];
-    else if (number == UNW_AARCH64_SP)
-        *value = r->sp;
-    else if (number == UNW_AARCH64_PC)
-        *value = r->pc;
-    else if (number == UNW_AARCH64_PSTATE)
-        *value = r->pstate;
-    else
-        return -1;
-    return 0;
+        return &r->regs[number - UNW_AARCH64_X0];
+    switch (number) {
+    case UNW_AARCH64_SP:
+        return &r->sp;
+    case UNW_AARCH64_PC:
+        return &r->pc;
+    case UNW_AARCH64_PSTATE:
+        return &r->pstate;
+    default:
+        return NULL;
+    }
+}
+
+/* Python/asm_trampoline.S */
+bool arch_is_trampoline(const uint8_t code[ARCH_TRAMPOLINE_BEFORE + ARCH_TRAMPOLINE_AFTER], bool *keeps_frame_pointer)
+{
+    static const uint32_t framed[] = {0xa9bf7bfd, 0x910003fd, 0xd63f0060, 0xa8c17bfd, 0xd65f03c0}; /* stp, mov, blr x3; ldp, ret */
+    *keeps_frame_pointer = true;
+    return memcmp(code, framed, sizeof framed) == 0;
+}
+
+void arch_leave_trampoline(struct user_regs_struct *r, const uint64_t words[2], bool keeps_frame_pointer)
+{
+    (void)keeps_frame_pointer;
+    r->regs[29] = words[0];
+    r->sp += 2 * sizeof *words;
+    r->pc = words[1] - 1;
 }
 #endif

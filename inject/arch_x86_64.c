@@ -269,18 +269,34 @@ int arch_push_frame(pid_t pid, const struct registers *r, uint64_t restorer, uin
 
 /* ---- unwinding ---- */
 
-int arch_unwind_register(const struct user_regs_struct *r, int number, uint64_t *value)
+unsigned long long *arch_unwind_register(struct user_regs_struct *r, int number)
 {
     switch (number) {
-#define CASE(name, field)       \
-    case UNW_X86_64_##name:     \
-        *value = r->field;      \
-        return 0;
+#define CASE(name, field)  \
+    case UNW_X86_64_##name: \
+        return &r->field;
         CASE(RAX, rax) CASE(RDX, rdx) CASE(RCX, rcx) CASE(RBX, rbx) CASE(RSI, rsi) CASE(RDI, rdi) CASE(RBP, rbp) CASE(RSP, rsp)
         CASE(R8, r8) CASE(R9, r9) CASE(R10, r10) CASE(R11, r11) CASE(R12, r12) CASE(R13, r13) CASE(R14, r14) CASE(R15, r15) CASE(RIP, rip)
 #undef CASE
     default:
-        return -1;
+        return NULL;
     }
+}
+
+/* Python/asm_trampoline.S of CPython 3.12 and 3.13; of later ones. */
+bool arch_is_trampoline(const uint8_t code[ARCH_TRAMPOLINE_BEFORE + ARCH_TRAMPOLINE_AFTER], bool *keeps_frame_pointer)
+{
+    static const uint8_t plain[] = {0x48, 0x83, 0xec, 0x08, 0xff, 0xd1, 0x48, 0x83, 0xc4, 0x08, 0xc3}; /* sub, call *%rcx, add, ret */
+    static const uint8_t framed[] = {0x55, 0x48, 0x89, 0xe5, 0xff, 0xd1, 0x5d, 0xc3}; /* push %rbp, mov, call *%rcx, pop, ret */
+    *keeps_frame_pointer = memcmp(code, framed, sizeof framed) == 0;
+    return *keeps_frame_pointer || memcmp(code, plain, sizeof plain) == 0;
+}
+
+void arch_leave_trampoline(struct user_regs_struct *r, const uint64_t words[2], bool keeps_frame_pointer)
+{
+    if (keeps_frame_pointer)
+        r->rbp = words[0];
+    r->rsp += 2 * sizeof *words;
+    r->rip = words[1] - 1;
 }
 #endif

@@ -129,17 +129,25 @@ static bool refuse_frame(struct safepoint *s, size_t i, const char *name)
 
 /* ---- the rules ---- */
 
+/* Whoever calls __libc_start_main is where the program begins: _start, which few programs export. The number of frames
+ * above its caller; of all, where nobody calls it, as in threads. */
+static size_t above_entry(const struct safepoint *s)
+{
+    for (size_t n = s->frames; n > 0; n--) {
+        const char *name = is_library(frame_role(s, n - 1)) ? frame_name(s, n - 1) : NULL;
+        if (name && strcmp(name, "__libc_start_main") == 0)
+            return n;
+    }
+    return s->frames;
+}
+
 /* The outermost library frames are those that every thread has: __libc_start_main, start_thread, clone. The number of
  * frames above them; 0: the thread is in nothing else, it is coming or going. */
 static size_t above_root(const struct safepoint *s)
 {
-    size_t n = s->frames;
+    size_t n = above_entry(s);
     while (n > 0 && is_library(frame_role(s, n - 1)))
         n--;
-    const char *name = n > 0 ? frame_name(s, n - 1) : NULL;
-    if (name && strcmp(name, "_start") == 0)
-        for (n--; n > 0 && is_library(frame_role(s, n - 1));)
-            n--;
     return n;
 }
 

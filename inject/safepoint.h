@@ -4,8 +4,9 @@
  * The proof is by structure. A list of functions that must not be on the stack is not enough: allocators reach their
  * insides by tail calls, where nothing of the named function remains (seen with glibc 2.43). So each run of C library
  * frames must lead from an exported function that is known to hold nothing while it waits; any frame of the dynamic linker,
- * of code that no table describes, or of no file that was there when the maps were read, refutes it. The names are in
- * addition: functions by which a program's own code may be called back with such locks held. */
+ * of code that no table describes, or of no file that was there when the maps were read (but for CPython's own trampolines,
+ * which are known by their code), refutes it. The names are in addition: functions by which a program's own code may be
+ * called back with such locks held. */
 #ifndef TSCAP_SAFEPOINT_H
 #define TSCAP_SAFEPOINT_H
 

@@ -21,7 +21,7 @@ struct page {
 struct unwinder {
     struct images *images;
     unw_addr_space_t space;
-    const struct user_regs_struct *registers;
+    struct user_regs_struct registers;
     struct image *last;
     struct page page[PAGES]; /* of what changes: stacks */
 };
@@ -115,12 +115,12 @@ static int find_dynamic(unw_addr_space_t space, unw_word_t *list, void *context)
 
 static int access_register(unw_addr_space_t space, unw_regnum_t number, unw_word_t *value, int write, void *context)
 {
-    const struct unwinder *u = context;
-    uint64_t word;
+    struct unwinder *u = context;
+    const unsigned long long *place = arch_unwind_register(&u->registers, number);
     (void)space;
-    if (write || arch_unwind_register(u->registers, number, &word) < 0)
+    if (write || !place)
         return -UNW_EBADREG;
-    *value = word;
+    *value = *place;
     return 0;
 }
 
@@ -198,36 +198,76 @@ static bool step(unw_cursor_t *c, enum stack_end *end)
 }
 
 /* A caller's address is behind its call, which may be its function's last instruction. */
-static void read_frame(struct unwinder *u, unw_cursor_t *c, bool innermost, bool interrupted, struct stack_frame *f)
+static void read_frame(struct unwinder *u, unw_cursor_t *c, bool exact, struct stack_frame *f)
 {
     unw_word_t ip = 0, sp = 0;
     unw_get_reg(c, UNW_REG_IP, &ip);
     unw_get_reg(c, UNW_REG_SP, &sp);
     f->signal = unw_is_signal_frame(c) > 0;
-    f->pc = innermost || interrupted || f->signal ? ip : ip - 1;
+    f->pc = exact || f->signal ? ip : ip - 1;
     f->sp = sp;
     f->image = image_of(u, f->pc);
 }
 
-enum stack_end unwinder_walk(struct unwinder *u, const struct user_regs_struct *r, struct stack_frame *frame, size_t room, size_t *count)
+/* From where the registers are to where nothing tells how to go on. */
+static enum stack_end walk_described(struct unwinder *u, unw_cursor_t *c, struct stack_frame *frame, size_t room, size_t *count)
 {
-    unw_cursor_t cursor;
     enum stack_end end = STACK_BROKEN;
-    *count = 0;
-    u->registers = r;
-    for (size_t i = 0; i < PAGES; i++)
-        u->page[i].address = 1;
-    if (unw_init_remote(&cursor, u->space, u) != 0)
+    bool exact = true;
+    if (unw_init_remote(c, u->space, u) != 0)
         return STACK_BROKEN;
     for (;;) {
         if (*count == room)
             return STACK_DEEP;
         struct stack_frame *f = &frame[*count];
-        read_frame(u, &cursor, *count == 0, *count && f[-1].signal, f);
+        read_frame(u, c, exact, f);
         ++*count;
+        exact = f->signal;
         if (!f->image && !f->signal)
             return STACK_UNKNOWN;
-        if (!step(&cursor, &end))
+        if (!step(c, &end))
             return end;
     }
+}
+
+static struct user_regs_struct registers_at(const struct unwinder *u, unw_cursor_t *c)
+{
+    struct user_regs_struct r = u->registers;
+    for (int i = 0; i < ARCH_UNWIND_REGISTERS; i++) {
+        unsigned long long *place = arch_unwind_register(&r, i);
+        unw_word_t value;
+        if (place && unw_get_reg(c, i, &value) == 0)
+            *place = value;
+    }
+    return r;
+}
+
+/* The cursor is in code of no file. Is it a trampoline of CPython's, walking can go on from what has called it. */
+static bool leave_trampoline(struct unwinder *u, unw_cursor_t *c)
+{
+    uint8_t code[ARCH_TRAMPOLINE_BEFORE + ARCH_TRAMPOLINE_AFTER];
+    uint64_t words[2];
+    bool keeps_frame_pointer;
+    struct user_regs_struct r = registers_at(u, c);
+    if (read_memory(u, arch_pc(&r) - ARCH_TRAMPOLINE_BEFORE, code, sizeof code) < 0 || !arch_is_trampoline(code, &keeps_frame_pointer))
+        return false;
+    if (read_memory(u, arch_sp(&r), words, sizeof words) < 0)
+        return false;
+    arch_leave_trampoline(&r, words, keeps_frame_pointer);
+    u->registers = r;
+    return true;
+}
+
+enum stack_end unwinder_walk(struct unwinder *u, const struct user_regs_struct *r, struct stack_frame *frame, size_t room, size_t *count)
+{
+    unw_cursor_t cursor;
+    enum stack_end end;
+    *count = 0;
+    u->registers = *r;
+    for (size_t i = 0; i < PAGES; i++)
+        u->page[i].address = 1;
+    do
+        end = walk_described(u, &cursor, frame, room, count);
+    while (end == STACK_UNKNOWN && leave_trampoline(u, &cursor));
+    return end;
 }

@@ -25,7 +25,7 @@ def run_directory(monkeypatch):
 def libraries(tmp_path_factory):
     """Builds what is in C."""
     folder = tmp_path_factory.mktemp("libraries")
-    return lambda name: stage.build(name, folder)
+    return lambda name: stage.build_library(name, folder)
 
 
 @pytest.fixture

@@ -24,14 +24,17 @@ LONG = CYCLES > 20
 UNITS = {"ns": 1e-3, "us": 1, "ms": 1e3, "s": 1e6}
 
 
-def build(source, folder):
-    """A library of one of the C files beside this one."""
-    library = folder / (source + ".so")
-    if not library.exists():
-        command = [*shlex.split(os.environ.get("CC") or "cc"), "-std=c11", "-O2", "-fPIC", "-shared", "-Wall", "-Wextra", "-pthread"]
-        subprocess.run([*command, str(HERE / (source + ".c")), "-o", str(library)], check=True)
-        library.chmod(0o755)
-    return library
+def build(source, result, *options):
+    """One of the C files beside this one."""
+    if not result.exists():
+        command = [*shlex.split(os.environ.get("CC") or "cc"), "-std=c11", "-O2", "-Wall", "-Wextra", str(HERE / source), "-o", str(result)]
+        subprocess.run([*command, *options], check=True)
+        result.chmod(0o755)
+    return result
+
+
+def build_library(name, folder):
+    return build(name + ".c", folder / (name + ".so"), "-fPIC", "-shared", "-pthread")
 
 
 # ---- the account ----

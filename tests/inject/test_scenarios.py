@@ -5,6 +5,7 @@ Short (TSCAP_CYCLES unset) in `make check`; 100 cycles and more of each by `make
 import glob
 import json
 import os
+import pathlib
 import platform
 import random
 import shutil
@@ -17,6 +18,7 @@ import time
 import pytest
 
 import scenes
+import stage
 from processes import CONTAINER, NOBODY, children, environment_without_us, needs_tracing
 from stage import CYCLES, PATIENCE, TSCAP, tscap
 
@@ -58,6 +60,39 @@ def test_allocator(perform, libraries, allocator, scene):
     for number in range(CYCLES):
         program.cycle(number)
     program.end()
+
+
+# ---- whose interpreter is not called by python's own main function, or not called as usual ----
+
+
+@pytest.fixture
+def host(tmp_path):
+    """The command of a program that runs Python by its library."""
+    library = pathlib.Path(sysconfig.get_config_var("LIBDIR") or "", sysconfig.get_config_var("INSTSONAME") or "")
+    if not library.name.startswith("libpython") or not library.exists():
+        pytest.skip("this Python is no shared library")
+    return [str(stage.build("host.c", tmp_path / "host", str(library), "-Wl,-rpath,%s" % library.parent))]
+
+
+@pytest.mark.parametrize("scene", ["busy", "sleep", "allocation"])
+def test_host(perform, host, scene):
+    program = perform(scene, command=host, environment={"PYTHONHOME": sys.base_prefix}, wakes=scene in WAITING)
+    for number in range(CYCLES):
+        program.cycle(number)
+    program.end()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12) or not sysconfig.get_config_var("PY_HAVE_PERF_TRAMPOLINE"), reason="no trampolines")
+@pytest.mark.parametrize("scene", ["busy", "sleep", "allocation", "9 threads"])
+def test_perf_trampolines(perform, scene):
+    """-X perf: each call of a Python function leads through code of no file, which no table describes."""
+    program = perform(scene, command=[sys.executable, "-X", "perf"], wakes=scene in WAITING)
+    try:
+        for number in range(CYCLES):
+            program.cycle(number)
+        program.end()
+    finally:
+        pathlib.Path("/tmp/perf-%d.map" % program.pid).unlink()  # the interpreter's
 
 
 # ---- who is somebody else, or sees other files ----
