@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 
+from ._by_value import leave_mark
 from ._select import core
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ def _is_python(target: Any) -> bool:
 
 def _mark(target: Any, name: str | None, levels: int) -> Any:
     if _is_python(target):
-        core.decorate(target, name, levels)
+        _mark_function(target, name, levels)
     elif isinstance(target, type):
         _mark_class(target)
     else:
@@ -54,8 +55,13 @@ def _mark(target: Any, name: str | None, levels: int) -> Any:
         if not inside:
             raise TypeError(_refusal(target))
         for function in inside:
-            core.decorate(function, name, levels)
+            _mark_function(function, name, levels)
     return target
+
+
+def _mark_function(function: types.FunctionType, name: str | None, levels: int) -> None:
+    core.decorate(function, name, levels + 1)
+    leave_mark(function, name)
 
 
 def _mark_class(cls: type) -> None:
@@ -63,9 +69,9 @@ def _mark_class(cls: type) -> None:
     for member in list(vars(cls).values()):
         for function in [member] if _is_python(member) else _functions_inside(member) if _may_run(member) else []:
             if function.__qualname__.startswith(cls.__qualname__ + "."):
-                core.decorate(function, None, 2)
+                _mark_function(function, None, 2)
             elif function.__qualname__ == f"__create_fn__.<locals>.{function.__name__}":  # dataclasses in 3.9 leave it so
-                core.decorate(function, f"{cls.__qualname__}.{function.__name__}", 2)
+                _mark_function(function, f"{cls.__qualname__}.{function.__name__}", 2)
 
 
 def _may_run(member: Any) -> bool:

@@ -38,7 +38,7 @@ def profile(tscap):
     def read(pid, *options):
         result = tscap("dump", "--json", *options, pid)
         assert result.returncode in (0, 6), result
-        return {function["name"]: function for function in json.loads(result.stdout)["functions"]}
+        return {function["name"]: function for function in json.loads(result.stdout)["sites"]}
 
     return read
 

@@ -13,10 +13,11 @@ for line in sys.stdin:
 """
 
 
-def test_own_process(start_program, tscap, profile, tmp_path):
+def test_its_workers(start_program, tscap, profile, tmp_path):
     script = tmp_path / "app.py"
     script.write_text(SOURCE)
     program = start_program(sys.executable, script, prepared=True)
     assert program.hear() == "ready"
     assert tscap("start", "-s", program.pid).returncode == 0
     assert program.tell() == str(sum(k * k for k in range(40)))
+    assert profile(program.pid, "--subprocesses")["work"]["calls"] == 40

@@ -10,6 +10,7 @@ import textwrap
 
 import pytest
 
+import by_value
 from reading import Profile, dump, tscap
 
 
@@ -275,6 +276,39 @@ def test_programs_that_it_starts(program, tmp_path, way):
     p.go()
     assert p.wait()["pid"] not in processes()
     p.go()
+    p.finish()
+
+
+def test_a_function_by_value_brings_us(program):
+    """A worker that knows nothing of us gets a decorated function: it imports the package for it, and asks then."""
+    p = program(
+        f"""
+        import os, subprocess, sys, timestamp_capture
+        sys.path.append({os.path.dirname(by_value.__file__)!r})
+        import by_value
+        from timestamp_capture import timestamp
+
+        @timestamp
+        def work(n): return n + 2
+
+        timestamp_capture.start(subprocesses=True)
+        read, write = os.pipe()
+        command = [sys.executable, by_value.__file__, str(read)]
+        worker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[read])
+        worker.stdin.write(by_value.dumps(work))
+        worker.stdin.close()
+        assert worker.stdout.readline() == b"20 True\\n"
+        checkpoint()
+        os.write(write, b".")
+        assert worker.wait() == 0
+        worker.stdout.close()
+        checkpoint()
+        """
+    )
+    for _ in range(2):
+        p.wait()
+        assert calls("work") == dump_family(p.pid).calls("work") == 5
+        p.go()
     p.finish()
 
 
