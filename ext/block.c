@@ -1,6 +1,7 @@
 #include "block.h"
 
 #include "recorder.h"
+#include "text.h"
 
 struct block {
     PyObject_HEAD
@@ -20,16 +21,17 @@ static uint32_t new_site(PyObject *name, uint32_t kind)
 {
     PyFrameObject *frame = PyEval_GetFrame(); /* borrowed */
     PyCodeObject *code = frame ? PyFrame_GetCode(frame) : NULL;
+    PyObject *kept[2];
     struct site site = {
-        .name = PyUnicode_AsUTF8(name),
-        .file = code ? PyUnicode_AsUTF8(code->co_filename) : "",
+        .name = text_utf8(name, &kept[0]),
+        .file = text_utf8(code ? code->co_filename : NULL, &kept[1]),
         .line = frame ? (uint32_t)PyFrame_GetLineNumber(frame) : 0,
         .kind = kind,
     };
     site.qualname = site.name;
-    if (PyErr_Occurred())
-        PyErr_Clear(); /* lone surrogates: "" */
     uint32_t number = sites_intern(recorder_sites(), &site);
+    Py_XDECREF(kept[0]);
+    Py_XDECREF(kept[1]);
     Py_XDECREF(code);
     return number;
 }

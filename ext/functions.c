@@ -7,6 +7,7 @@
 #include "hook.h"
 #include "qualname.h"
 #include "recorder.h"
+#include "text.h"
 #include "watch.h"
 
 /* What a code object's extra slot holds: 1 + index of its mark, and its site (0: none yet). Or that nobody wants it
@@ -194,19 +195,21 @@ static int add_mark(PyFunctionObject *function, PyObject *name, PyObject *qualna
 
 static uint32_t site_of_mark(const struct mark *m)
 {
+    PyObject *kept[4];
     struct site site = {
-        .name = PyUnicode_AsUTF8(m->name),
-        .qualname = PyUnicode_AsUTF8(m->qualname),
-        .module = m->module && PyUnicode_Check(m->module) ? PyUnicode_AsUTF8(m->module) : "",
-        .file = PyUnicode_AsUTF8(m->code->co_filename),
+        .name = text_utf8(m->name, &kept[0]),
+        .qualname = text_utf8(m->qualname, &kept[1]),
+        .module = text_utf8(m->module, &kept[2]),
+        .file = text_utf8(m->code->co_filename, &kept[3]),
         .line = (uint32_t)m->code->co_firstlineno,
         .kind = SITE_FUNCTION,
     };
-    if (site.module && strcmp(site.module, FUNCTIONS_OWN_MODULE) == 0)
+    if (strcmp(site.module, FUNCTIONS_OWN_MODULE) == 0)
         site.kind = SITE_OWN;
-    if (PyErr_Occurred())
-        PyErr_Clear(); /* a name with lone surrogates has no UTF-8: "" */
-    return sites_intern(recorder_sites(), &site);
+    uint32_t number = sites_intern(recorder_sites(), &site);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        Py_XDECREF(kept[i]);
+    return number;
 }
 
 static int publish(uint32_t index)
@@ -318,17 +321,13 @@ void functions_watch(bool on)
 /* Bodies of modules and classes are no functions. */
 static bool is_function(const PyCodeObject *code) { return (code->co_flags & (CO_OPTIMIZED | CO_NEWLOCALS)) == (CO_OPTIMIZED | CO_NEWLOCALS); }
 
-static const char *text_or_nothing(PyObject *o)
-{
-    const char *text = o && PyUnicode_Check(o) ? PyUnicode_AsUTF8(o) : NULL;
-    if (!text)
-        PyErr_Clear();
-    return text ? text : "";
-}
-
 static bool is_wanted(PyCodeObject *code, PyObject *module, PyObject *qualname)
 {
-    return watch_wants(text_or_nothing(module), text_or_nothing(qualname), text_or_nothing(code->co_filename));
+    PyObject *kept[3];
+    bool wanted = watch_wants(text_utf8(module, &kept[0]), text_utf8(qualname, &kept[1]), text_utf8(code->co_filename, &kept[2]));
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        Py_XDECREF(kept[i]);
+    return wanted;
 }
 
 static uint32_t decide(PyCodeObject *code, const python_frame *frame)

@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "qualname.h"
+#include "text.h"
 
 struct rule {
     char *module; /* NULL: the pattern is for the whole name */
@@ -73,9 +74,10 @@ static void find_library(void)
 {
     PyObject *os = PyDict_GetItemString(PyImport_GetModuleDict(), "os"); /* borrowed, like the next */
     PyObject *file = os && PyModule_Check(os) ? PyDict_GetItemString(PyModule_GetDict(os), "__file__") : NULL;
-    const char *path = file && PyUnicode_Check(file) ? PyUnicode_AsUTF8(file) : NULL;
-    const char *slash = path ? strrchr(path, '/') : NULL;
+    PyObject *kept;
+    const char *path = text_utf8(file, &kept), *slash = strrchr(path, '/');
     w.library = slash ? strndup(path, (size_t)(slash + 1 - path)) : NULL;
+    Py_XDECREF(kept);
     PyErr_Clear();
 }
 

@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from conftest import HERE
+from conftest import HERE, start_unprepared
 from processes import needs_tracing
 
 pytestmark = needs_tracing
@@ -255,6 +255,42 @@ def test_the_standard_library_is_recorded_with_all(tscap, plain):
     plain.do("json.dumps([1]); parent(3)")
     recorded = calls(tscap, plain)
     assert recorded["dumps"] == 2 and "parent" not in recorded
+
+
+IN_A_FOLDER = """
+import os, sys
+here = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [here + "/site-packages", here + "/standard"]
+os.__file__ = here + "/standard/os.py"  # as where Python itself lies in such a folder
+import installed, standard
+
+def own(): pass
+
+print("ready", flush=True)
+for line in sys.stdin:
+    own(), installed.library(), standard.library()
+    print("done", flush=True)
+"""
+
+
+def test_a_folder_whose_name_is_no_utf8(tscap, start_program, tmp_path):
+    """The files have names, the same that Python shows, and the library is known by them."""
+    folder = os.fsencode(tmp_path) + b"/caf\xe9"
+    for name, source in (b"app.py", IN_A_FOLDER), (b"site-packages/installed.py", "def library(): pass"), (b"standard/standard.py", "def library(): pass"):
+        path = os.path.join(folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        pathlib.Path(os.fsdecode(path)).write_text(source)
+    program = start_unprepared(start_program, os.fsdecode(folder + b"/app.py"))
+    attach(tscap, program)
+    program.do("go")
+    recorded = {site["module"]: site for site in tscap("dump", program.pid, "--json").json["sites"] if site["calls"]}
+    assert not {"installed", "standard"} & set(recorded)
+    site = recorded["__main__"]
+    assert (site["name"], site["file"]) == ("own", os.path.join(tmp_path, "caf\\udce9", "app.py"))
+    attach(tscap, program, "--all")
+    program.do("go")
+    sites = [site for site in tscap("dump", program.pid, "--json").json["sites"] if site["name"] == "library" and site["calls"]]
+    assert {site["module"] for site in sites} == {"installed", "standard"}
 
 
 def test_start_and_stop_work_as_on_a_prepared_one(tscap, plain):
