@@ -19,6 +19,21 @@
 
 static inline bool is_generator(const PyCodeObject *code) { return code->co_flags & PYTHON_GENERATOR_FLAGS; }
 
+/* Since 3.13 C code may tell of its own functions by the same events (PyMonitoring_FirePyStartEvent; Cython does for
+ * profile=True). It hears of global events only, so it would begin calls whose ends, which are local ones, never come; it
+ * has no frame; and what it names as its code may be any object. None of that is ours: the interpreter's own events name
+ * what the current frame runs. */
+static inline bool is_interpreted(PyObject *const *arguments)
+{
+#if PY_VERSION_HEX < 0x030d0000
+    (void)arguments;
+    return true;
+#else
+    const python_frame *f = python_current_frame(python_this_thread());
+    return f && (PyObject *)python_frame_code(f) == arguments[0];
+#endif
+}
+
 /* A call of a generator or coroutine begins or goes on. Its frame, which stays where it is, is its key. */
 static void generator_begins(struct thread *t, uint32_t site, bool resumed)
 {
@@ -136,6 +151,8 @@ CALLBACK(on_yield)
 CALLBACK(on_unwind)
 {
     UNUSED_CALLBACK;
+    if (!is_interpreted(arguments))
+        return NOTHING;
     const PyCodeObject *code = code_of(arguments);
     bool generator = is_generator(code) && HOOK_SITE(python_code_extra(code, hook_extra));
     struct thread *t = __builtin_expect(generator, 0) && recorder_thread_here ? recorder_thread() : NULL;
@@ -148,7 +165,7 @@ CALLBACK(on_unwind)
 CALLBACK(on_throw)
 {
     UNUSED_CALLBACK;
-    if (PyLong_AsLong(arguments[1]) < PYTHON_CODE_UNIT * (long)code_of(arguments)->_co_firsttraceable)
+    if (!is_interpreted(arguments) || PyLong_AsLong(arguments[1]) < PYTHON_CODE_UNIT * (long)code_of(arguments)->_co_firsttraceable)
         return NOTHING;
     return begins_slow(code_of(arguments), true);
 }
@@ -161,8 +178,11 @@ static int set_local(PyCodeObject *code, PyObject *mask);
 static PyObject *disable, *all_local; /* sys.monitoring.DISABLE; the events of recorded code */
 
 /* Is it recorded? If it is decided just now, its other events come from now on, this call's end among them. */
-static bool is_recorded(PyCodeObject *code)
+static bool is_recorded(PyObject *const *arguments)
 {
+    PyCodeObject *code = (PyCodeObject *)arguments[0];
+    if (__builtin_expect(!is_interpreted(arguments), 0))
+        return false;
     uintptr_t extra = python_code_extra(code, hook_extra);
     if (HOOK_SITE(extra))
         return true;
@@ -176,12 +196,12 @@ static bool is_recorded(PyCodeObject *code)
 CALLBACK(on_any_start)
 {
     UNUSED_CALLBACK;
-    return is_recorded((PyCodeObject *)arguments[0]) ? begins(code_of(arguments)) : disable;
+    return is_recorded(arguments) ? begins(code_of(arguments)) : disable;
 }
 CALLBACK(on_any_resume)
 {
     UNUSED_CALLBACK;
-    return is_recorded((PyCodeObject *)arguments[0]) ? begins_slow(code_of(arguments), true) : disable;
+    return is_recorded(arguments) ? begins_slow(code_of(arguments), true) : disable;
 }
 
 /* ---- C functions: all calls come, and of those that run no Python function themselves the ends ---- */
@@ -189,19 +209,22 @@ CALLBACK(on_any_resume)
 CALLBACK(on_call)
 {
     UNUSED_CALLBACK;
-    builtins_begin(arguments[2]);
+    if (is_interpreted(arguments))
+        builtins_begin(arguments[2]);
     return NOTHING;
 }
 CALLBACK(on_c_return)
 {
     UNUSED_CALLBACK;
-    builtins_end(arguments[2], false);
+    if (is_interpreted(arguments))
+        builtins_end(arguments[2], false);
     return NOTHING;
 }
 CALLBACK(on_c_raise)
 {
     UNUSED_CALLBACK;
-    builtins_end(arguments[2], true);
+    if (is_interpreted(arguments))
+        builtins_end(arguments[2], true);
     return NOTHING;
 }
 
