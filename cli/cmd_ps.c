@@ -193,7 +193,7 @@ static bool write_json(const struct subjects *all, const struct settings *s)
     return json_finish(&j);
 }
 
-static void explain_emptiness(const struct subjects *all, const struct places *places, const struct settings *s)
+static void explain_absence(const struct subjects *all, const struct places *places, const struct settings *s)
 {
     size_t listed = 0;
     for (size_t i = 0; i < all->count; i++)
@@ -202,6 +202,8 @@ static void explain_emptiness(const struct subjects *all, const struct places *p
         note("no process has imported timestamp_capture; looked in %s", places->sought);
     if (listed < all->count)
         note("%zu ended: tscap ps --all lists them, tscap gc removes what they left", all->count - listed);
+    if (all->foreign)
+        note("%zu segment%s a process of another user than its own: not believed", all->foreign, all->foreign == 1 ? " names" : "s name");
 }
 
 int cmd_ps(const struct settings *s)
@@ -217,7 +219,7 @@ int cmd_ps(const struct settings *s)
     bool whole = code == EXIT_OK && subjects_find(&all, &places) == 0 && containers_find(&all, &places) == 0;
     whole = whole && (s->json ? write_json(&all, s) : print_table(&all, s));
     if (whole)
-        explain_emptiness(&all, &places, s);
+        explain_absence(&all, &places, s);
     else if (code == EXIT_OK)
         code = fail(EXIT_FAILED,
                     "cannot list processes\n"

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "containers.h"
 #include "diagnosis.h"
@@ -37,10 +38,14 @@ static bool is_number(const char *text) { return text[0] && text[strspn(text, "0
 
 /* ---- a number ---- */
 
-/* A living process before dead ones that had its number, a later one before an earlier. */
+/* A living process before dead ones that had its number, of these our own before what others say, a later one before an
+ * earlier. */
 static bool is_better(const struct subject *a, const struct subject *b)
 {
-    return !b || a->alive > b->alive || (a->alive == b->alive && a->start_time > b->start_time);
+    if (!b || a->alive != b->alive)
+        return !b || a->alive;
+    bool own = a->uid == geteuid();
+    return own != (b->uid == geteuid()) ? own : a->start_time > b->start_time;
 }
 
 static struct subject *with_pid(const struct subjects *all, pid_t pid)

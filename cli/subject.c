@@ -7,8 +7,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "container.h"
 #include "process.h"
 #include "scale.h"
+#include "status.h"
 
 /* A pid alone says nothing: it may have been given to another process since. */
 static bool is_alive(pid_t pid, uint64_t start_time)
@@ -17,12 +19,34 @@ static bool is_alive(pid_t pid, uint64_t start_time)
     return process_start_time(pid, &now) == 0 && now == start_time;
 }
 
-/* Its number and start time stay when a process becomes another program; what the one before had mapped does not. */
+/* Its number and start time stay when a process becomes another program; what the one before had mapped does not. Each segment
+ * says where it is mapped. */
 static bool is_replaced(const struct subject *s)
 {
     const struct segment_header *h = &s->header;
     bool own = s->error == 0 && h->pid == (uint32_t)s->inner && h->start_time == s->start_time;
-    return own && h->address && process_lacks_mapping(s->pid, h->address, h->capacity);
+    return own && (!h->address || process_lacks_mapping(s->pid, h->address, h->capacity));
+}
+
+static bool is_mapped(const struct subject *s)
+{
+    struct container c;
+    if (s->error < 0 || container_open(&c, s->pid) < 0)
+        return false;
+    bool mapped = container_maps(&c, s->header.address, s->header.capacity, s->inode);
+    container_close(&c);
+    return mapped;
+}
+
+/* A file can name any process, what that process has mapped nobody else can pretend. Without a look at it the process' user is
+ * believed, and root, who may have begun it before it became that user. A file that was told by its path is what it is. */
+static bool is_foreign(const struct subject *s)
+{
+    struct status status;
+    bool told = s->dirfd == AT_FDCWD, roots = s->uid == 0;
+    if (told || roots || (status_read(&status, s->pid) == 0 && status.uid[1] == s->uid))
+        return false;
+    return !is_mapped(s) && is_alive(s->pid, s->start_time); /* still: what has just ended shows nothing */
 }
 
 static struct session_state session_of(const struct segment_header *h)
@@ -58,8 +82,9 @@ static void look_up_process(struct subject *s)
 {
     bool this_boot = s->error < 0 || scale_same_boot(&s->header);
     bool there = this_boot && is_alive(s->pid, s->start_time);
+    s->foreign = there && is_foreign(s);
     s->replaced = there && is_replaced(s);
-    s->alive = there && !s->replaced;
+    s->alive = there && !s->replaced && !s->foreign;
     if (!s->alive || process_command(s->pid, s->command, sizeof s->command) < 0)
         snprintf(s->command, sizeof s->command, "%s", s->error < 0 ? "" : s->header.command); /* as it was in its life */
 }
@@ -120,7 +145,14 @@ static int add_found(void *context, int dirfd, const char *name, pid_t pid, uint
 {
     struct finder *f = context;
     (void)dirfd; /* the walk's own; ours stays open */
-    return subjects_add(f->found, f->place, name, pid, pid, start_time) ? 0 : -ENOMEM;
+    const struct subject *s = subjects_add(f->found, f->place, name, pid, pid, start_time);
+    if (!s)
+        return -ENOMEM;
+    if (s->foreign) {
+        subjects_remove(f->found, f->found->count - 1);
+        f->found->foreign++;
+    }
+    return 0;
 }
 
 /* Only processes know their numbers there: nobody else's is looked for. */

@@ -21,6 +21,7 @@ struct subject {
     uid_t uid;
     bool alive;
     bool replaced; /* the process is there, but by exec(2) it has become another program: not alive */
+    bool foreign;  /* the process is there, but this is not its segment: somebody else made it, who says so. Not alive */
     int error; /* 0, or why its segment cannot be read: -errno as of view_open() */
     int dirfd; /* (borrowed) */
     char file[PATH_MAX];  /* of the segment, in dirfd */
@@ -37,9 +38,10 @@ struct subject {
 struct subjects {
     struct subject *subject;
     size_t count;
+    size_t foreign; /* passed over */
 };
 
-/* All in these places, by place and pid. 0 or -ENOMEM. */
+/* All in these places, by place and pid; no foreign ones. 0 or -ENOMEM. */
 int subjects_find(struct subjects *s, const struct places *places);
 void subjects_free(struct subjects *s);
 

@@ -1,7 +1,9 @@
 """Processes of other users. Needs root, to become somebody else."""
+import contextlib
 import os
 import pathlib
 import shutil
+import struct
 import subprocess
 import sys
 
@@ -45,8 +47,9 @@ def nobodys(public_package):
         if program.process.poll() is None:
             program.end()
         program.close()
-        if not existed and directory.exists():
-            directory.rmdir()
+        if not existed:
+            with contextlib.suppress(OSError):  # gone, or somebody else's by now
+                directory.rmdir()
 
 
 @pytest.mark.parametrize("command", ["start", "dump", "status"])
@@ -98,9 +101,147 @@ def test_gc_of_root_is_for_roots_own(tscap, nobodys):
         path.unlink()
 
 
-def test_root_in_a_directory_of_another_user(tscap, public, monkeypatch):
+# ---- a segment is believed of its owner's process only ----
+
+PID, START_TIME, ADDRESS = 24, 32, 312  # in struct segment_header
+
+
+@pytest.fixture
+def nobodys_directory(public):
+    """A run directory of nobody's."""
     directory = public / "theirs"
     directory.mkdir(mode=0o700)
     os.chown(directory, NOBODY, NOBODY)
-    assert tscap("ps", TSCAP_DIR=str(directory)).code == 0
+    return directory
+
+
+@pytest.fixture
+def forge():
+    """A segment that nobody puts into `directory`: it says that it is that of `victim`. Those in a default directory go."""
+    made = []
+
+    def forge(directory, segment, victim, address=None):
+        start_time = int(pathlib.Path("/proc/%d/stat" % victim).read_text().rpartition(")")[2].split()[19])
+        data = bytearray(segment)
+        struct.pack_into("<I", data, PID, victim)
+        struct.pack_into("<Q", data, START_TIME, start_time)
+        if address is not None:
+            struct.pack_into("<Q", data, ADDRESS, address)
+        path = directory / ("%d-%d.tscap" % (victim, start_time))
+        made.append(path)
+        path.write_bytes(data)
+        path.chmod(0o600)
+        os.chown(path, NOBODY, NOBODY)
+        return path
+
+    yield forge
+    for path in made:
+        path.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def roots(start_app):
+    """A program in the default directory of its user."""
+    directory = pathlib.Path("/dev/shm/tscap-%d" % os.geteuid())
+    existed = directory.exists()
+    program = start_app(TSCAP_DIR=None)
+    yield program
+    program.close()
+    for path in directory.glob("%d-*" % program.pid):
+        path.unlink()
+    if not existed:
+        with contextlib.suppress(OSError):
+            directory.rmdir()
+
+
+@pytest.fixture
+def forgery(recorded, copy_segment):
+    """What is put in: somebody's 300 calls of leaf() and more."""
+    segment = pathlib.Path(copy_segment(recorded)).read_bytes()
+    recorded.kill()
+    return segment
+
+
+def listed(tscap, **environment):
+    processes = tscap("ps", "--json", **environment).json["processes"]
+    return [(process["pid"], process["uid"]) for process in processes]
+
+
+ADDRESSES = pytest.mark.parametrize("address", [None, 0], ids=["as it was", "not said"])
+
+
+@ADDRESSES
+def test_a_forged_segment(tscap, start_program, nobodys_directory, forge, forgery, address):
+    """No segment of its own shall stand beside it: the process is none that is recorded."""
+    victim = start_program("sleep", "1000").pid
+    forge(nobodys_directory, forgery, victim, address)
+    here = {"TSCAP_DIR": str(nobodys_directory)}
+    result = tscap("ps", **here)
+    assert str(victim) not in result.out
+    assert "1 segment names a process of another user than its own" in result.err
+    assert listed(tscap, **here) == []
+    for command in "dump", "status", "start":
+        assert "leaf" not in tscap(command, victim, **here).is_error(5).err
+    assert tscap("dump", "auto", **here).code != 0
+
+
+def test_a_forged_segment_of_no_sane_content(tscap, start_program, nobodys_directory, forge):
+    victim = start_program("sleep", "1000").pid
+    forge(nobodys_directory, b"garbage" * 100, victim)
+    assert listed(tscap, TSCAP_DIR=str(nobodys_directory)) == []
+    tscap("dump", victim, TSCAP_DIR=str(nobodys_directory)).is_error(5)
+
+
+@ADDRESSES
+def test_a_forged_segment_beside_the_true_one(tscap, roots, nobodys, forge, forgery, address):
+    """Root looks at the directories of all users."""
+    victim = roots
+    forge(pathlib.Path("/dev/shm/tscap-%d" % NOBODY), forgery, victim.pid, address)
+    assert [uid for pid, uid in listed(tscap, TSCAP_DIR=None) if pid == victim.pid] == [os.geteuid()]
+    for arguments in ("start",), ("stop",), ("start", "--subprocesses"):
+        assert tscap(arguments[0], victim.pid, *arguments[1:], TSCAP_DIR=None).code == 0
+    victim.do("leaf()")
+    for arguments in (), ("--subprocesses",):
+        profile = tscap("dump", victim.pid, "--json", *arguments, TSCAP_DIR=None).json
+        assert {site["qualname"]: site["calls"] for site in profile["sites"] if site["calls"]} == {"leaf": 1}
+    assert victim.end() == 0
+
+
+def test_the_dead_of_root_come_before_those_of_others(tscap, roots, nobodys, forge, forgery):
+    """Whose a process was that has ended says the owner of its file alone."""
+    victim = roots
+    assert tscap("start", victim.pid, TSCAP_DIR=None).code == 0
+    victim.do("leaf()")
+    path = forge(pathlib.Path("/dev/shm/tscap-%d" % NOBODY), forgery, victim.pid)
+    later = path.with_name("%d-%d.tscap" % (victim.pid, 2**63))
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<Q", data, START_TIME, 2**63)
+    path.write_bytes(data)
+    path.rename(later)
+    victim.kill()
+    try:
+        profile = tscap("dump", victim.pid, "--json", TSCAP_DIR=None).json
+        assert {site["qualname"]: site["calls"] for site in profile["sites"] if site["calls"]} == {"leaf": 1}
+    finally:
+        later.unlink()
+
+
+@pytest.mark.parametrize("become", ["os.setresuid(65534, 65534, 0)", "os.setuid(65534)"], ids=["for a while", "for ever"])
+def test_what_root_made_is_believed_of_a_process_that_is_somebody_elses_now(tscap, app, become):
+    app.do(become)
+    assert listed(tscap) == [(app.pid, 0)]
+
+
+def test_what_a_process_has_mapped_is_its_own_whoever_it_is_now(tscap, start_program, public_package, nobodys_directory):
+    """Somebody for as long as it took to make the segment."""
+    code = CODE.replace("os.setuid(65534)", "os.seteuid(65534)").replace("@timestamp", "os.seteuid(0)\n@timestamp")
+    environment = {**os.environ, "PYTHONPATH": str(public_package), "TSCAP_DIR": str(nobodys_directory)}
+    program = start_program(sys.executable, "-c", code, env=environment)
+    program.expect("ready")
+    assert listed(tscap, TSCAP_DIR=str(nobodys_directory)) == [(program.pid, NOBODY)]
+    assert program.end() == 0
+
+
+def test_root_in_a_directory_of_another_user(tscap, nobodys_directory):
+    assert tscap("ps", TSCAP_DIR=str(nobodys_directory)).code == 0
     assert ROOT.exists()
