@@ -81,8 +81,8 @@ static void read_header(struct subject *s, long owner)
 static void look_up_process(struct subject *s)
 {
     bool this_boot = s->error < 0 || scale_same_boot(&s->header);
-    bool there = this_boot && is_alive(s->pid, s->start_time);
-    s->foreign = there && is_foreign(s);
+    bool runs = is_alive(s->pid, s->start_time), there = this_boot && runs;
+    s->foreign = runs && is_foreign(s);
     s->replaced = there && is_replaced(s);
     s->alive = there && !s->replaced && !s->foreign;
     if (!s->alive || process_command(s->pid, s->command, sizeof s->command) < 0)

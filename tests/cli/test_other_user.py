@@ -103,7 +103,7 @@ def test_gc_of_root_is_for_roots_own(tscap, nobodys):
 
 # ---- a segment is believed of its owner's process only ----
 
-PID, START_TIME, ADDRESS = 24, 32, 312  # in struct segment_header
+PID, START_TIME, BOOT_ID, ADDRESS = 24, 32, 48, 312  # in struct segment_header
 
 
 @pytest.fixture
@@ -120,13 +120,15 @@ def forge():
     """A segment that nobody puts into `directory`: it says that it is that of `victim`. Those in a default directory go."""
     made = []
 
-    def forge(directory, segment, victim, address=None):
+    def forge(directory, segment, victim, address=None, boot=None):
         start_time = int(pathlib.Path("/proc/%d/stat" % victim).read_text().rpartition(")")[2].split()[19])
         data = bytearray(segment)
         struct.pack_into("<I", data, PID, victim)
         struct.pack_into("<Q", data, START_TIME, start_time)
         if address is not None:
             struct.pack_into("<Q", data, ADDRESS, address)
+        if boot is not None:
+            struct.pack_into("40s", data, BOOT_ID, boot)
         path = directory / ("%d-%d.tscap" % (victim, start_time))
         made.append(path)
         path.write_bytes(data)
@@ -167,14 +169,14 @@ def listed(tscap, **environment):
     return [(process["pid"], process["uid"]) for process in processes]
 
 
-ADDRESSES = pytest.mark.parametrize("address", [None, 0], ids=["as it was", "not said"])
+LIES = pytest.mark.parametrize("lie", [{}, {"address": 0}, {"boot": b"another"}], ids=["as it was", "no address", "another boot"])
 
 
-@ADDRESSES
-def test_a_forged_segment(tscap, start_program, nobodys_directory, forge, forgery, address):
+@LIES
+def test_a_forged_segment(tscap, start_program, nobodys_directory, forge, forgery, lie):
     """No segment of its own shall stand beside it: the process is none that is recorded."""
     victim = start_program("sleep", "1000").pid
-    forge(nobodys_directory, forgery, victim, address)
+    forge(nobodys_directory, forgery, victim, **lie)
     here = {"TSCAP_DIR": str(nobodys_directory)}
     result = tscap("ps", **here)
     assert str(victim) not in result.out
@@ -192,11 +194,11 @@ def test_a_forged_segment_of_no_sane_content(tscap, start_program, nobodys_direc
     tscap("dump", victim, TSCAP_DIR=str(nobodys_directory)).is_error(5)
 
 
-@ADDRESSES
-def test_a_forged_segment_beside_the_true_one(tscap, roots, nobodys, forge, forgery, address):
+@LIES
+def test_a_forged_segment_beside_the_true_one(tscap, roots, nobodys, forge, forgery, lie):
     """Root looks at the directories of all users."""
     victim = roots
-    forge(pathlib.Path("/dev/shm/tscap-%d" % NOBODY), forgery, victim.pid, address)
+    forge(pathlib.Path("/dev/shm/tscap-%d" % NOBODY), forgery, victim.pid, **lie)
     assert [uid for pid, uid in listed(tscap, TSCAP_DIR=None) if pid == victim.pid] == [os.geteuid()]
     for arguments in ("start",), ("stop",), ("start", "--subprocesses"):
         assert tscap(arguments[0], victim.pid, *arguments[1:], TSCAP_DIR=None).code == 0
