@@ -293,13 +293,16 @@ def test_command_interrupted(perform):
 
 
 def test_signal_while_stopped(perform):
-    """One that comes while the thread is ours ends the sleep that it was in, as any signal with a handler: not the next one does."""
+    """One that comes while the thread is ours ends the sleep that it was in, as any signal with a handler: not the next one does.
+    It may come too late, so that some attaches are without."""
     program = perform("woken", wakes=True)
-    for _ in range(CYCLES):
+    attaches = 0
+    while program.words[scenes.HELD] < CYCLES:
         program.attach("--method", "ptrace")
         program.wait_until(lambda: program.words[scenes.WOKEN] == program.words[scenes.SENT], "a signal is not heard")
         program.detach()
-    assert program.words[scenes.SENT] > 0
+        attaches += 1
+        assert attaches < 30 * CYCLES, "%d of %d attaches met a signal" % (program.words[scenes.HELD], attaches)
     program.end()
 
 
