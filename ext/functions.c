@@ -321,10 +321,19 @@ void functions_watch(bool on)
 /* Bodies of modules and classes are no functions. */
 static bool is_function(const PyCodeObject *code) { return (code->co_flags & (CO_OPTIMIZED | CO_NEWLOCALS)) == (CO_OPTIMIZED | CO_NEWLOCALS); }
 
-static bool is_wanted(PyCodeObject *code, PyObject *module, PyObject *qualname)
+/* Where code comes from: generated code belongs to the module whose names it uses. Borrowed. */
+static PyObject *origin_of(const PyCodeObject *code, PyObject *globals)
 {
-    PyObject *kept[3];
-    bool wanted = watch_wants(text_utf8(module, &kept[0]), text_utf8(qualname, &kept[1]), text_utf8(code->co_filename, &kept[2]));
+    PyObject *file = globals && qualname_is_generated(code) ? PyDict_GetItemString(globals, "__file__") : NULL;
+    return file && PyUnicode_Check(file) ? file : code->co_filename;
+}
+
+static bool is_wanted(PyCodeObject *code, const python_frame *frame, PyObject *globals, PyObject *module, PyObject **qualname)
+{
+    PyObject *kept[3] = {NULL};
+    const char *module_text = text_utf8(module, &kept[0]), *file = text_utf8(origin_of(code, globals), &kept[1]);
+    *qualname = watch_may_want(module_text, file) ? qualname_of(code, frame) : NULL;
+    bool wanted = *qualname && watch_wants(module_text, text_utf8(*qualname, &kept[2]), file);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         Py_XDECREF(kept[i]);
     return wanted;
@@ -332,11 +341,11 @@ static bool is_wanted(PyCodeObject *code, PyObject *module, PyObject *qualname)
 
 static uint32_t decide(PyCodeObject *code, const python_frame *frame)
 {
-    PyObject *globals = python_frame_globals(frame);
-    PyObject *module = globals && PyDict_Check(globals) ? PyDict_GetItemString(globals, "__name__") : NULL; /* borrowed */
-    PyObject *qualname = is_function(code) && watch_active() ? qualname_of(code, frame) : NULL;
+    PyObject *globals = python_frame_globals(frame), *qualname = NULL;
+    globals = globals && PyDict_Check(globals) ? globals : NULL;
+    PyObject *module = globals ? PyDict_GetItemString(globals, "__name__") : NULL; /* borrowed */
     int index = -1;
-    if (qualname && is_wanted(code, module, qualname)) {
+    if (is_function(code) && is_wanted(code, frame, globals, module, &qualname)) {
         Py_XINCREF(module);
         index = mark_code(code, qualname, qualname, module);
     }

@@ -168,6 +168,20 @@ static inline Py_ssize_t python_code_local(const PyCodeObject *code, PyObject *n
 #endif
 }
 
+#if PYTHON_311_AND_LATER
+/* The function that the frame runs, borrowed; something else, or NULL: what it runs is no function's. */
+static inline PyObject *python_frame_function(const python_frame *f)
+{
+#if PY_VERSION_HEX < 0x030c0000
+    return (PyObject *)f->f_func;
+#elif PY_VERSION_HEX < 0x030e0000
+    return f->function;
+#else
+    return python_object(f->f_funcobj);
+#endif
+}
+#endif
+
 static inline PyObject *python_frame_globals(const python_frame *f) /* borrowed */
 {
 #if PY_VERSION_HEX < 0x030c0000 || PY_VERSION_HEX >= 0x030e0000

@@ -1,21 +1,36 @@
 #include "qualname.h"
 
-#include <stdbool.h>
+bool qualname_is_generated(const PyCodeObject *code)
+{
+    PyObject *file = code->co_filename;
+    PyObject *frozen = PyUnicode_FromString("<frozen ");
+    bool generated = PyUnicode_GET_LENGTH(file) > 0 && PyUnicode_READ_CHAR(file, 0) == '<' && frozen &&
+                     PyUnicode_Tailmatch(file, frozen, 0, PyUnicode_GET_LENGTH(file), -1) == 0;
+    Py_XDECREF(frozen);
+    PyErr_Clear();
+    return generated;
+}
+
+bool qualname_is_copied(const PyFunctionObject *function)
+{
+    return function->func_dict && PyDict_Check(function->func_dict) && PyDict_GetItemString(function->func_dict, "__wrapped__");
+}
 
 #if PYTHON_311_AND_LATER
 
 PyObject *qualname_of(PyCodeObject *code, const python_frame *frame)
 {
-    (void)frame;
-    Py_INCREF(code->co_qualname);
-    return code->co_qualname;
+    PyObject *o = qualname_is_generated(code) ? python_frame_function(frame) : NULL;
+    const PyFunctionObject *function = o && PyFunction_Check(o) ? (PyFunctionObject *)o : NULL;
+    return Py_NewRef(function && !qualname_is_copied(function) ? function->func_qualname : code->co_qualname);
 }
 
 int qualname_prepare(void) { return 0; }
+void qualname_forget(void) {}
 
 #else
 
-/* ---- a function that runs this code: it knows its name ---- */
+#include "code_names.h"
 
 /* Behind classmethod, staticmethod and property: Objects/funcobject.c and descrobject.c begin these so in 3.9 and 3.10. */
 struct wrapper {
@@ -23,108 +38,87 @@ struct wrapper {
     PyObject *part[3]; /* the callable; getter, setter, deleter */
 };
 
-static PyObject *name_if_runs(PyObject *o, const PyCodeObject *code)
+static PyFunctionObject *if_runs(PyObject *o, const PyCodeObject *code)
 {
-    if (!o || !PyFunction_Check(o) || ((PyFunctionObject *)o)->func_code != (PyObject *)code)
-        return NULL;
-    return Py_NewRef(((PyFunctionObject *)o)->func_qualname);
+    return o && PyFunction_Check(o) && ((PyFunctionObject *)o)->func_code == (PyObject *)code ? (PyFunctionObject *)o : NULL;
 }
 
-static PyObject *name_of_member(PyObject *member, const PyCodeObject *code)
+static PyFunctionObject *function_of_member(PyObject *member, const PyCodeObject *code)
 {
-    PyObject *name = name_if_runs(member, code);
-    if (name || !member)
-        return name;
+    PyFunctionObject *function = if_runs(member, code);
+    if (function || !member)
+        return function;
     int parts = Py_TYPE(member) == &PyProperty_Type ? 3 : Py_TYPE(member) == &PyClassMethod_Type || Py_TYPE(member) == &PyStaticMethod_Type ? 1 : 0;
-    for (int i = 0; i < parts && !name; i++)
-        name = name_if_runs(((struct wrapper *)member)->part[i], code);
-    return name;
+    for (int i = 0; i < parts && !function; i++)
+        function = if_runs(((struct wrapper *)member)->part[i], code);
+    return function;
 }
 
-/* As a method of the class of its first argument, or of that argument as a class. No attribute is asked for: that could run
- * code of the program. */
-static PyObject *name_as_method(const PyCodeObject *code, const python_frame *frame)
+/* A method of the class of its first argument, or of that argument as a class; and of which base. No attribute is asked for:
+ * that could run code of the program. */
+static PyFunctionObject *find_method(const PyCodeObject *code, const python_frame *frame, PyTypeObject **in)
 {
     PyObject *self = code->co_argcount > 0 ? frame->f_localsplus[0] : NULL;
     PyTypeObject *type = self ? PyType_Check(self) ? (PyTypeObject *)self : Py_TYPE(self) : NULL;
-    PyObject *mro = type ? type->tp_mro : NULL, *name = NULL;
-    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro) && !name; i++) {
+    PyObject *mro = type ? type->tp_mro : NULL;
+    PyFunctionObject *function = NULL;
+    for (Py_ssize_t i = 0; mro && i < PyTuple_GET_SIZE(mro) && !function; i++) {
         PyObject *base = PyTuple_GET_ITEM(mro, i);
         PyObject *members = PyType_Check(base) ? ((PyTypeObject *)base)->tp_dict : NULL;
-        name = members ? name_of_member(PyDict_GetItemWithError(members, code->co_name), code) : NULL;
+        function = members ? function_of_member(PyDict_GetItemWithError(members, code->co_name), code) : NULL;
+        *in = (PyTypeObject *)base;
     }
-    return name;
+    return function;
 }
 
-static PyObject *name_as_global(const PyCodeObject *code, const python_frame *frame)
+static PyFunctionObject *find_global(const PyCodeObject *code, const python_frame *frame)
 {
     PyObject *globals = frame->f_globals;
-    return globals && PyDict_Check(globals) ? name_if_runs(PyDict_GetItemWithError(globals, code->co_name), code) : NULL;
+    return globals && PyDict_Check(globals) ? if_runs(PyDict_GetItemWithError(globals, code->co_name), code) : NULL;
 }
 
-/* ---- or the code that makes the function: the caller, for what is made and called at once ---- */
-
-static bool makes(const PyCodeObject *maker, const PyCodeObject *code)
+static PyObject *name_in_class(const PyTypeObject *type, const PyCodeObject *code)
 {
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(maker->co_consts); i++)
-        if (PyTuple_GET_ITEM(maker->co_consts, i) == (PyObject *)code)
-            return true;
-    return false;
-}
-
-static PyObject *find(PyCodeObject *code, const python_frame *frame, int levels);
-
-static PyObject *name_within_caller(PyCodeObject *code, const python_frame *frame, int levels)
-{
-    const python_frame *caller = frame->f_back;
-    if (!caller || levels == 0 || !makes(caller->f_code, code))
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE))
         return NULL;
-    if (!(caller->f_code->co_flags & CO_OPTIMIZED))
-        return Py_NewRef(code->co_name);
-    PyObject *outer = find(caller->f_code, caller, levels - 1);
-    PyObject *name = outer ? PyUnicode_FromFormat("%U.<locals>.%U", outer, code->co_name) : NULL;
-    Py_XDECREF(outer);
-    return name;
+    return PyUnicode_FromFormat("%U.%U", ((const PyHeapTypeObject *)type)->ht_qualname, code->co_name);
 }
 
-/* ---- or any function there is ---- */
-
-static PyObject *get_referrers; /* of gc */
-
-static PyObject *name_by_referrer(PyCodeObject *code)
+/* Borrowed. */
+static PyObject *name_if_own(PyFunctionObject *function, bool generated)
 {
+    bool own = function && (generated ? !qualname_is_copied(function) : code_names_own(function));
+    return own ? function->func_qualname : NULL;
+}
+
+static PyObject *find(PyCodeObject *code, const python_frame *frame)
+{
+    bool generated = qualname_is_generated(code);
+    PyTypeObject *type = NULL;
+    PyFunctionObject *method = find_method(code, frame, &type);
     PyObject *name = NULL;
-    PyObject *referrers = get_referrers ? PyObject_CallFunctionObjArgs(get_referrers, code, NULL) : NULL;
-    for (Py_ssize_t i = 0; referrers && i < PyList_GET_SIZE(referrers) && !name; i++)
-        name = name_if_runs(PyList_GET_ITEM(referrers, i), code);
-    Py_XDECREF(referrers);
-    return name;
-}
-
-static PyObject *find(PyCodeObject *code, const python_frame *frame, int levels)
-{
-    PyObject *name = name_as_method(code, frame);
+    if (method && generated) /* in 3.9 dataclasses do not name theirs */
+        return name_in_class(type, code);
+    name = name_if_own(method, false);
     if (!name)
-        name = name_as_global(code, frame);
+        name = name_if_own(find_global(code, frame), generated);
+    if (!name && frame->f_back)
+        name = code_names_made(frame->f_back->f_code, code);
     if (!name)
-        name = name_within_caller(code, frame, levels);
-    return name ? name : name_by_referrer(code);
-}
-
-int qualname_prepare(void)
-{
-    PyObject *gc = get_referrers ? NULL : PyImport_ImportModule("gc");
-    if (gc)
-        get_referrers = PyObject_GetAttrString(gc, "get_referrers");
-    Py_XDECREF(gc);
-    return get_referrers ? 0 : -1;
+        name = code_names_find(code);
+    if (name)
+        return Py_NewRef(name);
+    return method && !(code->co_flags & CO_NESTED) ? name_in_class(type, code) : NULL;
 }
 
 PyObject *qualname_of(PyCodeObject *code, const python_frame *frame)
 {
-    PyObject *name = find(code, frame, 8);
+    PyObject *name = find(code, frame);
     PyErr_Clear();
     return name ? name : Py_NewRef(code->co_name);
 }
+
+int qualname_prepare(void) { return code_names_prepare(); }
+void qualname_forget(void) { code_names_forget(); }
 
 #endif

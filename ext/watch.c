@@ -102,7 +102,11 @@ int watch_begin(const char *rules)
     return 0;
 }
 
-void watch_end(void) { forget_rules(); }
+void watch_end(void)
+{
+    forget_rules();
+    qualname_forget();
+}
 
 /* ---- matching ---- */
 
@@ -116,10 +120,13 @@ static bool fits(const struct rule *r, const char *module, const char *qualname)
     return snprintf(whole, sizeof whole, "%s.%s", module, qualname) < (int)sizeof whole && fnmatch(r->name, whole, 0) == 0;
 }
 
-/* What belongs to Python or was installed: not the program's own. */
-static bool is_library(const char *file)
+/* What belongs to Python or was installed: not the program's own. Nor is generated code of a module that has no file, unless
+ * that is what was run, as by `python -c`. */
+static bool is_library(const char *module, const char *file)
 {
-    return strncmp(file, "<frozen ", 8) == 0 || strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") ||
+    if (file[0] == '<')
+        return strcmp(module, "__main__") != 0 || strncmp(file, "<frozen ", 8) == 0;
+    return strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") ||
            (w.library && strncmp(file, w.library, strlen(w.library)) == 0);
 }
 
@@ -144,9 +151,19 @@ static bool rules_want(const char *module, const char *qualname, bool wanted)
     return wanted;
 }
 
+static bool wanted_without_rule(const char *module, const char *file) { return w.all || (!w.chosen && !is_library(module, file)); }
+
+bool watch_may_want(const char *module, const char *file)
+{
+    bool may = w.active && wanted_without_rule(module, file);
+    for (size_t i = 0; w.active && i < w.count && !may; i++)
+        may = !w.rule[i].exclude && (!w.rule[i].module || fnmatch(w.rule[i].module, module, 0) == 0);
+    return may && !is_ours(module);
+}
+
 bool watch_wants(const char *module, const char *qualname, const char *file)
 {
-    return rules_want(module, qualname, w.all || (!w.chosen && !is_library(file)));
+    return rules_want(module, qualname, wanted_without_rule(module, file));
 }
 
 bool watch_wants_builtin(const char *module, const char *qualname)

@@ -16,7 +16,10 @@ void watch_end(void);
 bool watch_active(void);
 bool watch_builtins(void); /* C functions, too */
 
-/* Is this one wanted? `file`: where its code comes from. No code of the program runs. */
+/* Could functions of this module be wanted? To ask before their names are looked for. `file`: where the code comes from. */
+bool watch_may_want(const char *module, const char *file);
+
+/* Is this one wanted? No code of the program runs. */
 bool watch_wants(const char *module, const char *qualname, const char *file);
 
 /* The same for a C function, which lies in no file. */
