@@ -141,6 +141,15 @@ int attachment_check(struct attachment *a)
                 CONTROL_RULES_MAX, s->command);
 }
 
+/* Before 3.12 the interpreter has no events for them. */
+static void tell_what_is_not_told(const struct subject *subject)
+{
+    int major, minor;
+    if (sscanf(subject->header.python, "%d.%d", &major, &minor) == 2 && major == 3 && minor < 12)
+        note("Python %s tells of no C functions of types of their own: numpy's ufuncs, Cython's functions and the like are not recorded",
+             subject->header.python);
+}
+
 static void tell(const struct attachment *a, const struct subject *subject)
 {
     char pause[UNITS_TEXT];
@@ -187,6 +196,8 @@ int attachment_order(struct attachment *a, const struct subject *subject)
     a->refused = code == EXIT_OK && a->alone && reply.result == CONTROL_ALREADY;
     if (code == EXIT_OK)
         tell(a, subject);
+    if (code == EXIT_OK && a->settings->builtins && !a->refused)
+        tell_what_is_not_told(subject);
     if (code == EXIT_OK && a->tethered && !a->refused)
         a->tether = fd;
     else if (fd >= 0)

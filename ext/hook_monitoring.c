@@ -12,6 +12,11 @@
 #include "recorder.h"
 #include "watch.h"
 
+#if PY_VERSION_HEX >= 0x030d0000
+#include <opcode_ids.h>
+enum { OPCODE_CALL = INSTRUMENTED_CALL, OPCODE_CALL_FUNCTION_EX = CALL_FUNCTION_EX };
+#endif
+
 /* ---- what the events say ---- */
 
 /* Event callbacks return None, which is immortal since 3.12. */
@@ -206,10 +211,33 @@ CALLBACK(on_any_resume)
 
 /* ---- C functions: all calls come, and of those that run no Python function themselves the ends ---- */
 
+/* When a bound method of a C function is called with *arguments, its end is never told (CALL_FUNCTION_EX in
+ * Python/bytecodes.c); before 3.13 its beginning is not, either. */
+static bool has_no_end(PyObject *const *arguments)
+{
+#if PY_VERSION_HEX < 0x030d0000
+    (void)arguments;
+    return false;
+#else
+    PyObject *callable = arguments[2];
+    if (__builtin_expect(!Py_IS_TYPE(callable, &PyMethod_Type) || PyFunction_Check(PyMethod_GET_FUNCTION(callable)), 1))
+        return false;
+    long offset = PyLong_AsLong(arguments[1]);
+    uint8_t opcode = (uint8_t)((PyCodeObject *)arguments[0])->co_code_adaptive[offset];
+    if (opcode == OPCODE_CALL)
+        return false;
+    PyObject *plain = PyCode_GetCode((PyCodeObject *)arguments[0]); /* another tool's events may hide it */
+    bool is = !plain || (offset < PyBytes_GET_SIZE(plain) && (uint8_t)PyBytes_AS_STRING(plain)[offset] == OPCODE_CALL_FUNCTION_EX);
+    Py_XDECREF(plain);
+    PyErr_Clear();
+    return is;
+#endif
+}
+
 CALLBACK(on_call)
 {
     UNUSED_CALLBACK;
-    if (is_interpreted(arguments))
+    if (is_interpreted(arguments) && !has_no_end(arguments))
         builtins_begin(arguments[2]);
     return NOTHING;
 }

@@ -5,6 +5,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -75,6 +76,14 @@ static inline PyObject *python_weakref_get(PyObject *reference)
     PyObject *o;
     return PyWeakref_GetRef(reference, &o) > 0 ? o : NULL;
 #endif
+}
+
+/* Is what a weak reference refers to gone? */
+static inline bool python_weakref_is_dead(PyObject *reference)
+{
+    PyObject *o = python_weakref_get(reference);
+    Py_XDECREF(o);
+    return !o;
 }
 
 #define PYTHON_CODE_UNIT 2 /* bytes of an instruction (Include/cpython/code.h, _Py_CODEUNIT) */

@@ -53,3 +53,7 @@ def test_what_begins_ends(start_program, tscap, profile, folder, options):
         "inner": (100, 0, 0),
         "fails": (100, 0, 100),
     }
+    told = bool(options) and sys.version_info >= (3, 12)
+    compiled = {name: function["calls"] for name, function in seen.items() if name.startswith("compiled.") and function["calls"]}
+    assert compiled == (dict.fromkeys(("compiled.leaf", "compiled.node", "compiled.wrong"), 100) if told else {})
+    assert not any(function["open"] for name, function in seen.items() if name.startswith("compiled."))
