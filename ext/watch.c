@@ -98,6 +98,7 @@ int watch_begin(const char *rules)
         return -1;
     }
     find_library();
+    w.all &= !w.chosen; /* what is named is meant, wherever it lies */
     w.active = true;
     return 0;
 }

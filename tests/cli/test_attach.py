@@ -235,11 +235,14 @@ def test_while_another_is_at_it(tscap, plain, other):
         (["--match", "*.leaf", "--match", "outer"], {"leaf", "outer"}),
         (["--exclude", "Shape.*", "--exclude", "__main__:leaf"], {"parent", "outer", "outer.<locals>.inner"}),
         (["--match", "nothing"], set()),
+        (["--all", "--match", "*.leaf", "--match", "json:dumps"], {"leaf", "dumps"}),
+        (["--all", "--match", "json:*", "--exclude", "json:dumps", "--builtins"], set()),
     ],
 )
 def test_match_and_exclude(tscap, plain, options, expected):
+    plain.do("import json")
     attach(tscap, plain, *options)
-    plain.do("parent(2); Shape.make().area(); outer()")
+    plain.do("parent(2); Shape.make().area(); outer(); json.dumps([1])")
     assert set(calls(tscap, plain)) == expected
 
 
