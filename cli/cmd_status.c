@@ -12,6 +12,7 @@
 #include "operand.h"
 #include "option.h"
 #include "order.h"
+#include "process.h"
 #include "scale.h"
 #include "units.h"
 
@@ -107,6 +108,20 @@ static void get_functions(const struct status *s, char *buffer, size_t size)
     snprintf(buffer, size, "%" PRIu32, s->header->decorated);
 }
 
+static void get_unmarked(const struct status *s, char *buffer, size_t size)
+{
+    char names[sizeof s->header->unmarked_names];
+    if (!s->header->unmarked)
+        return;
+    snprintf(names, sizeof names, "%.*s", (int)sizeof names - 1, s->header->unmarked_names);
+    size_t n = (size_t)snprintf(buffer, size, "%" PRIu32, s->header->unmarked);
+    for (char *line = names, *end; *line && (end = strchr(line, '\n')); line = end + 1) {
+        *end = 0;
+        process_printable(line);
+        n += (size_t)snprintf(buffer + n, size - n, "%s%s", line == names ? ": " : ", ", line);
+    }
+}
+
 static void get_armed(const struct status *s, char *buffer, size_t size)
 {
     if (s->asked == 0)
@@ -186,6 +201,7 @@ static const struct status_field fields[] = {
     {"recorded", get_session},
     {"segment", get_segment},
     {"functions", get_functions},
+    {"not recordable", get_unmarked},
     {"armed", get_armed},
     {"consumers", get_consumers},
     {"clock", get_clock},

@@ -179,6 +179,8 @@ static int mark_code(PyCodeObject *code, PyObject *name, PyObject *qualname, PyO
     count_marks(1);
     if (python_code_set_extra(code, hook_extra, EXTRA(index, 0)) < 0) {
         release((void *)EXTRA(index, 0));
+        if (!PyErr_Occurred()) /* 3.9 to 3.15 say it without one */
+            PyErr_NoMemory();
         return -1;
     }
     f.unpublished = true;

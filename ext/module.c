@@ -13,33 +13,61 @@
 #include "listener.h"
 #include "recorder.h"
 #include "scope.h"
+#include "unmarked.h"
 #include "version.h"
 
-/* The code object that called us: where a decorator stands. Borrowed; NULL outside of Python code. */
+/* The code object that called us: where a decorator stands. Borrowed; NULL outside of Python code. Frames of the
+ * interpreter's own between C and Python are not counted. */
 static PyCodeObject *calling_code(int levels)
 {
     const python_frame *f = python_current_frame(PyThreadState_Get());
-    while (f && levels-- > 0)
+    while (f && (!python_frame_code(f) || levels-- > 0))
         f = python_caller(f);
     return f ? python_frame_code(f) : NULL;
 }
 
 PyDoc_STRVAR(decorate_doc, "decorate(function, name=None, levels=0)\n--\n\n"
-                           "Mark a Python function for recording. `levels`: Python frames between the decorator's user and this call.");
+                           "Mark a Python function for recording; one that cannot be marked now is counted instead.\n"
+                           "`levels`: Python frames between the decorator's user and this call.");
 
+/* The decorator is no reason for a program to fail: no memory, a hook of the program's that forbids it. */
+static bool leave_unmarked(PyObject *name)
+{
+    if (PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_Exception))
+        return false;
+    PyErr_Clear();
+    unmarked_add(name);
+    return true;
+}
+
+/* Exact: a type derived from that of functions, as compilers have it, may have another layout. */
 static PyObject *decorate(PyObject *module, PyObject *args)
 {
     PyObject *function, *name = Py_None;
     int levels = 0;
     (void)module;
-    if (!PyArg_ParseTuple(args, "O!|Oi", &PyFunction_Type, &function, &name, &levels))
+    if (!PyArg_ParseTuple(args, "O|Oi", &function, &name, &levels))
         return NULL;
+    if (!PyFunction_Check(function)) {
+        PyErr_Format(PyExc_TypeError, "decorate() takes a Python function, not %.100s", Py_TYPE(function)->tp_name);
+        return NULL;
+    }
     if (name != Py_None && !PyUnicode_Check(name)) {
         PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
         return NULL;
     }
-    if (PYTHON_HAS_LOCK && functions_decorate((PyFunctionObject *)function, name, calling_code(levels)) < 0)
+    PyFunctionObject *f = (PyFunctionObject *)function;
+    if (PYTHON_HAS_LOCK && functions_decorate(f, name, calling_code(levels)) < 0 && !leave_unmarked(name != Py_None ? name : f->func_qualname))
         return NULL;
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(unmarked_doc, "_unmarked(name)\n--\n\nCount what is left unmarked; a name that is not a str is none.");
+
+static PyObject *unmarked(PyObject *module, PyObject *name)
+{
+    (void)module;
+    unmarked_add(name);
     Py_RETURN_NONE;
 }
 
@@ -89,10 +117,11 @@ static PyObject *status(PyObject *module, PyObject *unused)
     if (on)
         snprintf(path, sizeof path, "%s/%s", recorder_segment()->directory, recorder_segment()->name);
     const struct segment_header *h = on ? recorder_segment()->header : NULL;
-    return Py_BuildValue("{s:O,s:s,s:s,s:s,s:s,s:O,s:O,s:K,s:K,s:K,s:K}", "available", on ? Py_True : Py_False, "problem", recorder_problem(),
+    return Py_BuildValue("{s:O,s:s,s:s,s:s,s:s,s:O,s:O,s:K,s:K,s:K,s:K,s:I,s:N}", "available", on ? Py_True : Py_False, "problem", recorder_problem(),
                          "version", TSCAP_VERSION, "hook", hook_name(), "segment", path, "running",
                          recorder_running() ? Py_True : Py_False, "armed", hook_armed() ? Py_True : Py_False, "functions",
-                         functions_count(), "consumers", recorder_consumers(), "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull);
+                         functions_count(), "consumers", recorder_consumers(), "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull,
+                         "unmarked", unmarked_count(), "unmarked_names", unmarked_names());
 }
 
 PyDoc_STRVAR(nearest_doc, "_nearest(levels)\n--\n\n(collector, distance): the nearest one that a frame on the stack entered, and how many frames away from the\n"
@@ -174,6 +203,7 @@ static PyObject *at_exit(PyObject *module, PyObject *unused)
 
 static PyMethodDef methods[] = {
     {"decorate", decorate, METH_VARARGS, decorate_doc},
+    {"_unmarked", unmarked, METH_O, unmarked_doc},
     {"start", (PyCFunction)(void (*)(void))start, METH_VARARGS | METH_KEYWORDS, start_doc},
     {"stop", stop, METH_NOARGS, stop_doc},
     {"reset", reset, METH_NOARGS, reset_doc},

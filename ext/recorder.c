@@ -21,6 +21,7 @@
 #include "kin.h"
 #include "lineage.h"
 #include "listener.h"
+#include "unmarked.h"
 #include "version.h"
 
 _Atomic uint32_t *recorder_epoch, *recorder_usual;
@@ -628,6 +629,7 @@ static int open_segment(void)
     r.lanes = lanes_new(&r.segment, &r.lanes_options);
     if (r.sites && r.lanes) {
         atomic_store_explicit(&header()->decorated, (uint32_t)functions_count(), memory_order_relaxed);
+        unmarked_publish();
         next_epoch();
         return 0;
     }

@@ -318,6 +318,9 @@ struct segment_header {
     char command[376]; /* command line when the segment was made: who it was, once it is dead */
     _Atomic uint64_t offspring; /* children forked since the last reset to which the session was handed on */
     struct ancestor lineage[SEGMENT_LINEAGE]; /* the parent first, as of when the segment was made; a fork's are exact */
+    _Atomic uint32_t unmarked; /* times that @timestamp was put on what it cannot mark */
+#define SEGMENT_UNMARKED_NAMES 508
+    char unmarked_names[SEGMENT_UNMARKED_NAMES]; /* the first of them, each different, a newline after each */
 };
 
 static inline uint64_t commit_pack(uint64_t tail, uint32_t depth, unsigned odd)
@@ -372,8 +375,9 @@ _Static_assert(offsetof(struct segment_header, clock_source) == 136, "ABI");
 _Static_assert(offsetof(struct segment_header, moves) == 184 && offsetof(struct segment_header, pages_used) == 192, "ABI");
 _Static_assert(offsetof(struct segment_header, merge_log) == 320, "ABI");
 _Static_assert(offsetof(struct segment_header, offspring) == 2744 && offsetof(struct segment_header, lineage) == 2752, "ABI");
+_Static_assert(offsetof(struct segment_header, unmarked) == 2880 && offsetof(struct segment_header, unmarked_names) == 2884, "ABI");
 _Static_assert(sizeof(struct ancestor) == 16, "ABI");
-_Static_assert(sizeof(struct segment_header) == 2880, "ABI; the header is a page");
+_Static_assert(sizeof(struct segment_header) == 3392, "ABI; the header is a page");
 /* Lines begin where they do by the words before them, not by _Alignas: readers keep copies of these in what malloc() and
  * realloc() give, which is aligned for plain types only. */
 _Static_assert(_Alignof(struct segment_header) == 8 && _Alignof(struct lane) == 8, "copies may lie anywhere on the heap");

@@ -32,31 +32,63 @@ def timestamp(function: Any = None, /, *, name: str | None = None) -> Any:
     property (all parts), functools.partial, lru_cache and singledispatchmethod objects are recorded by the functions
     inside; of a class, all functions that it defines.
 
-    Raises TypeError for callables that are not written in Python.
+    What runs no code of the interpreter's (functions written in C, or compiled by Cython or Nuitka) is returned as it is and
+    not recorded; ``status()`` counts and names it. Raises TypeError for what is neither callable nor a descriptor.
     """
-    if function is None or isinstance(function, str):
-        chosen = (name if function is None else function) or None
-        return lambda target: _mark(target, chosen, 2)
-    return _mark(function, name or None, 2)
+    if name is not None and not isinstance(name, str):
+        raise TypeError(f"name must be a str, not {type(name).__name__}")
+    if function is None or issubclass(type(function), str):
+        try:
+            return types.MethodType(_mark_as, (name if function is None else function) or "")
+        except MemoryError:
+            core._unmarked(function)
+            return _leave
+    return _mark(function, name or None)
+
+
+def _leave(target: Any) -> Any:
+    return target
+
+
+def _mark_as(name: str, target: Any) -> Any:
+    return _mark(target, name or None)
+
+
+def _mark(target: Any, name: str | None) -> Any:
+    """Nothing that goes wrong here is a reason for the program to fail; what is no function at all is a mistake."""
+    try:
+        if _is_python(target):
+            _mark_function(target, name, 2)
+            return target
+        if isinstance(target, type):
+            _mark_class(target)
+            return target
+        mistaken = not (callable(target) or hasattr(type(target), "__get__"))
+        if not mistaken:
+            _mark_inside(target, name)
+    except Exception:  # no memory, or an object that does not want to be asked
+        core._unmarked(name)
+        return target
+    if mistaken:
+        raise TypeError(
+            f"timestamp() records Python functions, not {type(target).__name__} objects: "
+            f"decorate a function, or use `with timestamp_block(name):`"
+        )
+    return target
 
 
 def _is_python(target: Any) -> bool:
-    """PyPy's functions in RPython are of the same type, and have code of another."""
-    return isinstance(target, types.FunctionType) and isinstance(target.__code__, types.CodeType)
+    """Exactly: compilers derive types from this one that have another layout. PyPy's functions in RPython are of the same
+    type, and have code of another."""
+    return type(target) is types.FunctionType and isinstance(target.__code__, types.CodeType)
 
 
-def _mark(target: Any, name: str | None, levels: int) -> Any:
-    if _is_python(target):
-        _mark_function(target, name, levels)
-    elif isinstance(target, type):
-        _mark_class(target)
-    else:
-        inside = _functions_inside(target)
-        if not inside:
-            raise TypeError(_refusal(target))
-        for function in inside:
-            _mark_function(function, name, levels)
-    return target
+def _mark_inside(target: Any, name: str | None) -> None:
+    for function in _functions_inside(target):
+        if _is_python(function):
+            _mark_function(function, name, 3)
+        else:
+            core._unmarked(name or _name_of(function))
 
 
 def _mark_function(function: types.FunctionType, name: str | None, levels: int) -> None:
@@ -68,9 +100,13 @@ def _mark_class(cls: type) -> None:
     """All functions that the class itself defines; what it inherits belongs to others."""
     for member in list(vars(cls).values()):
         for function in [member] if _is_python(member) else _functions_inside(member) if _may_run(member) else []:
-            if function.__qualname__.startswith(cls.__qualname__ + "."):
+            qualname = getattr(function, "__qualname__", "")
+            own = isinstance(qualname, str) and qualname.startswith(cls.__qualname__ + ".")
+            if own and _is_python(function):
                 _mark_function(function, None, 2)
-            elif function.__qualname__ == f"__create_fn__.<locals>.{function.__name__}":  # dataclasses in 3.9 leave it so
+            elif own and not isinstance(function, type):
+                core._unmarked(_name_of(function))
+            elif _is_python(function) and qualname == f"__create_fn__.<locals>.{function.__name__}":  # dataclasses in 3.9 leave it so
                 _mark_function(function, f"{cls.__qualname__}.{function.__name__}", 2)
 
 
@@ -80,8 +116,8 @@ def _may_run(member: Any) -> bool:
     return not slot and (callable(member) or hasattr(type(member), "__get__"))
 
 
-def _functions_inside(target: Any) -> list[types.FunctionType]:
-    """The Python functions that ``target`` runs when it is used."""
+def _functions_inside(target: Any) -> list[Any]:
+    """What ``target`` runs when it is used: Python functions, and others that hold none."""
     import functools
     import inspect
 
@@ -98,26 +134,22 @@ def _functions_inside(target: Any) -> list[types.FunctionType]:
         candidates = list(target.dispatcher.registry.values())  # those registered so far, the method itself first
     else:
         candidates = [inspect.getattr_static(target, "__wrapped__", None)]
-    found: list[types.FunctionType] = []
+    found: list[Any] = []
     for candidate in candidates:
         if _is_python(candidate):
             found.append(candidate)
         elif candidate is not None and candidate is not target:
             found += _functions_inside(candidate)
-    return found
+    return found or [target]
 
 
-def _refusal(target: Any) -> str:
-    kind = type(target).__name__
-    if isinstance(target, type(len)) or not callable(target):
-        return (
-            f"timestamp() records Python functions, not {kind} objects: "
-            f"write a Python function that calls it, or use `with timestamp_block(name):` around the call"
-        )
-    return (
-        f"timestamp() records Python functions, not callable {kind} objects: "
-        f"decorate {kind}.__call__ instead, or use `with timestamp_block(name):` around the call"
-    )
+def _name_of(target: Any) -> str:
+    """Where it is from and what it is called; of what has no name, what it is."""
+    named = isinstance(getattr(target, "__qualname__", None), str)
+    kind: Any = target if named else type(target)
+    module = getattr(kind, "__module__", None)
+    name = f"{module}.{kind.__qualname__}" if isinstance(module, str) else kind.__qualname__
+    return name if named else f"{name} object"
 
 
 def wrap_in_block(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

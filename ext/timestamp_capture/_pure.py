@@ -43,6 +43,8 @@ class _State:
         self.reason = ""
         self.consumers = 0
         self.displaced = 0
+        self.unmarked = 0
+        self.unmarked_names: List[str] = []
         self.forks = 0
 
 
@@ -75,8 +77,8 @@ def _first_position(code: types.CodeType) -> int:
 
 
 def decorate(function: types.FunctionType, name: Optional[str] = None, levels: int = 0) -> None:
-    if not isinstance(function, types.FunctionType):
-        raise TypeError(f"decorate() argument 1 must be function, not {type(function).__name__}")
+    if type(function) is not types.FunctionType:
+        raise TypeError(f"decorate() takes a Python function, not {type(function).__name__}")
     if name is not None and not isinstance(name, str):
         raise TypeError(f"name must be a str, not {type(name).__name__}")
     name = function.__qualname__ if name is None else name
@@ -87,6 +89,12 @@ def decorate(function: types.FunctionType, name: Optional[str] = None, levels: i
     if mark or not _is_defined_by(function.__code__, sys._getframe(levels + 1).f_code):
         function.__code__ = function.__code__.replace()  # siblings that share the code stay as they are
     _marks[id(function.__code__)] = _Mark(function, name)
+
+
+def _unmarked(name: Optional[str]) -> None:
+    _state.unmarked += 1
+    if name and name not in _state.unmarked_names and len(_state.unmarked_names) < 16:
+        _state.unmarked_names.append(name)
 
 
 def _is_defined_by(code: types.CodeType, definition: types.CodeType) -> bool:
@@ -876,6 +884,8 @@ def status() -> Dict[str, Any]:
         "armed": _state.consumers > 0,
         "paused": 0,
         "displaced": _state.displaced,
+        "unmarked": _state.unmarked,
+        "unmarked_names": list(_state.unmarked_names),
     }
 
 

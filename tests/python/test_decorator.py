@@ -14,7 +14,9 @@ import types
 import pytest
 
 import timestamp_capture
+from reading import tscap
 from timestamp_capture import timestamp
+from timestamp_capture._select import core
 
 
 @timestamp
@@ -138,28 +140,168 @@ def test_names_of_all_alphabets(recording):
     assert not [name for name in seen if any(ord(c) < 32 for c in name)], "control characters must not reach a terminal"
 
 
-# ---- what is refused ----
+# ---- what cannot be marked ----
 
 
-@pytest.mark.parametrize("target", [len, print, [].append, object(), 42, type, int, functools.partial(len), types.SimpleNamespace()])
-def test_refused(target):
-    if isinstance(target, type):
-        assert timestamp(target) is target  # a class without Python functions has nothing to record
-        return
-    with pytest.raises(TypeError) as refused:
+class Callable:
+    def __call__(self):
+        return 1
+
+
+class Unwilling:
+    """An object that says of nothing what it is."""
+
+    def __call__(self):
+        return 1
+
+    @property
+    def __class__(self):
+        raise RuntimeError("ask somebody else")
+
+
+def unmarked():
+    status = timestamp_capture.status()
+    return status["unmarked"], status["unmarked_names"]
+
+
+@pytest.mark.parametrize(
+    "target, name",
+    [
+        (len, "builtins.len"),
+        ([].append, "list.append"),
+        (str.upper, "str.upper"),
+        (functools.partial(len), "builtins.len"),
+        (staticmethod(len), "builtins.len"),
+        (classmethod(print), "builtins.print"),
+        (property(len), "builtins.len"),
+        (property(), "builtins.property object"),
+        (functools.lru_cache(maxsize=None)(len), "builtins.len"),
+        (Callable(), f"{__name__}.Callable object"),
+    ],
+    ids=repr,
+)
+def test_left_as_it_is(target, name):
+    """Safe to leave in place: nothing is raised, all is counted."""
+    before, _ = unmarked()
+    assert timestamp(target) is target
+    assert timestamp("with a name")(target) is target
+    after, names = unmarked()
+    assert after == before + 2
+    assert "with a name" in names
+    assert name in names
+
+
+def test_an_object_that_cannot_be_asked():
+    before, _ = unmarked()
+    target = Unwilling()
+    assert timestamp(target) is target
+    assert unmarked()[0] == before + 1
+
+
+def test_status_names_it_from_outside(program):
+    """Of a forked child, too, whose segment is another."""
+    p = program(
+        """
+        import os
+        from timestamp_capture import timestamp
+        timestamp(len), timestamp("\x1b[31m name")(print), timestamp(len)
+        child = os.fork()
+        if child == 0:
+            checkpoint(pid=os.getpid())
+            os._exit(0)
+        os.waitpid(child, 0)
+        checkpoint()
+        """
+    )
+    child = p.wait()["pid"]
+    for pid in (p.pid, child):
+        lines = tscap("status", pid).stdout.splitlines()
+        assert [line.split(None, 2)[2] for line in lines if line.startswith("not recordable")] == ["3: builtins.len, ?[31m name"]
+    p.go()
+    p.wait()
+    p.finish()
+
+
+class Impostor:
+    """Says that it is a function, as those of compilers do, and has another layout."""
+
+    __class__ = types.FunctionType
+    __code__ = (lambda: None).__code__
+
+    def __call__(self):
+        return 1
+
+
+def test_only_functions_are_taken_for_functions():
+    before, _ = unmarked()
+    target = Impostor()
+    assert isinstance(target, types.FunctionType)
+    assert timestamp(target) is target
+    assert unmarked()[0] == before + 1
+    with pytest.raises(TypeError, match="Impostor"):
+        core.decorate(target)
+
+
+@pytest.mark.parametrize("form", ["timestamp(function)", "timestamp(name)(function)", "timestamp(Class)"])
+def test_no_memory(program, form):
+    """Each allocation fails in turn: the program gets what it gave, all is marked or counted."""
+    pytest.importorskip("_testcapi")
+    p = program(
+        f"""
+        import _testcapi
+        from timestamp_capture import timestamp, status
+        problems, kept = [], []
+        timestamp(lambda: None), timestamp("a name")(lambda: None)  # frames of the decorator's own are there now
+        for n in range(100):
+            def function(): return n
+            class Class:
+                def method(self): return n
+                def other(self): return n
+            name, problem = str(n), None
+            before = status()
+            _testcapi.set_nomemory(n, n + 1)
+            try:
+                result = {form}
+            except BaseException as error:
+                problem = error
+            _testcapi.remove_mem_hooks()
+            after = status()
+            if problem or result not in (function, Class) or function() != n or Class().method() != n:
+                problems.append((n, repr(problem)))
+            if after["unmarked"] + after["functions"] <= before["unmarked"] + before["functions"]:
+                problems.append((n, "not counted"))
+            kept.append((function, Class))
+        checkpoint(problems=problems, unmarked=status()["unmarked"])
+        """
+    )
+    facts = p.wait()
+    assert facts["problems"] == []
+    assert facts["unmarked"] > 0
+    p.finish()
+
+
+@pytest.mark.parametrize("target", [object(), 42, types.SimpleNamespace(), [], b"bytes"], ids=repr)
+def test_a_mistake_is_told(target):
+    with pytest.raises(TypeError, match="timestamp_block"):
         timestamp(target)
-    assert "timestamp_block" in str(refused.value)
+    with pytest.raises(TypeError, match=type(target).__name__):
+        timestamp("name")(target)
 
 
-def test_refusal_names_the_remedy():
-    class Callable:
-        def __call__(self):
-            pass
+def test_a_class_without_functions():
+    before, _ = unmarked()
+    cls = type("Empty", (dict,), {"size": 1, "make": dict})
+    assert timestamp(cls) is cls
+    assert unmarked()[0] == before
 
-    with pytest.raises(TypeError, match=r"Callable\.__call__"):
-        timestamp(Callable())
-    with pytest.raises(TypeError, match="not builtin_function.* objects: write a Python function"):
-        timestamp(len)
+
+def test_names_of_what_is_not_marked_are_bounded():
+    before, _ = unmarked()
+    for i in range(1000):
+        timestamp(f"name {i}\n")(len)
+    count, names = unmarked()
+    assert count == before + 1000
+    assert len(names) < 100 and not [name for name in names if "\n" in name]
 
 
 @pytest.mark.parametrize("name", [1, b"bytes", ("tuple",)])
