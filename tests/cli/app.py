@@ -71,9 +71,12 @@ def in_background(function):
     threading.Thread(target=repeat, name="background", daemon=True).start()
 
 
-def hold_the_interpreter(seconds):
-    """Without giving up the interpreter's lock, as some C extensions do."""
-    ctypes.PyDLL(None).usleep(int(seconds * 1e6))
+def hold_the_interpreter(path):
+    """Without giving up the interpreter's lock, as some C extensions do: until somebody has written to this FIFO."""
+    fifo = os.open(path, os.O_RDWR)
+    print("holding", flush=True)
+    ctypes.PyDLL(None).read(fifo, ctypes.create_string_buffer(1), 1)
+    os.close(fifo)
 
 
 def main():

@@ -225,6 +225,47 @@ def copy_segment(run_directory, tmp_path):
     return copy
 
 
+class Tables:
+    """What `top -b` prints, as it comes."""
+
+    def __init__(self, *arguments):
+        self.process = subprocess.Popen([TSCAP, "top", "-b", "100000", *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.heading = self.process.stdout.readline()  # of the latest table: it has begun to look
+        self.calls = {}
+
+    def read_until(self, calls, heading=""):
+        """Until that is the sum by name of all tables, and the latest heading has this in it. What falls into one interval is chance."""
+        deadline = time.monotonic() + LIMIT
+        while self.calls != calls or heading not in self.heading:
+            assert time.monotonic() < deadline, (self.calls, self.heading)
+            line = self.process.stdout.readline()
+            assert line, self.calls
+            found = re.match(r" *([0-9]+) .*  (\S+) \(", line)
+            if found:
+                self.calls[found[2]] = self.calls.get(found[2], 0) + int(found[1])
+            elif re.match("[0-9]+ ", line):
+                self.heading = line
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+        self.process.communicate(timeout=LIMIT)
+
+
+@pytest.fixture
+def tables():
+    """Starts `top -b` with these arguments."""
+    opened = []
+
+    def start(*arguments):
+        opened.append(Tables(*arguments))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
 @pytest.fixture
 def terminal():
     opened = []

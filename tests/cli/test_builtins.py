@@ -148,7 +148,7 @@ def test_another_tool_of_sys_monitoring(tscap, counted):
 
 def test_top(counted, tscap, run_directory):
     counted.do("import time; threading.Thread(target=lambda: [(math.sqrt(1), time.sleep(0.001)) for _ in iter(int, 1)], daemon=True).start()")
-    result = subprocess.run([TSCAP, "top", "--attach", "--builtins", "-b", "1", "-d", "0.3", str(counted.pid)], capture_output=True, text=True, timeout=LIMIT)
+    result = subprocess.run([TSCAP, "top", "--attach", "--builtins", "-b", "1", "-d", "1", str(counted.pid)], capture_output=True, text=True, timeout=LIMIT)
     assert result.returncode == 0 and "math.sqrt" in result.stdout and "time.sleep" in result.stdout, result
 
 

@@ -1,5 +1,6 @@
 """start, stop, reset and status."""
 import contextlib
+import os
 import re
 import signal
 import time
@@ -7,6 +8,7 @@ import time
 import pytest
 
 from conftest import LIMIT
+from processes import await_sleep
 
 
 def counts(tscap, app):
@@ -96,7 +98,7 @@ def test_a_stopped_process_does_not_answer(tscap, app, command):
     app.signal(signal.SIGSTOP)
     began = time.monotonic()
     result = tscap(command, app.pid, "--timeout", "300ms").is_error(124)
-    assert 0.25 < time.monotonic() - began < 5
+    assert time.monotonic() - began > 0.25
     assert "is stopped" in result.err
     assert result.remedy == "  try: kill -CONT %d" % app.pid
     app.signal(signal.SIGCONT)
@@ -117,17 +119,19 @@ def test_status_and_dump_of_a_stopped_process(tscap, recorded):
     status = fields(tscap("status", recorded.pid, "--timeout", "100ms"))
     assert status["state"] == "recording"
     assert "no answer" in status["armed"]
-    began = time.monotonic()
     assert counts(tscap, recorded)["leaf"] == 103
-    assert time.monotonic() - began < 5
 
 
-def test_a_process_that_does_not_give_up_the_lock(tscap, app):
-    app.tell("hold_the_interpreter(3)")
-    time.sleep(0.3)
+def test_a_process_that_does_not_give_up_the_lock(tscap, app, tmp_path):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    app.tell("hold_the_interpreter(%r)" % str(fifo))
+    app.expect("holding")
+    await_sleep(app.pid)
     result = tscap("start", app.pid, "--timeout", "0.2").is_error(124)
     assert "interpreter's lock" in result.err
-    assert fields(tscap("status", app.pid))["state"] == "dormant"
+    assert fields(tscap("status", app.pid, "--timeout", "0.2"))["state"] == "dormant"
+    fifo.write_bytes(b".")
     app.expect("done")
     assert tscap("start", app.pid, "--timeout", LIMIT).code == 0
 

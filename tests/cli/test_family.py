@@ -1,13 +1,12 @@
 """--subprocesses: what a process and all that descend from it recorded, as one."""
 import re
-import subprocess
 import sys
 import time
 
 import jsonschema
 import pytest
 
-from conftest import LIMIT, TSCAP, schema
+from conftest import LIMIT, schema
 
 FORK = "pid = os.fork()\nif pid == 0:\n    {}\n    os._exit(0)\nos.waitpid(pid, 0)"
 
@@ -168,22 +167,18 @@ def test_each_by_itself(tscap, family):
     assert "so did this one from its start" in blocks[2] and "so did this one" not in blocks[1]
 
 
-def test_tables_of_intervals(tscap, family):
+def test_tables_of_intervals(tscap, family, tables):
     """A member ends and takes its numbers along; another begins; a third goes on."""
-    command = [TSCAP, "top", "-b", "3", "-d", "1.5", "-s", str(family.pid)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    time.sleep(0.5)
+    top = tables("-d", "0.3", "-s", family.pid)
     work(family, "parent(7)")
     fork(family, "parent(5)")
-    first = [process.stdout.readline() for _ in range(5)]
+    top.read_until({"leaf": 12, "parent": 2}, "and 3 subprocesses (2 ended)")
     tscap("gc")
     work(family, "parent(8)")
-    rest, _ = process.communicate(timeout=LIMIT)
-    second, third = ("".join(rest).strip("\n").split("\n\n"))
-    assert "and 3 subprocesses (2 ended)" in first[0]
-    found = [{name: calls for name, (calls, _) in table(text).items()} for text in ("".join(first), second, third)]
-    assert found == [{"leaf": 12, "parent": 2}, {"leaf": 8, "parent": 1}, {}]
-    assert process.returncode == 0, "what others removed had been seen"
+    top.read_until({"leaf": 20, "parent": 3})
+    family.end()
+    top.process.communicate(timeout=LIMIT)
+    assert top.process.returncode == 0, "what others removed had been seen"
 
 
 def test_json_and_tree_of_processes(tscap, family):

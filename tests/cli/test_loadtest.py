@@ -55,7 +55,7 @@ def test_a_running_process_with_its_own_load(app):
     app.do("in_background(lambda: time.sleep(0.001))")
     script = "while :; do sleep 0.05; done"
     app.do("in_background(lambda: (parent(3), time.sleep(0.001)))")
-    result = run("--python", sys.executable, "--warmup", "0.1", "--duration", "0.3", "--pid", app.pid, "--budget", "__main__.leaf=1s", "--", "sh", "-c", script)
+    result = run("--python", sys.executable, "--warmup", "0.1", "--duration", "1", "--pid", app.pid, "--budget", "__main__.leaf=1s", "--", "sh", "-c", script)
     assert result.code == 0, result
     assert result.out.startswith("__main__.leaf")
     assert app.process.poll() is None, "it is not ours to end"

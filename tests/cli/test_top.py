@@ -7,10 +7,11 @@ import time
 
 import pytest
 
-from conftest import TSCAP, mask
+from conftest import LIMIT, TSCAP, mask
+from terminal import eventually
 
 
-def tables(result):
+def tables_of(result):
     return [table.splitlines() for table in result.out.rstrip("\n").split("\n\n")]
 
 
@@ -23,11 +24,11 @@ def busy(app, tscap):
 
 def test_tables_at_an_interval(tscap, busy):
     began = time.monotonic()
-    result = tscap("top", "-b", 3, "-d", "0.2", busy.pid)
-    assert 0.6 <= time.monotonic() - began < 10
+    result = tscap("top", "-b", 3, "-d", "0.5", busy.pid)
+    assert time.monotonic() - began >= 1.5
     assert result.code == 0 and result.err == ""
-    assert len(tables(result)) == 3
-    for table in tables(result):
+    assert len(tables_of(result)) == 3
+    for table in tables_of(result):
         assert re.fullmatch(r"%d .*app\.py" % busy.pid, table[0])
         heading = (
             r"Python %d\.%d\.\S+, recording, 1 thread, [0-9.]+ calls/s, recording costs [0-9.]+ %% of a CPU, lost 0" % sys.version_info[:2]
@@ -39,27 +40,23 @@ def test_tables_at_an_interval(tscap, busy):
             assert re.fullmatch(r" ?[0-9]+ (F|[0-9]+) T T F T T T 0 (leaf|parent) \(\S+:[0-9]+\)", mask(line)), line
 
 
-def test_values_are_of_the_interval(tscap, app):
+def test_values_are_of_the_interval(tscap, app, tables):
     tscap("start", app.pid)
     app.do("parent(1000)")
-    process = subprocess.Popen([TSCAP, "top", "-b", "2", "-d", "1", str(app.pid)], stdout=subprocess.PIPE, text=True)
-    time.sleep(0.5)
+    top = tables("-d", "0.2", app.pid)
     app.do("parent(7)")
-    out, _ = process.communicate(timeout=30)
-    first, second = (re.findall(r"^ *([0-9]+) .*  (leaf|parent) ", table, re.M) for table in out.split("\n\n"))
-    assert sorted(first) == [("1", "parent"), ("7", "leaf")]
-    assert second == []
+    top.read_until({"leaf": 7, "parent": 1})
+    app.do("parent(8)")
+    top.read_until({"leaf": 15, "parent": 2})
 
 
-def test_a_reset_in_between_does_not_make_nonsense(tscap, app):
+def test_a_reset_in_between_does_not_make_nonsense(tscap, app, tables):
     tscap("start", app.pid)
     app.do("parent(1000)")
-    process = subprocess.Popen([TSCAP, "top", "-b", "1", "-d", "1", str(app.pid)], stdout=subprocess.PIPE, text=True)
-    time.sleep(0.4)
-    tscap("reset", app.pid)
+    top = tables("-d", "0.2", app.pid)
+    assert tscap("reset", app.pid).code == 0
     app.do("parent(5)")
-    out, _ = process.communicate(timeout=30)
-    assert sorted(re.findall(r"^ *([0-9]+) .*  (leaf|parent) ", out, re.M)) == [("1", "parent"), ("5", "leaf")]
+    top.read_until({"leaf": 5, "parent": 1})
 
 
 def test_limit_and_sort(tscap, recorded):
@@ -90,7 +87,7 @@ def test_a_process_that_ends_meanwhile(busy, how):
         busy.process.wait()
     else:
         busy.kill()
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 0
     assert err == "tscap: process %d has ended\n" % busy.pid
 
@@ -103,7 +100,7 @@ def test_a_process_that_takes_its_time_to_end(busy):
     process.stdout.readline()
     busy.do("sys.modules['slow'] = type('Slow', (), {'__del__': lambda self, sleep=time.sleep: sleep(1)})()")
     busy.end()
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=LIMIT)
     assert (process.returncode, err) == (0, "tscap: process %d has ended\n" % busy.pid)
 
 
@@ -114,7 +111,7 @@ def test_a_segment_that_goes_meanwhile(busy, run_directory):
     process.stdout.readline()
     (segment,) = run_directory.glob("*.tscap")
     segment.unlink()
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=LIMIT)
     assert process.returncode == 3
     assert err.startswith("tscap: process %d cannot be shown any more\n" % busy.pid)
 
@@ -134,15 +131,17 @@ def test_two_terminals(tscap, app):
     """One starts, watches, looks and stops, while the other works."""
     app.do("in_background(lambda: Worker().run())")
     assert tscap("start", "app.py").code == 0
-    assert len(tables(tscap("top", "-b", 2, "-d", "0.1", "app.py"))) == 2
-    running = tscap("dump", "app.py", "--json").json
-    time.sleep(0.5)
+    assert len(tables_of(tscap("top", "-b", 2, "-d", "0.1", "app.py"))) == 2
+
+    def calls():
+        return sum(site["calls"] for site in tscap("dump", "app.py", "--json").json["sites"])
+
+    running = eventually(calls, bool)
+    eventually(calls, lambda now: now > running)
     assert tscap("stop", "app.py").code == 0
     stopped = tscap("dump", "app.py", "--json").json
     time.sleep(0.05)
     later = tscap("dump", "app.py", "--json").json
-    calls = [sum(site["calls"] for site in profile["sites"]) for profile in (running, stopped, later)]
-    assert 0 < calls[0] < calls[1] == calls[2]
     assert exact(later) == exact(stopped)
     sites = {site["qualname"] or site["name"]: site for site in stopped["sites"]}
     assert sites["leaf"]["calls"] == 3 * sites["parent"]["calls"] or sites["parent"]["open"]
