@@ -201,7 +201,9 @@ def test_start_stop_status_from_outside(busy):
     assert busy.dump().counts() == {}
     busy.tscap("start")
     assert busy.tscap("start", check=False).returncode == 0, "already recording is no failure"
-    time.sleep(0.05)
+    deadline = time.monotonic() + 60
+    while not busy.dump().counts():
+        assert time.monotonic() < deadline, "nothing is recorded"
     assert busy.dump()["session"]["running"] is True
     busy.tscap("stop")
     one, two = busy.dump(), busy.dump()

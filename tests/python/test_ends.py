@@ -11,6 +11,7 @@ import types
 
 import pytest
 
+from processes import await_work
 from reading import dump, tscap
 from timestamp_capture import timestamp
 
@@ -502,7 +503,7 @@ def test_killed(program, run_directory):
     p = program(RUNNING)
     p.wait()
     p.go()
-    time.sleep(0.2)
+    await_work(p.pid)
     before = p.dump()
     p.kill()
     assert str(p.pid) in tscap("ps", "-a").stdout
@@ -632,7 +633,7 @@ def test_exec_is_another_program(program, run_directory):
     )
     p.wait()
     p.go()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while b"sleep" not in pathlib.Path(f"/proc/{p.pid}/cmdline").read_bytes() and time.monotonic() < deadline:
         time.sleep(0.01)
     done = p.tscap("start", check=False)

@@ -229,15 +229,13 @@ def test_time_is_theirs_only_while_they_run(recording):
         generator = waits()
         before = time.perf_counter_ns()
         next(generator)
-        after = time.perf_counter_ns()
         time.sleep(0.05)
         assert recording.profile.counts("suspended", "open") == {"waits": (1, 1)}
         list(generator)
         end = time.perf_counter_ns()
     site = recording.profile.check().site("waits")
-    assert site["inclusive_ns"] < 20_000_000
+    assert site["inclusive_ns"] <= end - before - 50_000_000
     assert 50_000_000 <= site["waited_ns"] <= end - before
-    assert after - before >= 0
 
 
 def bracketed_sleep(naps):

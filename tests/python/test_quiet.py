@@ -1,5 +1,6 @@
 """What the kernel hears of us, by strace: nothing from the target while it is read, and nothing from recording but reads of
 the thread's CPU clock after it left the CPU."""
+import os
 import re
 import shutil
 import signal
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from processes import await_sleep, of_threads
+from processes import await_sleep, await_work, of_threads
 from reading import tscap
 
 STEADY = """
@@ -60,7 +61,7 @@ class Strace:
     def __init__(self, pid, path):
         if not shutil.which("strace"):
             pytest.skip("strace is not installed")
-        self.path = path
+        self.pid, self.path = pid, path
         self.process = subprocess.Popen(["strace", "-f", "-o", str(path), "-p", str(pid)], stderr=subprocess.PIPE, text=True)
         said = []
         while sum("attached" in line for line in said) < 1:
@@ -69,7 +70,14 @@ class Strace:
             if not line or "not permitted" in line:
                 self.end()
                 pytest.skip(f"strace may not attach here: {''.join(said).strip()}")
-        time.sleep(0.1)
+
+    def await_all(self, but):
+        """The calls in which threads wait are begun again, and shown: until they have been. `but` is busy."""
+        deadline = time.monotonic() + 60
+        waiting = {int(tid) for tid in os.listdir(f"/proc/{self.pid}/task")} - {but}
+        while not waiting <= {int(line.split()[0]) for line in self.lines() if line}:
+            assert time.monotonic() < deadline, self.lines()
+            time.sleep(0.01)
 
     def lines(self):
         return self.path.read_text().splitlines()
@@ -77,7 +85,7 @@ class Strace:
     def end(self):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
+        self.process.wait(60)
         self.process.stderr.close()
         return self.lines() if self.path.exists() else []
 
@@ -113,8 +121,9 @@ def test_steady_state(program, tmp_path, state):
     p = program(STEADY, arguments=[state])
     p.wait()
     p.go()
-    time.sleep(0.2)  # it has read the order and runs
+    await_work(p.pid)  # it has read the order
     strace = Strace(p.pid, tmp_path / "trace")
+    strace.await_all(but=p.pid)
     begun = len(strace.lines())
     for _ in range(5):
         p.dump()
@@ -140,6 +149,7 @@ def test_orders_reach_only_the_listener(program, tmp_path):
     p.wait()
     await_sleep(p.pid)
     strace = Strace(p.pid, tmp_path / "trace")  # the program waits at its checkpoint
+    strace.await_all(but=None)
     p.tscap("start")
     p.tscap("stop")
     time.sleep(0.1)
@@ -161,8 +171,10 @@ def test_idle_listener_uses_no_cpu(program):
     def ticks():
         return sum(int(times.split()[0]) for times in of_threads(p.pid, "schedstat"))
 
-    time.sleep(0.2)  # it goes to sleep
-    before = ticks()
-    time.sleep(0.3)
-    assert ticks() == before
+    deadline = time.monotonic() + 60
+    before = None
+    while ticks() != before:  # it may not have gone to sleep yet
+        assert time.monotonic() < deadline, "never at rest for 0.3 s"
+        before = ticks()
+        time.sleep(0.3)
     p.finish()

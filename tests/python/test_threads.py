@@ -55,7 +55,7 @@ def test_threads_that_ended_are_shown_so(recording):
     with recording:
         work()
         run(threading.Thread(target=work, name="ended"))
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             alive = {thread["name"]: thread["alive"] for thread in recording.profile["threads"] if thread["roots"]}
             if not alive["ended"]:

@@ -50,6 +50,20 @@ def await_sleep(pid, limit=60):
         time.sleep(0.01)
 
 
+def await_work(pid, limit=60):
+    """Until its first thread has got 20 ms more of a CPU."""
+
+    def ran():
+        with open("/proc/%d/task/%d/schedstat" % (pid, pid)) as file:
+            return int(file.read().split()[0])
+
+    wanted = ran() + 20_000_000
+    deadline = time.monotonic() + limit
+    while ran() < wanted:
+        assert time.monotonic() < deadline, "it does not work"
+        time.sleep(0.01)
+
+
 def thread_names(pid):
     return [name.strip() for name in of_threads(pid, "comm")]
 

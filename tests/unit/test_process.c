@@ -191,7 +191,7 @@ static void thread_end(struct thread *t)
 /* pthread_join() returns a moment before the kernel has done away with the thread. */
 static bool thread_goes(pid_t tid)
 {
-    for (int i = 0; i < 5000 && process_thread_alive(getpid(), tid); i++)
+    for (int i = 0; i < 60000 && process_thread_alive(getpid(), tid); i++)
         usleep(1000);
     return !process_thread_alive(getpid(), tid);
 }

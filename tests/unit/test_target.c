@@ -117,7 +117,7 @@ Test(target, the_environment_a_process_began_with)
         _exit(127);
     }
     struct target t = {0};
-    for (int i = 0; i < 1000 && !strstr(t.image, "sleep") && !strstr(t.image, "busybox") && !strstr(t.image, "coreutils"); i++) {
+    for (int i = 0; i < 60000 && !strstr(t.image, "sleep") && !strstr(t.image, "busybox") && !strstr(t.image, "coreutils"); i++) {
         usleep(1000);
         target_inspect(pid, &t);
     }
