@@ -69,7 +69,6 @@ static bool try_package(struct search *s, const char *root, const char *package)
         return false;
     const char *seen = skip ? library + skip : real;
     snprintf(s->e->library, sizeof s->e->library, "%s", seen);
-    snprintf(s->e->package, sizeof s->e->package, "%.*s", (int)(strrchr(seen, '/') - seen), seen);
     s->e->hidden = skip == 0 && !s->e->bring && !is_seen(s, real);
     return !s->e->hidden;
 }
@@ -240,7 +239,6 @@ static bool take_resident(struct search *s, const struct mapping *m)
             return false;
         snprintf(library, PATH_MAX, "%s", m->path);
     }
-    snprintf(s->e->package, sizeof s->e->package, "%.*s", (int)(strrchr(library, '/') - library), library);
     s->e->resident = true;
     return true;
 }

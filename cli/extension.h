@@ -11,10 +11,9 @@
 #include "target.h"
 
 struct extension {
-    char package[PATH_MAX]; /* its folder, as the process sees it */
-    char library[PATH_MAX]; /* the file in it to load */
+    char library[PATH_MAX]; /* the file in it to load, as the process sees it */
     bool hidden;            /* it is there for us, but the process does not see it */
-    bool bring;             /* both are paths of ours, whether it sees them or not */
+    bool bring;             /* it is a path of ours, whether the process sees it or not */
     bool resident;          /* the process has loaded it before */
 };
 

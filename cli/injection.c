@@ -1,6 +1,7 @@
 #include "injection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,6 @@
 #include <unistd.h>
 
 #include "attach.h"
-#include "bundle.h"
 #include "clock.h"
 #include "message.h"
 #include "process.h"
@@ -36,9 +36,7 @@ static void write_argument(const struct prospect *p, char *buffer, size_t size)
 {
     const char *directory = getenv("TSCAP_DIR");
     bool ours = p->status.uid[1] == geteuid() && !p->protection.other_mounts;
-    const char *package = p->extension.bring ? "" : p->extension.package, *bundle = p->extension.bring ? ATTACH_BUNDLE "=1\n" : "";
-    int n = snprintf(buffer, size, ATTACH_PACKAGE "=%s\n%s" ATTACH_REQUEST "=%ld-%llu\n", package, bundle, (long)getpid(),
-                     (unsigned long long)clock_ns(CLOCK_MONOTONIC));
+    int n = snprintf(buffer, size, ATTACH_REQUEST "=%ld-%llu\n", (long)getpid(), (unsigned long long)clock_ns(CLOCK_MONOTONIC));
     if (directory && *directory == '/' && ours)
         snprintf(buffer + n, size - (size_t)n, ATTACH_DIRECTORY "=%s\n", directory);
 }
@@ -139,13 +137,13 @@ static void load(const struct prospect *p, const struct load *l, struct load_rep
 
 /* ---- in memory ---- */
 
-static int cannot_bundle(const struct prospect *p, int error)
+static int cannot_read(const struct prospect *p)
 {
     return fail(EXIT_FAILED,
-                "cannot pack %s\n"
+                "cannot read %s\n"
                 "%s\n"
                 "make ext, for a build that can be read",
-                p->extension.package, strerror(-error));
+                p->extension.library, strerror(errno));
 }
 
 /* The name of the mapping tells that it is timestamp_capture, and which build: the file with its folder. */
@@ -157,13 +155,13 @@ static const char *name_in_memory(const struct prospect *p)
     return name;
 }
 
-static int inject(const struct prospect *p, uint64_t timeout_ns, int bundle, struct load_report *report)
+static int inject(const struct prospect *p, uint64_t timeout_ns, int copy, struct load_report *report)
 {
     char argument[ATTACH_ARGUMENT_MAX];
     write_argument(p, argument, sizeof argument);
     const struct load l = {.pid = p->pid,
-                           .library = bundle ? name_in_memory(p) : p->extension.library,
-                           .bundle = bundle,
+                           .library = copy ? name_in_memory(p) : p->extension.library,
+                           .bundle = copy,
                            .function = ATTACH_FUNCTION,
                            .argument = argument,
                            .timeout_us = timeout_ns / 1000,
@@ -179,11 +177,11 @@ static int inject(const struct prospect *p, uint64_t timeout_ns, int bundle, str
 
 int injection_run(const struct prospect *p, uint64_t timeout_ns, struct load_report *report)
 {
-    int bundle = p->extension.bring ? bundle_make(p->extension.package, p->extension.library) : 0;
-    if (bundle < 0)
-        return cannot_bundle(p, bundle);
-    int code = inject(p, timeout_ns, bundle, report);
-    if (bundle)
-        close(bundle);
+    int copy = p->extension.bring ? open(p->extension.library, O_RDONLY | O_CLOEXEC) : 0;
+    if (copy < 0)
+        return cannot_read(p);
+    int code = inject(p, timeout_ns, copy, report);
+    if (copy)
+        close(copy);
     return code;
 }

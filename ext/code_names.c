@@ -10,6 +10,7 @@
 #undef Py_BUILD_CORE
 #include <opcode.h>
 
+#include "builtin_modules.h"
 #include "clock.h"
 #include "counts.h"
 #include "qualname.h"
@@ -227,7 +228,7 @@ PyObject *code_names_find(const PyCodeObject *code)
 int code_names_prepare(void)
 {
     int said[NUM_GENERATIONS];
-    PyObject *gc = PyImport_ImportModule("gc");
+    PyObject *gc = builtin_module("gc");
     PyObject *thresholds = gc ? PyObject_CallMethod(gc, "get_threshold", NULL) : NULL;
     bool read = thresholds && PyArg_ParseTuple(thresholds, "iii", &said[0], &said[1], &said[2]);
     Py_XDECREF(thresholds);

@@ -15,22 +15,23 @@
 #include <unistd.h>
 
 #include "attach.h"
-#include "listener.h"
+#include "builtin_modules.h"
+#include "module.h"
 #include "recorder.h"
 #include "rundir.h"
 
 /* A thread of the program, stopped anywhere and made to call tscap_attach(), must do no more than what cannot wait and needs
- * no lock of the interpreter: it starts a thread. That one lets the main thread import the package at its next safe place
+ * no lock of the interpreter: it starts a thread. That one lets the main thread bring the recorder in at its next safe place
  * (a pending call): a fork cannot come in the middle then, and no thread state is made while one does (before 3.12 that
  * could leave a lock behind in the child, gh-112275). Only if the main thread does not come by, because it waits for
  * something outside of Python, it takes the interpreter's lock and does it itself. */
 
-#define STACK_BYTES (1u << 20) /* of address space: it may have to import */
+#define STACK_BYTES (1u << 20) /* of address space: it may have to run code of the interpreter */
 #define MAIN_THREAD_MS 100     /* to come by */
-#define TRIES 5                /* an import may be disturbed by one that is going on */
+#define TRIES 5                /* what was in the way may have gone: memory, descriptors */
 #define MAIN_THREAD_TRIES 3    /* or, in the main thread, by signals: ^C again and again */
 #define REGION_WAIT_MS 2000
-#define PACKAGE "timestamp_capture"
+#define BEGIN_MS 2000          /* for an interpreter that is not there yet */
 
 enum claim { UNCLAIMED, MAIN_THREAD, OWN_THREAD };
 enum progress { NOT_YET, AGAIN, HOPELESS, READY };
@@ -45,7 +46,6 @@ static struct {
     _Atomic uint32_t progress; /* enum progress: of who does it */
     pid_t pid; /* of the process that is attached to */
     bool brought;
-    char bundle[64]; /* path of the library, if it has the package behind it */
     void (*wake)(void *); /* _PyEval_SignalAsyncExc, or NULL */
     _Atomic bool waking;
     _Atomic bool woken; /* and nobody has turned it off */
@@ -53,6 +53,7 @@ static struct {
 } e = {.box = {.magic = ATTACH_MAGIC, .version = ATTACH_VERSION}};
 
 bool entry_brought_us(void) { return e.brought; }
+void entry_hand_over(void) { e.brought = false; }
 
 __attribute__((format(printf, 2, 3))) static void finish(enum attach_state state, const char *format, ...)
 {
@@ -78,101 +79,19 @@ static bool read_line(const char *text, const char *name, char *buffer, size_t s
 
 static bool read_argument(const char *name, char *buffer, size_t size) { return read_line(e.argument, name, buffer, size); }
 
-/* ---- the import, with the interpreter's lock ---- */
-
-static PyObject *make_spec(const char *folder)
-{
-    char file[ATTACH_ARGUMENT_MAX + 32];
-    PyObject *external = PyDict_GetItemString(PyImport_GetModuleDict(), "_frozen_importlib_external"); /* borrowed */
-    PyObject *make = external ? PyObject_GetAttrString(external, "spec_from_file_location") : NULL;
-    snprintf(file, sizeof file, "%s/__init__.py", folder);
-    PyObject *arguments = make ? Py_BuildValue("(ss)", PACKAGE, file) : NULL;
-    PyObject *named = arguments ? Py_BuildValue("{s:[s]}", "submodule_search_locations", folder) : NULL;
-    PyObject *spec = named ? PyObject_Call(make, arguments, named) : NULL;
-    Py_XDECREF(make);
-    Py_XDECREF(arguments);
-    Py_XDECREF(named);
-    return spec;
-}
-
-/* As the import statement does once it has found the file. sys.path stays what it is. */
-static int import_package(const char *folder)
-{
-    PyObject *spec = make_spec(folder);
-    PyObject *bootstrap = PyDict_GetItemString(PyImport_GetModuleDict(), "_frozen_importlib"); /* borrowed */
-    PyObject *package = spec && bootstrap ? PyObject_CallMethod(bootstrap, "_load", "O", spec) : NULL;
-    Py_XDECREF(spec);
-    Py_XDECREF(package);
-    if (!package && !PyErr_Occurred())
-        PyErr_SetString(PyExc_ImportError, "the import system is not as it comes with Python");
-    return package ? 0 : -1;
-}
-
-/* The library is loaded already: this is about the module. */
-static PyObject *load_core(PyObject *bootstrap, PyObject *external)
-{
-    PyObject *loader = PyObject_CallMethod(external, "ExtensionFileLoader", "ss", PACKAGE "._core", e.bundle);
-    PyObject *make = PyObject_GetAttrString(bootstrap, "ModuleSpec");
-    PyObject *arguments = make && loader ? Py_BuildValue("(sO)", PACKAGE "._core", loader) : NULL;
-    PyObject *named = arguments ? Py_BuildValue("{s:s}", "origin", e.bundle) : NULL;
-    PyObject *spec = named ? PyObject_Call(make, arguments, named) : NULL;
-    PyObject *core = spec ? PyObject_CallMethod(bootstrap, "_load", "O", spec) : NULL;
-    PyObject *all[] = {loader, make, arguments, named, spec};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        Py_XDECREF(all[i]);
-    return core;
-}
-
-static PyObject *load_archive(PyObject *bootstrap)
-{
-    PyObject *zipimport = PyImport_ImportModule("zipimport");
-    PyObject *importer = zipimport ? PyObject_CallMethod(zipimport, "zipimporter", "s", e.bundle) : NULL;
-    PyObject *package = NULL;
-    if (importer && PyObject_HasAttrString(importer, "find_spec")) { /* 3.10 */
-        PyObject *spec = PyObject_CallMethod(importer, "find_spec", "s", PACKAGE);
-        package = spec ? PyObject_CallMethod(bootstrap, "_load", "O", spec) : NULL;
-        Py_XDECREF(spec);
-    } else if (importer)
-        package = PyObject_CallMethod(importer, "load_module", "s", PACKAGE);
-    Py_XDECREF(importer);
-    Py_XDECREF(zipimport);
-    return package;
-}
-
-/* The package's own import finds its extension module there. */
-static int import_bundle(void)
-{
-    PyObject *modules = PyImport_GetModuleDict(); /* borrowed, like the next three */
-    PyObject *bootstrap = PyDict_GetItemString(modules, "_frozen_importlib");
-    PyObject *external = PyDict_GetItemString(modules, "_frozen_importlib_external");
-    PyObject *core = PyDict_GetItemString(modules, PACKAGE "._core");
-    Py_XINCREF(core);
-    if (!core && bootstrap && external)
-        core = load_core(bootstrap, external);
-    PyObject *package = core ? load_archive(bootstrap) : NULL;
-    Py_XDECREF(core);
-    Py_XDECREF(package);
-    if (!package && !PyErr_Occurred())
-        PyErr_SetString(PyExc_ImportError, "the import system is not as it comes with Python");
-    return package ? 0 : -1;
-}
+/* ---- with the interpreter's lock ---- */
 
 /* 0, or -1 with an exception. */
-static int bring_package(void)
+static int bring_recorder(void)
 {
-    char folder[ATTACH_ARGUMENT_MAX];
-    if (PyDict_GetItemString(PyImport_GetModuleDict(), PACKAGE))
+    if (module_is_there())
         return recorder_reopen();
-    if (e.bundle[0]) {
-        e.brought = true;
-        return import_bundle();
-    }
-    if (!read_argument(ATTACH_PACKAGE, folder, sizeof folder)) {
-        PyErr_SetString(PyExc_RuntimeError, "no package was named");
+    if (builtin_module_loaded("timestamp_capture._core")) {
+        PyErr_SetString(PyExc_RuntimeError, "another copy of timestamp_capture is loaded already");
         return -1;
     }
     e.brought = true;
-    return import_package(folder);
+    return module_bring();
 }
 
 static void describe_exception(void)
@@ -234,7 +153,7 @@ static int bring(void)
     int r = 0;
     if (!turn_off_wake())
         r = -1;
-    else if (bring_package() == 0) {
+    else if (bring_recorder() == 0) {
         progress = recorder_available() ? READY : HOPELESS;
         snprintf(e.problem, sizeof e.problem, "%s", recorder_problem());
     } else if (!PyErr_ExceptionMatches(PyExc_Exception))
@@ -266,13 +185,23 @@ static void sleep_ms(long ms)
     nanosleep(&t, NULL);
 }
 
-static bool is_ending(void)
+static bool is_finalizing(void)
 {
 #if PY_VERSION_HEX >= 0x030d0000
-    return !Py_IsInitialized() || Py_IsFinalizing();
+    return Py_IsFinalizing();
 #else
-    return !Py_IsInitialized() || _Py_IsFinalizing();
+    return _Py_IsFinalizing();
 #endif
+}
+
+static bool is_ending(void) { return !Py_IsInitialized() || is_finalizing(); }
+
+/* Who attaches right after the program was started may be there before the interpreter is. */
+static void await_interpreter(void)
+{
+    for (int ms = 0; ms < BEGIN_MS && !Py_IsInitialized() && !is_finalizing() && !atomic_load(&e.box.cancel); ms++)
+        sleep_ms(1);
+    e.interpreter = PyInterpreterState_Main();
 }
 
 static bool call_main_thread(void)
@@ -352,6 +281,7 @@ static void *run(void *unused)
     (void)unused;
     pthread_setname_np(pthread_self(), "tscap-attach");
     bool leaves_region = e.leaves_region;
+    await_interpreter();
     enum progress progress = try_often();
     if (is_ending())
         finish(ATTACH_ENDING, "%s", "");
@@ -388,18 +318,7 @@ static void find_wake(void)
 {
 #if PY_VERSION_HEX >= 0x030a0000 && PY_VERSION_HEX < 0x030d0000
     *(void **)&e.wake = dlsym(RTLD_DEFAULT, "_PyEval_SignalAsyncExc");
-    e.interpreter = PyInterpreterState_Main();
 #endif
-}
-
-/* The name it was loaded by. Asked for here, for the same reason. */
-static void find_bundle(void)
-{
-    char flag[8];
-    Dl_info library;
-    e.bundle[0] = '\0';
-    if (read_argument(ATTACH_BUNDLE, flag, sizeof flag) && dladdr(&e, &library) && library.dli_fname)
-        snprintf(e.bundle, sizeof e.bundle, "%s", library.dli_fname);
 }
 
 static struct attach_box *begin(const char *argument, bool leaves_region)
@@ -418,7 +337,6 @@ static struct attach_box *begin(const char *argument, bool leaves_region)
     atomic_store(&e.box.cancel, 0);
     atomic_store(&e.box.region_size, 0);
     find_wake();
-    find_bundle();
     if (read_argument(ATTACH_DIRECTORY, directory, sizeof directory))
         rundir_use(directory);
     int error = create_thread();

@@ -4,7 +4,8 @@
 
 #include <stdbool.h>
 
-/* Was the package brought by `tscap attach`, not by the program? */
+/* Was the recorder brought by `tscap attach`, and not imported by the program since? */
 bool entry_brought_us(void);
+void entry_hand_over(void); /* the program imports it */
 
 #endif

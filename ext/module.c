@@ -1,15 +1,15 @@
-/* timestamp_capture._core: what the Python package calls. */
+#include "module.h"
+
 #include "python.h"
 
-#include <errno.h>
-#include <stdbool.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "block.h"
 #include "collector.h"
+#include "entry.h"
 #include "functions.h"
 #include "hook.h"
+#include "lifetime.h"
 #include "listener.h"
 #include "recorder.h"
 #include "scope.h"
@@ -147,59 +147,7 @@ static PyObject *wanted(PyObject *module, PyObject *unused)
     return PyBool_FromLong(t && recorder_wanted(t, python_current_frame(PyThreadState_Get())));
 }
 
-/* ---- fork and exit ---- */
-
-static PyObject *before_fork(PyObject *module, PyObject *unused)
-{
-    (void)module, (void)unused;
-    listener_pause();
-    Py_RETURN_NONE;
-}
-
-#if PY_VERSION_HEX >= 0x030d0000
-static int start_listener_later(void *unused)
-{
-    (void)unused;
-    listener_start();
-    return 0;
-}
-
-/* 3.13.0 counts threads to warn about after these hooks (Modules/posixmodule.c, os_fork_impl), so ours starts when fork()
- * has returned. Where another thread than the first forks, there are several anyhow. */
-static void start_listener_again(void)
-{
-    bool first_thread = gettid() == getpid();
-    if (!first_thread || Py_AddPendingCall(start_listener_later, NULL) < 0)
-        listener_start();
-}
-#else
-static void start_listener_again(void) { listener_start(); }
-#endif
-
-static PyObject *after_fork_parent(PyObject *module, PyObject *unused)
-{
-    (void)module, (void)unused;
-    recorder_after_fork_parent();
-    start_listener_again();
-    Py_RETURN_NONE;
-}
-
-static PyObject *after_fork_child(PyObject *module, PyObject *unused)
-{
-    (void)module, (void)unused;
-    listener_forget();
-    if (recorder_after_fork_child() == 0)
-        listener_start();
-    Py_RETURN_NONE;
-}
-
-static PyObject *at_exit(PyObject *module, PyObject *unused)
-{
-    (void)module, (void)unused;
-    listener_stop();
-    recorder_close();
-    Py_RETURN_NONE;
-}
+static PyObject *hand_over(PyObject *module, PyObject *theirs);
 
 static PyMethodDef methods[] = {
     {"decorate", decorate, METH_VARARGS, decorate_doc},
@@ -211,10 +159,7 @@ static PyMethodDef methods[] = {
     {"status", status, METH_NOARGS, status_doc},
     {"_nearest", nearest, METH_VARARGS, nearest_doc},
     {"_wanted", wanted, METH_NOARGS, wanted_doc},
-    {"_before_fork", before_fork, METH_NOARGS, NULL},
-    {"_after_fork_parent", after_fork_parent, METH_NOARGS, NULL},
-    {"_after_fork_child", after_fork_child, METH_NOARGS, NULL},
-    {"_at_exit", at_exit, METH_NOARGS, NULL},
+    {"_hand_over", hand_over, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
 
@@ -226,25 +171,11 @@ static struct PyModuleDef definition = {
     .m_methods = methods,
 };
 
-static int register_fork_and_exit(PyObject *module)
-{
-    PyObject *os = PyImport_ImportModule("os"), *atexit = PyImport_ImportModule("atexit");
-    PyObject *before = PyObject_GetAttrString(module, "_before_fork"), *parent = PyObject_GetAttrString(module, "_after_fork_parent");
-    PyObject *child = PyObject_GetAttrString(module, "_after_fork_child"), *at = PyObject_GetAttrString(module, "_at_exit");
-    PyObject *forks = os && before && parent && child ? PyObject_GetAttrString(os, "register_at_fork") : NULL;
-    PyObject *none = forks ? PyTuple_New(0) : NULL;
-    PyObject *named = none ? Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", parent, "after_in_child", child) : NULL;
-    PyObject *done = named ? PyObject_Call(forks, none, named) : NULL;
-    PyObject *exits = done && atexit && at ? PyObject_CallMethod(atexit, "register", "O", at) : NULL;
-    int r = exits ? 0 : -1;
-    PyObject *all[] = {os, atexit, before, parent, child, at, forks, none, named, done, exits};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        Py_XDECREF(all[i]);
-    return r;
-}
+static bool is_set_up;
 
 static int set_up(PyObject *module)
 {
+    is_set_up = true;
     int error = recorder_init();
     if (error < 0) {
         PyErr_Format(PyExc_ImportError, "timestamp_capture cannot start: %s", strerror(-error));
@@ -256,7 +187,57 @@ static int set_up(PyObject *module)
         recorder_inherit();
         listener_start(); /* without it the process can still record, started from inside */
     }
-    return recorder_supported() ? register_fork_and_exit(module) : 0;
+    return recorder_supported() ? lifetime_watch() : 0;
+}
+
+/* ---- brought from outside ---- */
+
+/* Kept where only extensions look, for a copy of this library that the program may import later. Borrowed; NULL: none. */
+#define BROUGHT "timestamp_capture._core"
+static PyObject *interpreter_dict(void) { return PyInterpreterState_GetDict(PyInterpreterState_Main()); }
+
+static PyObject *brought(void)
+{
+    PyObject *dict = interpreter_dict();
+    return dict ? PyDict_GetItemString(dict, BROUGHT) : NULL;
+}
+
+bool module_is_there(void) { return is_set_up; }
+
+int module_bring(void)
+{
+    PyObject *module = PyModule_Create(&definition), *dict = interpreter_dict();
+    bool whole = module && dict && set_up(module) == 0 && PyModule_AddStringConstant(module, "_version", TSCAP_VERSION) == 0 &&
+                 PyDict_SetItemString(dict, BROUGHT, module) == 0;
+    Py_XDECREF(module);
+    if (!whole && !PyErr_Occurred())
+        PyErr_SetString(PyExc_RuntimeError, "the interpreter has no room for extensions");
+    return whole ? 0 : -1;
+}
+
+/* The program imports what is there already: from now on it is the program's. It gets a module of its own with all that is
+ * in ours, as the import system does it for one that was imported before. */
+static PyObject *hand_over(PyObject *module, PyObject *theirs)
+{
+    if (PyDict_Merge(PyModule_GetDict(theirs), PyModule_GetDict(module), 1) < 0 || lifetime_watch_again() < 0)
+        return NULL;
+    entry_hand_over();
+    if (!recorder_available() && recorder_reopen() < 0)
+        PyErr_Clear(); /* status() says why */
+    Py_RETURN_NONE;
+}
+
+static int take_over(PyObject *module, PyObject *ours)
+{
+    PyObject *version = PyObject_GetAttrString(ours, "_version");
+    const char *text = version ? PyUnicode_AsUTF8(version) : NULL;
+    bool same = text && strcmp(text, TSCAP_VERSION) == 0;
+    if (text && !same)
+        PyErr_Format(PyExc_ImportError, "version %s of the recorder was attached to this process before", text);
+    PyObject *done = same ? PyObject_CallMethod(ours, "_hand_over", "O", module) : NULL;
+    Py_XDECREF(version);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
 }
 
 PyMODINIT_FUNC PyInit__core(void);
@@ -267,7 +248,8 @@ PyMODINIT_FUNC PyInit__core(void)
     if (module)
         PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED); /* see PYTHON_HAS_LOCK */
 #endif
-    if (module && set_up(module) < 0)
+    PyObject *before = brought();
+    if (module && (before ? take_over(module, before) : set_up(module)) < 0)
         Py_CLEAR(module);
     return module;
 }

@@ -758,10 +758,6 @@ int recorder_reopen(void)
         r.error = open_segment();
         r.available = r.error == 0;
     }
-    if (!r.available && r.error == 0) { /* this library was never imported */
-        PyErr_SetString(PyExc_RuntimeError, "another copy of timestamp_capture is loaded already");
-        return -1;
-    }
     if (refuse_unavailable())
         return -1;
     listener_start();

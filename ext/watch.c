@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "builtin_modules.h"
 #include "control.h"
 #include "qualname.h"
 #include "text.h"
@@ -69,11 +70,11 @@ static bool take_line(const char *line, size_t length)
     return true;
 }
 
-/* The folder of os.py: that of the standard library. `os` is imported before any program begins. */
+/* The folder of os.py: that of the standard library. `os` is imported before any program begins, but with -S; codecs always. */
 static void find_library(void)
 {
-    PyObject *os = PyDict_GetItemString(PyImport_GetModuleDict(), "os"); /* borrowed, like the next */
-    PyObject *file = os && PyModule_Check(os) ? PyDict_GetItemString(PyModule_GetDict(os), "__file__") : NULL;
+    PyObject *os = builtin_module_loaded("os"), *module = os ? os : builtin_module_loaded("codecs"); /* borrowed, like the next */
+    PyObject *file = module ? PyDict_GetItemString(PyModule_GetDict(module), "__file__") : NULL;
     PyObject *kept;
     const char *path = text_utf8(file, &kept), *slash = strrchr(path, '/');
     w.library = slash ? strndup(path, (size_t)(slash + 1 - path)) : NULL;

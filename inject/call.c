@@ -218,7 +218,7 @@ static int fill(const struct run *r, uint64_t fd)
     return e;
 }
 
-/* Its descriptor stays open in the process: what is imported later comes from there, and who attaches again finds it. */
+/* Its descriptor stays open in the process: who attaches again finds it by that. */
 static bool bring_bundle(struct run *r)
 {
     const struct call *c = r->call;

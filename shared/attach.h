@@ -10,18 +10,16 @@
 #define ATTACH_FUNCTION "tscap_attach"
 #define ATTACH_MODULE "tscap_entry" /* the extension module under this name has a function attach(bytes), for scripts */
 #define ATTACH_MAGIC 0x63617474u
-#define ATTACH_VERSION 2u
+#define ATTACH_VERSION 3u
 #define ATTACH_TEXT 256
 #define ATTACH_ARGUMENT_MAX 8192
 
 /* Lines of the argument. */
-#define ATTACH_PACKAGE "package"     /* folder of the Python package timestamp_capture */
-#define ATTACH_BUNDLE "bundle"       /* "1": instead, the library is a file with an archive of the package behind it */
 #define ATTACH_REQUEST "request"     /* a name for this attempt, up to 63 bytes: all threads that run its script give the same */
 #define ATTACH_DIRECTORY "directory" /* run directory; without it: as if the process had imported the package by itself */
 
 enum attach_state {
-    ATTACH_WORKING = 1, /* waits for the interpreter, or imports */
+    ATTACH_WORKING = 1, /* waits for the interpreter */
     ATTACH_READY,       /* segment and listener are there */
     ATTACH_FAILED,      /* `text` says why */
     ATTACH_ENDING,      /* the interpreter is, or has not begun */

@@ -17,7 +17,6 @@ A collector reports, exports and asserts: ``help(Timestamp_Collector)``; timesta
 """
 
 from . import _later  # before the recorder: see its hooks of fork
-from . import _children
 from ._decorators import timestamp
 from ._select import core
 from ._status import status
@@ -57,7 +56,6 @@ if TYPE_CHECKING:
 is_running, reset, start, stop = core.is_running, core.reset, core.start, core.stop
 timestamp_block = core.timestamp_block
 __version__: str = status()["version"]
-_children.watch()
 
 __all__ = [
     "COLLECTOR_VAR_NAME",

@@ -889,10 +889,6 @@ def status() -> Dict[str, Any]:
     }
 
 
-def _at_exit() -> None:
-    pass
-
-
 def _in_child() -> None:
     """A forked child inherits the stays, not the recording."""
     thread = _here.thread

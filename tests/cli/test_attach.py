@@ -91,9 +91,8 @@ def test_again_at_once_after_one_that_was_killed(tscap, plain, run_directory):
     """Who has brought the library in and is killed then does not tell it that the memory it used is free: for a while a
     thread waits for that."""
     core = importlib.util.find_spec("timestamp_capture._core").origin
-    package = pathlib.Path(core).parent
     plain.do("import ctypes; core = ctypes.PyDLL(%r)" % core)
-    plain.do("core.tscap_attach(%r)" % ("package=%s\ndirectory=%s\n" % (package, run_directory)).encode())
+    plain.do("core.tscap_attach(%r)" % ("directory=%s\n" % run_directory).encode())
     deadline = time.time() + 20
     while tscap("status", plain.pid).code and time.time() < deadline:
         plain.do("parent(1)")

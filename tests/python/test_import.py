@@ -47,7 +47,7 @@ def test_a_decorated_program_loads_next_to_nothing():
         """
     ).split()
     ours = {name.rpartition(".")[2] for name in loaded if name.startswith("timestamp_capture")}
-    assert ours == {"timestamp_capture", "_by_value", "_children", "_core", "_decorators", "_later", "_select", "_status"}
+    assert ours == {"timestamp_capture", "_by_value", "_core", "_decorators", "_later", "_select", "_status"}
     assert not {"dataclasses", "enum", "inspect", "json", "re", "threading", "typing"} & set(loaded)
 
 

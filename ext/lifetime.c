@@ -1,0 +1,164 @@
+#include "lifetime.h"
+
+#include "python.h"
+
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "builtin_modules.h"
+#include "listener.h"
+#include "recorder.h"
+
+/* ---- children of multiprocessing ---- */
+
+/* They end by os._exit(), which runs no handlers of atexit: their segments would stay as if they had crashed.
+ * multiprocessing.util.Finalize is what it runs instead. */
+
+static PyObject *at_exit_function, *finalize_function;
+
+static PyObject *end_cleanly(PyObject *self, PyObject *unused)
+{
+    PyObject *util = builtin_module_loaded("multiprocessing.util"); /* borrowed */
+    PyObject *finalize = util ? PyObject_GetAttrString(util, "Finalize") : NULL;
+    PyObject *arguments = finalize ? Py_BuildValue("(OO)", Py_None, at_exit_function) : NULL;
+    PyObject *named = arguments ? Py_BuildValue("{s:i}", "exitpriority", -1000) : NULL;
+    PyObject *done = named ? PyObject_Call(finalize, arguments, named) : NULL;
+    (void)self, (void)unused;
+    if (!done)
+        PyErr_Clear(); /* it is not what it was: then the file stays until somebody clears it away */
+    Py_XDECREF(finalize);
+    Py_XDECREF(arguments);
+    Py_XDECREF(named);
+    Py_XDECREF(done);
+    Py_RETURN_NONE;
+}
+
+/* A child forgets its parent's finalizers first and runs these hooks then (Process._bootstrap). */
+static void prepare_child_of_multiprocessing(void)
+{
+    PyObject *util = builtin_module_loaded("multiprocessing.util"); /* borrowed */
+    PyObject *done = util ? PyObject_CallMethod(util, "register_after_fork", "OO", finalize_function, finalize_function) : NULL;
+    if (!done)
+        PyErr_Clear();
+    Py_XDECREF(done);
+}
+
+/* Is this such a child, and we come late? */
+static void look_for_multiprocessing(void)
+{
+    PyObject *process = builtin_module_loaded("multiprocessing.process"); /* borrowed */
+    PyObject *parent = process ? PyObject_CallMethod(process, "parent_process", NULL) : NULL;
+    if (parent && parent != Py_None)
+        Py_XDECREF(end_cleanly(NULL, NULL));
+    if (!parent)
+        PyErr_Clear();
+    Py_XDECREF(parent);
+}
+
+/* ---- fork ---- */
+
+static PyObject *latest; /* the hooks that were registered last have it for a self: others do nothing any more */
+
+static PyObject *before_fork(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (self == latest)
+        listener_pause();
+    Py_RETURN_NONE;
+}
+
+#if PY_VERSION_HEX >= 0x030d0000
+static int start_listener_later(void *unused)
+{
+    (void)unused;
+    listener_start();
+    return 0;
+}
+
+/* 3.13.0 counts threads to warn about after these hooks (Modules/posixmodule.c, os_fork_impl), so ours starts when fork()
+ * has returned. Where another thread than the first forks, there are several anyhow. */
+static void start_listener_again(void)
+{
+    bool first_thread = gettid() == getpid();
+    if (!first_thread || Py_AddPendingCall(start_listener_later, NULL) < 0)
+        listener_start();
+}
+#else
+static void start_listener_again(void) { listener_start(); }
+#endif
+
+static PyObject *after_fork_parent(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (self == latest) {
+        recorder_after_fork_parent();
+        start_listener_again();
+    }
+    Py_RETURN_NONE;
+}
+
+static PyObject *after_fork_child(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    if (self == latest) {
+        listener_forget();
+        if (recorder_after_fork_child() == 0)
+            listener_start();
+        prepare_child_of_multiprocessing();
+    }
+    Py_RETURN_NONE;
+}
+
+/* `posix` has what `os` has of it, and is always there. */
+static int watch_forks(void)
+{
+    static PyMethodDef hooks[] = {{"tscap_before_fork", before_fork, METH_NOARGS, NULL},
+                                  {"tscap_after_fork_parent", after_fork_parent, METH_NOARGS, NULL},
+                                  {"tscap_after_fork_child", after_fork_child, METH_NOARGS, NULL}};
+    PyObject *self = PyList_New(0), *posix = builtin_module_loaded("posix"); /* the latter borrowed */
+    PyObject *before = PyCFunction_New(&hooks[0], self), *parent = PyCFunction_New(&hooks[1], self), *child = PyCFunction_New(&hooks[2], self);
+    PyObject *watch = posix && before && parent && child ? PyObject_GetAttrString(posix, "register_at_fork") : NULL;
+    PyObject *none = watch ? PyTuple_New(0) : NULL;
+    PyObject *named = none ? Py_BuildValue("{s:O,s:O,s:O}", "before", before, "after_in_parent", parent, "after_in_child", child) : NULL;
+    PyObject *done = named ? PyObject_Call(watch, none, named) : NULL;
+    if (done)
+        latest = self; /* kept by its hooks, which the interpreter keeps */
+    else if (!PyErr_Occurred())
+        PyErr_SetString(PyExc_ImportError, "the interpreter has no posix");
+    PyObject *all[] = {self, before, parent, child, watch, none, named, done};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        Py_XDECREF(all[i]);
+    return done ? 0 : -1;
+}
+
+/* ---- exit ---- */
+
+static PyObject *at_exit(PyObject *self, PyObject *unused)
+{
+    (void)self, (void)unused;
+    listener_stop();
+    recorder_close();
+    Py_RETURN_NONE;
+}
+
+static int watch_exit(void)
+{
+    static PyMethodDef functions[] = {{"tscap_at_exit", at_exit, METH_NOARGS, NULL}, {"tscap_end_cleanly", end_cleanly, METH_O, NULL}};
+    at_exit_function = PyCFunction_New(&functions[0], NULL);
+    finalize_function = PyCFunction_New(&functions[1], NULL);
+    PyObject *atexit = at_exit_function && finalize_function ? builtin_module("atexit") : NULL;
+    PyObject *done = atexit ? PyObject_CallMethod(atexit, "register", "O", at_exit_function) : NULL;
+    Py_XDECREF(atexit);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+int lifetime_watch(void)
+{
+    if (watch_forks() < 0 || watch_exit() < 0)
+        return -1;
+    look_for_multiprocessing();
+    return 0;
+}
+
+int lifetime_watch_again(void) { return watch_forks(); }
