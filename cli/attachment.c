@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "control.h"
 #include "injection.h"
 #include "message.h"
@@ -15,6 +17,7 @@
 #include "units.h"
 
 #define DETACHED_MEANWHILE 3 /* times, by others */
+#define LOOK_NS 1000000
 
 void attachment_init(struct attachment *a, const struct settings *s)
 {
@@ -24,10 +27,21 @@ void attachment_init(struct attachment *a, const struct settings *s)
 
 /* ---- getting in ---- */
 
+/* `program & tscap attach $!` may find the shell that has not become the program yet, or what starts it. */
+static void await_program(pid_t pid, uint64_t timeout_ns)
+{
+    struct target target;
+    struct timespec pause = {.tv_nsec = LOOK_NS};
+    uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + (timeout_ns < TARGET_NEW_NS ? timeout_ns : TARGET_NEW_NS);
+    while (target_is_new(pid) && target_inspect(pid, &target) == 0 && !target.python && clock_ns(CLOCK_MONOTONIC) < deadline)
+        nanosleep(&pause, NULL);
+}
+
 /* An obstacle that may not be one is told when it turns out to be. */
 int attachment_look(struct attachment *a, pid_t pid)
 {
     struct obstacle o[OBSTACLES_MAX];
+    await_program(pid, a->timeout);
     size_t count = obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, a->method);
     const struct obstacle *worst = obstacles_worst(o, count);
     return worst ? obstacle_tell(worst) : EXIT_OK;

@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "maps.h"
+#include "process.h"
 
 /* ---- one ELF file ---- */
 
@@ -334,6 +336,16 @@ bool target_is_ending(pid_t tid)
 {
     unsigned flags;
     return !read_flags(tid, &flags) || flags & 0x4u; /* PF_EXITING */
+}
+
+/* exec(2) changes neither number nor start time. */
+bool target_is_new(pid_t pid)
+{
+    unsigned flags;
+    uint64_t began, tick = 1000000000u / (uint64_t)sysconf(_SC_CLK_TCK);
+    if (!read_flags(pid, &flags) || process_start_time(pid, &began) < 0)
+        return false;
+    return flags & 0x40u /* PF_FORKNOEXEC */ || clock_ns(CLOCK_BOOTTIME) < began * tick + TARGET_NEW_NS;
 }
 
 static int look_at_executable(struct target *t, pid_t pid)

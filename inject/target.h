@@ -40,6 +40,9 @@ char target_state(pid_t pid);
 
 /* A thread: is it about to end, or has it ended? */
 bool target_is_ending(pid_t tid);
+/* May it be about to become another program? It was forked and has executed none since, or began within TARGET_NEW_NS. */
+#define TARGET_NEW_NS 2000000000u
+bool target_is_new(pid_t pid);
 bool target_is_kernel_thread(pid_t pid);
 bool target_has_ended(pid_t pid); /* or has given up its memory already; never true of the kernel's threads */
 

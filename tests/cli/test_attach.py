@@ -10,8 +10,8 @@ import sys
 import time
 
 import pytest
-from conftest import HERE, start_unprepared
-from processes import needs_tracing
+from conftest import HERE, LIMIT, start_unprepared
+from processes import environment_without_us, needs_tracing
 
 pytestmark = needs_tracing
 
@@ -102,6 +102,42 @@ def test_again_at_once_after_one_that_was_killed(tscap, plain, run_directory):
         assert calls(tscap, plain) == {"parent": 1, "leaf": 5}
         assert tscap("detach", plain.pid).code == 0
     assert plain.end() == 0
+
+
+SHELL = """
+"$PYTHON" -c 'while 1: (lambda: 1)()' & program=$!
+"$TSCAP" attach $program; code=$?
+kill -9 $program
+exit $code
+"""
+SHELL_THAT_WAITS = """
+(read line <"$1"; exec "$PYTHON" -c 'while 1: (lambda: 1)()') & program=$!
+"$TSCAP" attach $program & tscap=$!
+until [ "$(cut -d" " -f3 /proc/$tscap/stat)" = S ]; do kill -0 $tscap || break; done
+echo >"$1"
+wait $tscap; code=$?
+kill -9 $program
+exit $code
+"""
+
+
+@pytest.mark.parametrize("script", [SHELL, SHELL_THAT_WAITS], ids=["at once", "before it is"])
+def test_a_program_that_a_shell_has_just_started(tmp_path, script):
+    """Its number is there before it is: a shell has it until then, and then an interpreter that has yet to begin."""
+    os.mkfifo(tmp_path / "pipe")
+    for _ in range(10):
+        command = ["bash", "-c", script, "bash", tmp_path / "pipe"]
+        done = subprocess.run(command, env={**os.environ, "PYTHON": sys.executable}, capture_output=True, text=True, timeout=LIMIT)
+        assert done.returncode == 0 and "recording" in done.stderr, done
+
+
+def test_an_interpreter_that_has_yet_to_begin(tscap, start_program):
+    for ms in range(0, 40, 2):
+        program = start_program(sys.executable, "-c", "while 1: (lambda: 1)()", env=environment_without_us())
+        time.sleep(ms / 1000)  # nothing is waited for: another moment of its beginning each time
+        result = tscap("attach", program.pid)
+        assert result.code == 0, result
+        program.kill()
 
 
 def test_functions_whose_names_find_no_room_are_missed(tscap, plain):
