@@ -8,6 +8,7 @@
 #include "members.h"
 #include "message.h"
 #include "scale.h"
+#include "tasks.h"
 
 #define PATIENCE 500000000u /* ns for lanes that meet their writer at work: a dump shall end within a second */
 
@@ -28,12 +29,15 @@ static void sum_up(struct capture *c)
 int capture_snapshot(struct snapshot *s, const struct subject *subject)
 {
     struct view view;
-    struct snapshot_options options = {.alive = subject->alive, .patience = PATIENCE};
+    struct tasks tasks;
+    struct snapshot_options options = {.alive = subject->alive, .ask_cpu = tasks_ask_cpu, .context = &tasks, .patience = PATIENCE};
     long owner = subject->file[0] == '/' ? -1 : (long)subject->uid;
     int r = view_open(&view, subject->dirfd, subject->file, owner);
     if (r < 0)
         return r;
+    tasks_begin(&tasks, subject->pid, subject->apart);
     r = snapshot_take(s, &view, &options);
+    tasks_free(&tasks);
     view_close(&view);
     return r;
 }

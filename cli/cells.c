@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "units.h"
 
@@ -17,6 +18,8 @@ void times_subtract(struct profile_times *t, const struct profile_times *b)
     t->exclusive = minus(t->exclusive, b->exclusive);
     t->off_inclusive = minus(t->off_inclusive, b->off_inclusive);
     t->off_exclusive = minus(t->off_exclusive, b->off_exclusive);
+    t->unknown_inclusive = minus(t->unknown_inclusive, b->unknown_inclusive);
+    t->unknown_exclusive = minus(t->unknown_exclusive, b->unknown_exclusive);
     t->waited = minus(t->waited, b->waited);
     t->elapsed = minus(t->elapsed, b->elapsed);
 }
@@ -76,10 +79,13 @@ void cell_time(const struct column *c, const void *row, const void *context, cha
 
 void cell_cpu_time(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
 {
-    if (cells(context)->capture->cpu)
-        cell_time(c, row, context, buffer, size);
-    else
+    if (!cells(context)->capture->cpu) {
         cell_unknown(buffer, size);
+        return;
+    }
+    size_t mark = times(row)->unknown_exclusive ? strlen(CELLS_AT_LEAST) : 0;
+    memcpy(buffer, CELLS_AT_LEAST, mark);
+    cell_time(c, row, context, buffer + mark, size - mark);
 }
 
 void cell_percent(const struct column *c, const void *row, const void *context, char *buffer, size_t size)

@@ -22,6 +22,8 @@ uint64_t key_inclusive(const void *row, const void *context);
 uint64_t key_exclusive(const void *row, const void *context);
 uint64_t key_exclusive_cpu(const void *row, const void *context); /* 0 where there is no CPU time */
 
+#define CELLS_AT_LEAST ">= " /* before a CPU time to which more may belong: nobody knows */
+
 /* The column's key as a number, as a time, as a time that there may be none of, and as a share of the whole. */
 void cell_count(const struct column *c, const void *row, const void *context, char *buffer, size_t size);
 void cell_time(const struct column *c, const void *row, const void *context, char *buffer, size_t size);

@@ -125,6 +125,7 @@ const struct column function_columns[] = {
     {"cpu", "CPU", "exclusive time on a CPU", ALL, false, 3, cell_cpu_time, key_exclusive_cpu, NULL},
     {"elapsed", "elapsed", "inclusive, and what generators and coroutines waited between start and return", ALL, false, 10,
      cell_time, key_elapsed, NULL},
+    {"open", "open", "calls that have not ended", ALL, false, 4, cell_count, key_open, NULL},
     {"suspended", "suspended", "generators and coroutines that wait now", ALL, false, 11, cell_count, key_suspended, NULL},
     {"processes", "processes", "processes that have called it", FAMILIES, false, 4, cell_count, key_processes, NULL},
     {"name", "name", "function or block, with file and line", ALL, true, 0, cell_name, NULL, text_cut_path},

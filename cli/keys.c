@@ -56,8 +56,8 @@ static void toggle_column(struct picture *p, uint32_t key)
     unsigned table;
     const struct column *columns = picture_columns(p, &table);
     struct table_habit *h = &p->habit[p->list];
-    uint32_t bit = 1u << (key - '1');
-    if (key - '1' + 1 >= count_columns(columns, table))
+    uint32_t number = key == '0' ? 9 : key - '1', bit = 1u << number;
+    if (number + 1 >= count_columns(columns, table))
         return;
     h->wanted = h->shown & bit ? h->wanted & ~bit : h->wanted | bit;
     h->hidden = h->shown & bit ? h->hidden | bit : h->hidden & ~bit;
@@ -167,7 +167,7 @@ const struct key_row keys[] = {
     {"PgUp, PgDn", "scroll by a screen", KEYS_PAGE_UP, KEYS_PAGE_DOWN, ' ', scroll_page},
     {"Home, End", "to the first row, the last one", KEYS_HOME, KEYS_END, 0, scroll_end},
     {"s, S", "sort by the next column, by the one before", 's', 's', 'S', sort_by_next},
-    {"1 ... 9", "hide a column, or show it", '1', '9', 0, toggle_column},
+    {"1 ... 9, 0", "hide a column, or show it", '1', '9', '0', toggle_column},
     {"/", "show what has a text in its name; Enter keeps it, Esc shows all", '/', '/', 0, begin_filter},
     {"t", "threads, or functions again", 't', 't', 0, change_list},
     {"a", "all since the beginning (or since r), or the last interval again", 'a', 'a', 0, change_total},

@@ -220,7 +220,7 @@ static void add_foot(struct page *page, const struct picture *p)
     if (p->typing)
         add_prompt(page, p);
     else
-        add_line(page, PAGE_FAINT, "q quit  ? help  s/S sort  1-9 columns  / filter  t threads  a total  r from now  p pause");
+        add_line(page, PAGE_FAINT, "q quit  ? help  s/S sort  1-9, 0 columns  / filter  t threads  a total  r from now  p pause");
 }
 
 /* ---- pages ---- */
@@ -230,8 +230,8 @@ static void add_key(struct head *h, const struct key_row *row) { head_add(h, RAN
 static void add_column(struct head *h, size_t i, const struct column *c)
 {
     char key[16] = "";
-    if (i < 9)
-        snprintf(key, sizeof key, "%zu", i + 1);
+    if (i < 10)
+        snprintf(key, sizeof key, "%zu", (i + 1) % 10);
     head_add(h, RANK_ITEM, "%2s %-9s %s", key, c->header, c->help);
 }
 

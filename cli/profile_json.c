@@ -47,6 +47,8 @@ static void write_times(struct writer *w, const struct profile_times *t)
     write_time(w, "exclusive_ns", t->exclusive);
     write_cpu_time(w, "cpu_ns", cpu_inclusive(t));
     write_cpu_time(w, "exclusive_cpu_ns", cpu_exclusive(t));
+    write_cpu_time(w, "cpu_unknown_ns", t->unknown_inclusive);
+    write_cpu_time(w, "exclusive_cpu_unknown_ns", t->unknown_exclusive);
     write_time(w, "waited_ns", t->waited);
     write_time(w, "elapsed_ns", t->elapsed);
     json_count(j, "inclusive_ticks", t->inclusive);

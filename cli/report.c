@@ -100,6 +100,26 @@ static void print_cpu_mode(const struct capture *c)
         printf("CPU time by %s: %s\n", cputime_mode_name(mode), cputime_mode_bound(mode));
 }
 
+/* Of all threads; the innermost open calls have it. */
+static uint64_t unknown_cpu(const struct profile *p)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < p->sites; i++)
+        sum += p->site[i].t.unknown_exclusive;
+    return sum;
+}
+
+static void print_unknown_cpu(const struct capture *c)
+{
+    char text[UNITS_TEXT];
+    uint64_t unknown = c->cpu ? unknown_cpu(&c->profile) : 0;
+    if (!unknown)
+        return;
+    units_write_time(text, sizeof text, capture_ns(c, unknown));
+    printf("CPU times with " CELLS_AT_LEAST "may be more by %s in all: %s\n", text,
+           c->subject->alive ? "the CPU clocks of some threads with open calls could not be read" : "of calls that were open when it ended");
+}
+
 static void print_cost(const struct capture *c)
 {
     const struct profile *p = &c->profile;
@@ -135,6 +155,7 @@ void report_summary(const struct capture *c, const struct functions *f, uint64_t
     if (f)
         print_totals(f, limit);
     print_cpu_mode(c);
+    print_unknown_cpu(c);
     print_cost(c);
     print_losses(c);
 }
@@ -207,5 +228,6 @@ void report_interval(const struct moment *m)
         printf("%s%s", i ? ", " : "", text);
     }
     putchar('\n');
+    print_unknown_cpu(m->now);
     print_other_losses(&m->now->profile);
 }

@@ -37,6 +37,7 @@ static void sum_up(struct thread_row *row, const struct profile *p)
         row->t.open += t->open;
         row->t.exclusive += t->exclusive;
         row->t.off_exclusive += t->off_exclusive;
+        row->t.unknown_exclusive += t->unknown_exclusive;
     }
 }
 

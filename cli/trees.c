@@ -40,6 +40,7 @@ static const struct column columns[] = {
     {"calls", "calls", "calls begun", 1, false, 0, cell_count, key_calls, NULL},
     {"inclusive", "inclusive", "time on this path and below", 1, false, 0, cell_time, key_inclusive, NULL},
     {"exclusive", "exclusive", "time on this path itself", 1, false, 2, cell_time, key_exclusive, NULL},
+    {"open", "open", "calls that have not ended", 1, false, 3, cell_count, key_open, NULL},
     {"percent", "%", "inclusive, as a share of the thread", 1, false, 1, cell_percent, key_inclusive, NULL},
     {"name", "name", "function, below its caller", 1, true, 0, cell_name, NULL, text_cut_path},
     {0},

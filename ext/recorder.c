@@ -155,7 +155,7 @@ static void writer_catch_up(struct thread *t)
     if (atomic_load_explicit(&t->writer->lane->resets, memory_order_relaxed) != resets)
         writer_reset(t->writer, resets);
     else
-        writer_cut(t->writer, r.ended);
+        writer_cut_at_stop(t->writer, r.ended);
 }
 
 static void thread_catch_up(struct thread *t)
@@ -174,7 +174,7 @@ static void thread_catch_up(struct thread *t)
 void recorder_cut_open(struct thread *t)
 {
     account_cut(t);
-    writer_cut(t->writer, clock_ticks());
+    writer_cut_now(t->writer);
     t->ended = 0;
     recorder_set_usual(t);
 }
@@ -538,6 +538,8 @@ enum recorder_change recorder_stop(void)
     r.running = false;
     set_everyone(false);
     remove_consumer(false);
+    if (!r.consumers)
+        lanes_note_stop(r.lanes, r.ended);
     publish_session(false, started, r.consumers ? clock_ticks() : r.ended, resets());
     return RECORDER_DONE;
 }

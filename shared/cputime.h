@@ -18,16 +18,25 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#include "clock.h"
 
 /* In order of weakness: the header of a segment names the weakest of its threads. */
 enum cputime_mode { CPUTIME_NONE_YET = 0, CPUTIME_RSEQ, CPUTIME_PERF, CPUTIME_RSEQ_GAP, CPUTIME_SYSCALL, CPUTIME_WALL, CPUTIME_MODES };
+
+/* The clocks at one instant. */
+struct cputime_reading {
+    uint64_t ticks;
+    uint64_t monotonic, cpu; /* ns */
+};
 
 struct cputime {
     const _Atomic uint64_t *watch; /* != expect: the thread may have left the CPU */
     uint64_t expect;
     uint64_t gap; /* ticks since the last event after which it may have, too */
     enum cputime_mode mode;
-    uint64_t base_ticks, base_monotonic, base_cpu;
+    struct cputime_reading base;
     uint64_t reported; /* ticks off the CPU since base, handed out so far */
     uint64_t undisturbed; /* ticks that reading all clocks takes at most, unless the thread leaves the CPU meanwhile */
     void *perf_page;
@@ -43,6 +52,14 @@ uint64_t cputime_sync(struct cputime *c, uint64_t limit);
 /* The same for an event that happens now: ticks off the CPU between `since`, an earlier event, and `now`, which is read
  * here. Whenever the thread is switched out, before or between readings, it is in this stretch or in a later one. */
 uint64_t cputime_off(struct cputime *c, uint64_t since, uint64_t *now);
+
+/* Of any thread: whoever asks knows how to read its CPU clock. False: it cannot be read. */
+typedef bool cputime_ask(void *context, uint64_t *cpu);
+bool cputime_read(struct cputime_reading *r, enum clock_source source, cputime_ask *ask, void *context);
+bool cputime_read_thread(struct cputime_reading *r, pid_t tid); /* of this process */
+
+/* Ticks off the CPU between two readings. */
+uint64_t cputime_off_between(const struct cputime_reading *base, const struct cputime_reading *now);
 
 static inline bool cputime_left(const struct cputime *c, uint64_t since_last)
 {

@@ -25,6 +25,7 @@ struct lanes {
 static void put32(_Atomic uint32_t *p, uint32_t v) { atomic_store_explicit(p, v, memory_order_release); }
 static uint32_t get32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
 static void put(_Atomic uint64_t *p, uint64_t v) { atomic_store_explicit(p, v, memory_order_release); }
+static uint64_t get(const _Atomic uint64_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
 
 static uint32_t ring_pages(const struct lanes *l) { return l->options.ring_slots / (SEGMENT_PAGE / (uint32_t)sizeof(struct slot)); }
 
@@ -154,6 +155,17 @@ static void put_name(struct lane *lane, const char *name)
         put((_Atomic uint64_t *)lane->name + i, words[i]);
 }
 
+static void publish_cpu_clock(struct writer *w)
+{
+    struct lane *lane = w->lane;
+    put(&lane->cpu_base_ticks, w->cpu.base.ticks);
+    put(&lane->cpu_base_monotonic, w->cpu.base.monotonic);
+    put(&lane->cpu_base, w->cpu.base.cpu);
+    put(&lane->cpu_off, 0);
+    put(&lane->stopped, 0);
+    put(&lane->cpu_stop, 0);
+}
+
 static void start_lane(struct writer *w, uint32_t ring, const char *name)
 {
     struct lane *lane = w->lane;
@@ -166,6 +178,7 @@ static void start_lane(struct writer *w, uint32_t ring, const char *name)
     put_name(lane, name);
     put32(&lane->tid, (uint32_t)syscall(SYS_gettid));
     put32(&lane->cpu_mode, w->cpu.mode);
+    publish_cpu_clock(w);
     note_cpu_mode(h, w->cpu.mode);
     w->last = clock_ticks();
     put(&lane->began, w->last);
@@ -221,7 +234,7 @@ static uint32_t retire(struct writer *w)
 
 void lanes_close(struct lanes *l, struct writer *w)
 {
-    writer_cut(w, clock_ticks());
+    writer_cut_now(w);
     uint32_t ring = retire(w);
     pthread_mutex_lock(&l->lock);
     give_ring(l, ring);
@@ -282,6 +295,13 @@ void lanes_abandon(struct lanes *l)
 
 /* ---- writing ---- */
 
+/* The record first: who reads in between takes what it tells of for a part of the little time since. */
+static void put_off(struct writer *w, uint64_t when, uint64_t off)
+{
+    writer_store(w, when, record_pack_duration(off, RECORD_OFF_CPU));
+    put(&w->lane->cpu_off, w->cpu.reported);
+}
+
 /* What the thread was off the CPU lies between its last record and `now`, which moves on if it was. */
 static uint64_t note_switch(struct writer *w, uint64_t now)
 {
@@ -289,7 +309,7 @@ static uint64_t note_switch(struct writer *w, uint64_t now)
         return now;
     uint64_t off = cputime_off(&w->cpu, w->last, &now);
     if (off)
-        writer_store(w, now, record_pack_duration(off, RECORD_OFF_CPU));
+        put_off(w, now, off);
     return now;
 }
 
@@ -308,13 +328,16 @@ static inline __attribute__((always_inline)) void fold_of(struct writer *w, stru
 {
     uint64_t before = note_switch(w, w->last), after;
     fold_portion(whose);
-    if (cputime_left(&w->cpu, 0))
+    bool left = cputime_left(&w->cpu, 0);
+    if (left)
         cputime_off(&w->cpu, before, &after); /* is within what is taken out below */
     else
         after = clock_ticks();
     w->last = after;
     w->own += after - before;
     writer_store(w, after, record_pack_duration(after - before, RECORD_OWN));
+    if (left)
+        put(&w->lane->cpu_off, w->cpu.reported);
 }
 
 static void fold_some(struct writer *w) { fold_of(w, w); }
@@ -437,9 +460,8 @@ void writer_flush(struct writer *w)
 }
 
 /* Works on the folded stack, which knows the sites; each of its steps needs a record to count. */
-void writer_cut(struct writer *w, uint64_t when)
+static void cut(struct writer *w, uint64_t when)
 {
-    pthread_mutex_lock(&w->lock);
     flush(w);
     when = when > w->last ? when : w->last;
     while (w->folder.depth) {
@@ -447,7 +469,73 @@ void writer_cut(struct writer *w, uint64_t when)
         folder_cut(&w->folder, when);
     }
     w->depth = 0;
+}
+
+void writer_cut(struct writer *w, uint64_t when)
+{
+    pthread_mutex_lock(&w->lock);
+    cut(w, when);
     pthread_mutex_unlock(&w->lock);
+}
+
+void writer_cut_now(struct writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    uint64_t now = clock_ticks();
+    cut(w, w->depth ? note_switch(w, now) : now);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* Nothing has been handed out since, for the thread has had no event. */
+static void note_off_until_stop(struct writer *w, uint64_t when, uint64_t stop)
+{
+    uint64_t most = when - w->last, off = most;
+    if (stop) {
+        off = stop - 1 > w->cpu.reported ? stop - 1 - w->cpu.reported : 0;
+        off = off < most ? off : most;
+        w->cpu.reported += off;
+    }
+    if (off)
+        put_off(w, when, off);
+}
+
+/* Stopped with calls open, and not heard of since. */
+static bool was_stopped(const struct writer *w) { return get(&w->lane->stopped) > w->last; }
+
+void writer_cut_at_stop(struct writer *w, uint64_t when)
+{
+    pthread_mutex_lock(&w->lock);
+    uint64_t stop = 0;
+    if (was_stopped(w)) {
+        when = get(&w->lane->stopped);
+        stop = get(&w->lane->cpu_stop);
+    }
+    if (w->depth && when > w->last && w->cpu.mode != CPUTIME_WALL)
+        note_off_until_stop(w, when, stop);
+    cut(w, when);
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* What has passed since `when` counts as off the CPU: who stops holds the interpreter's lock, for which others wait. */
+static void note_stop(struct writer *w, uint64_t when)
+{
+    struct cputime_reading now;
+    bool read = cputime_read_thread(&now, (pid_t)get32(&w->lane->tid));
+    uint64_t off = read ? cputime_off_between(&w->cpu.base, &now) : 0, since = read && now.ticks > when ? now.ticks - when : 0;
+    put(&w->lane->cpu_stop, read ? 1 + (off > since ? off - since : 0) : 0);
+    put(&w->lane->stopped, when);
+}
+
+void lanes_note_stop(struct lanes *l, uint64_t when)
+{
+    pthread_mutex_lock(&l->lock);
+    for (struct writer *w = l->all; w; w = w->next) {
+        pthread_mutex_lock(&w->lock); /* of a thread that ends meanwhile */
+        if (get32(&w->lane->state) == LANE_LIVE && w->depth && !was_stopped(w))
+            note_stop(w, when);
+        pthread_mutex_unlock(&w->lock);
+    }
+    pthread_mutex_unlock(&l->lock);
 }
 
 void writer_reset(struct writer *w, uint32_t resets)

@@ -48,6 +48,10 @@ struct lanes_options {
 
 struct lanes *lanes_new(struct segment *segment, const struct lanes_options *o); /* NULL: no memory */
 
+/* Recording was stopped at `when`, a moment ago: notes it of each thread with open calls, and how long that had been off the CPU.
+ * Nobody is woken. */
+void lanes_note_stop(struct lanes *l, uint64_t when);
+
 /* The calling thread has another name now. */
 void lanes_rename(struct writer *w, const char *name);
 
@@ -75,6 +79,10 @@ static inline uint64_t writer_time(const struct writer *w) { return w->last - w-
 
 /* Ends all open calls at `when`, marked RECORD_CUT: recording stopped or the thread ends. */
 void writer_cut(struct writer *w, uint64_t when);
+void writer_cut_now(struct writer *w);
+/* Recording ended before, when lanes_note_stop() said so; else, nobody having told, at `when`: then what has passed since the
+ * last record does not count as CPU time. */
+void writer_cut_at_stop(struct writer *w, uint64_t when);
 
 /* Folds everything pushed. */
 void writer_flush(struct writer *w);

@@ -147,6 +147,17 @@ int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size)
     return 0;
 }
 
+int process_thread_cpu(pid_t pid, pid_t tid, uint64_t *ns)
+{
+    char path[64], buffer[128];
+    snprintf(path, sizeof path, "task/%ld/schedstat", (long)tid);
+    ssize_t n = read_proc(pid, path, buffer, sizeof buffer);
+    if (n < 0)
+        return (int)n;
+    *ns = strtoull(buffer, NULL, 10);
+    return *ns ? 0 : -ENOTSUP; /* it has run since it is there */
+}
+
 bool process_lacks_mapping(pid_t pid, uint64_t address, uint64_t bytes)
 {
     char path[96];

@@ -20,6 +20,9 @@ int process_command(pid_t pid, char *buffer, size_t size);
 
 int process_parent(pid_t pid, pid_t *parent); /* 0 or -errno */
 int process_thread_name(pid_t pid, pid_t tid, char *buffer, size_t size); /* 0 or -errno */
+/* What the thread has run so far, ns: as its CPU clock, but while it runs it stands still for a few ms at a time. 0 or -errno;
+ * -ENOTSUP: this kernel does not tell. */
+int process_thread_cpu(pid_t pid, pid_t tid, uint64_t *ns);
 bool process_thread_alive(pid_t pid, pid_t tid);
 
 /* Surely no mapping of exactly this range: one that was there is gone with exec(2). False: it is there, or nobody knows (a

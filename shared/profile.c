@@ -60,12 +60,14 @@ static void add_times(struct profile_times *to, const struct profile_times *t, b
     to->raised += t->raised;
     to->exclusive += t->exclusive;
     to->off_exclusive += t->off_exclusive;
+    to->unknown_exclusive += t->unknown_exclusive;
     to->waited += t->waited;
     to->suspended += t->suspended;
     if (inclusive) {
         to->inclusive += t->inclusive;
         to->elapsed += t->elapsed;
         to->off_inclusive += t->off_inclusive;
+        to->unknown_inclusive += t->unknown_inclusive;
     }
 }
 
@@ -131,6 +133,16 @@ static int add_suspended(struct builder *b, const struct lane_copy *l, void *ite
         b->p->node[i].t.suspended++;
     }
     return 0;
+}
+
+/* Each open call has run through all of it; the time of the innermost is its own. */
+static void add_unknown(struct builder *b, const struct lane_copy *l)
+{
+    for (size_t i = 0; i < l->opens; i++) {
+        struct profile_times *t = &b->p->node[index_of(b, l->open[i])].t;
+        t->unknown_inclusive += l->unknown;
+        t->unknown_exclusive += i == 0 ? l->unknown : 0;
+    }
 }
 
 static int add_block(struct builder *b, const struct lane_copy *l, void *item)
@@ -365,6 +377,7 @@ static int add_tree(struct builder *b, const struct lane_copy *l, struct profile
     struct node **source = r == 0 ? calloc((size_t)p->nodes + 1, sizeof *source) : NULL;
     if (!source)
         return -ENOMEM;
+    add_unknown(b, l);
     link_nodes(p, first);
     collect_source(b, l, source);
     uint32_t root = index_of(b, l->lane->root);

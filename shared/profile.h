@@ -20,7 +20,8 @@ struct profile_times {
     uint64_t open;            /* not ended when recording stopped or the snapshot was taken */
     uint64_t raised;
     uint64_t inclusive, exclusive; /* ticks */
-    uint64_t off_inclusive, off_exclusive; /* of them not on the CPU */
+    uint64_t off_inclusive, off_exclusive; /* of them not on the CPU, as far as anybody knows */
+    uint64_t unknown_inclusive, unknown_exclusive; /* of these: open calls' time of which nobody knows whether it was on the CPU */
     uint64_t waited; /* generators, coroutines: ticks between suspension and resumption, not part of inclusive */
     uint64_t elapsed; /* from the first start to the final return: inclusive, and waits that are over */
     uint64_t suspended; /* generators, coroutines: waiting now */

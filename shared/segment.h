@@ -228,7 +228,13 @@ struct lane {
     /* 320 */
     _Atomic uint64_t undo_count;
     _Atomic uint32_t undo_page; /* first of UNDO_PAGES in a row */
-    uint32_t undo_pad[13];
+    uint32_t undo_pad;
+    /* 336: the thread's CPU clock, so that a reader can tell of a call that is open what its thread will say at its next event */
+    _Atomic uint64_t cpu_base_ticks, cpu_base_monotonic, cpu_base; /* read together when the lane began; ns but the first */
+    _Atomic uint64_t cpu_off;  /* ticks off the CPU since then that are in records; stored after the record */
+    /* When recording was stopped while calls were open; they ended then, if there is no later record. */
+    _Atomic uint64_t stopped;  /* ticks; 0: never; stored after the next */
+    _Atomic uint64_t cpu_stop; /* 1 + ticks off the CPU until then; 0: not known */
     /* 384: identity; `state`, `generation` and `resets` frame everything else */
     _Atomic uint32_t state;      /* enum lane_state */
     _Atomic uint32_t generation; /* of the use of this lane, counts up when a new thread takes it */
@@ -369,7 +375,8 @@ _Static_assert(sizeof(struct bucket_block) == 144, "ABI");
 _Static_assert(sizeof(struct entry) == 64, "an open call is one line");
 _Static_assert(sizeof(struct suspended) == 64, "ABI");
 _Static_assert(offsetof(struct lane, head) == 64 && offsetof(struct lane, commit) == 192, "head has 128 bytes of its own");
-_Static_assert(offsetof(struct lane, undo_count) == 320 && offsetof(struct lane, state) == 384, "ABI");
+_Static_assert(offsetof(struct lane, undo_count) == 320 && offsetof(struct lane, cpu_base_ticks) == 336, "ABI");
+_Static_assert(offsetof(struct lane, state) == 384, "ABI");
 _Static_assert(sizeof(struct lane) == 576, "ABI; a lane is a page");
 _Static_assert(offsetof(struct segment_header, clock_source) == 136, "ABI");
 _Static_assert(offsetof(struct segment_header, moves) == 184 && offsetof(struct segment_header, pages_used) == 192, "ABI");

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "array.h"
+#include "cputime.h"
 #include "histogram.h"
 #include "process.h"
 #include "segment_file.h"
@@ -326,6 +328,7 @@ static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct
     atomic_store_explicit(&l->lane->commit, before, memory_order_relaxed);
     atomic_store_explicit(&l->lane->undo_count, ring->log_count, memory_order_relaxed);
     r = copy_ring(c, live, l, ring);
+    l->cpu_off = load64(&live->cpu_off); /* after the records that tell of it */
     if (r < 0)
         return r;
     bool same = load32(&live->generation) == l->lane->generation && load32(&live->resets) == l->lane->resets &&
@@ -911,34 +914,103 @@ static uint64_t now_ticks(const struct segment_header *h)
     return h->clock_source == CLOCK_SOURCE_MONOTONIC ? clock_ns(CLOCK_MONOTONIC) : clock_counter();
 }
 
+static bool is_recording(const struct snapshot *s) { return s->session.running || s->header.consumers; }
+
+/* Recording was stopped while its calls were open; whatever has begun since, its thread has not been heard of. */
+static bool was_stopped(const struct lane_copy *l) { return l->folder.depth && l->lane->stopped > l->last; }
+
 static void choose_asof(struct snapshot *s, const struct snapshot_options *o)
 {
     uint64_t last = 0;
-    for (uint32_t i = 0; i < s->lanes; i++)
-        if (!s->lane[i].empty && s->lane[i].last > last)
-            last = s->lane[i].last;
+    for (uint32_t i = 0; i < s->lanes; i++) {
+        const struct lane_copy *l = &s->lane[i];
+        uint64_t known = l->complete && was_stopped(l) ? l->lane->stopped : l->last;
+        if (!l->empty && known > last)
+            last = known;
+    }
     s->asof = last;
-    bool recording = s->session.running || s->header.consumers;
-    uint64_t end = recording ? (o->alive ? now_ticks(&s->header) : 0) : s->session.stopped;
+    uint64_t end = is_recording(s) ? (o->alive ? now_ticks(&s->header) : 0) : s->session.stopped;
     if (end > last)
         s->asof = end;
 }
 
-/* Open calls have lasted until now. Whether their thread was on the CPU since its last record nobody knows: it does not
- * count as CPU time. */
-static void end_open_calls(struct snapshot *s)
+struct question {
+    const struct snapshot_options *options;
+    uint32_t tid;
+};
+
+static bool ask_cpu(void *context, uint64_t *cpu)
+{
+    const struct question *q = context;
+    return q->options->ask_cpu(q->options->context, q->tid, cpu);
+}
+
+/* Ticks off the CPU since the lane began, as its thread would reckon now. False: what is there to reckon with makes no sense. */
+static bool off_now(const struct snapshot *s, const struct lane_copy *l, const struct snapshot_options *o, uint64_t *off)
+{
+    struct question q = {.options = o, .tid = l->tid};
+    struct cputime_reading now, base = {l->lane->cpu_base_ticks, l->lane->cpu_base_monotonic, l->lane->cpu_base};
+    if (!o->ask_cpu || !base.cpu || !cputime_read(&now, s->header.clock_source, ask_cpu, &q))
+        return false;
+    if (now.ticks < base.ticks || now.monotonic < base.monotonic || now.cpu < base.cpu)
+        return false;
+    *off = cputime_off_between(&base, &now);
+    return true;
+}
+
+static bool off_until_end(const struct snapshot *s, const struct lane_copy *l, const struct snapshot_options *o, uint64_t *off)
+{
+    uint64_t stop = l->lane->cpu_stop;
+    if (!was_stopped(l))
+        return is_recording(s) && o->alive && off_now(s, l, o, off);
+    *off = stop - 1;
+    return stop != 0;
+}
+
+/* What its thread was off the CPU since its last record is not in a record yet. What nobody knows does not count as CPU time. */
+static void end_stretch(const struct snapshot *s, struct lane_copy *l, const struct snapshot_options *o, uint64_t end)
+{
+    uint64_t stretch = end - l->last, total, off = stretch;
+    if (off_until_end(s, l, o, &total)) {
+        off = total > l->cpu_off ? total - l->cpu_off : 0;
+        off = off < stretch ? off : stretch;
+    } else
+        l->unknown = stretch;
+    struct slot r = {.when = end, .what = record_pack_duration(off, RECORD_OFF_CPU)};
+    folder_run(&l->folder, &r, 0, 1);
+}
+
+/* Before it ends: where the call on top is. */
+static bool note_open(struct lane_copy *l, size_t *room)
+{
+    if (!l->folder.top_node)
+        return true;
+    segment_ref *more = array_room(l->open, l->opens, room, sizeof *more);
+    if (!more)
+        return false;
+    l->open = more;
+    l->open[l->opens++] = l->folder.top_node;
+    return true;
+}
+
+/* Open calls have lasted until `asof`, or until recording was stopped. */
+static int end_open_calls(struct snapshot *s, const struct snapshot_options *o)
 {
     for (uint32_t i = 0; i < s->lanes; i++) {
         struct lane_copy *l = &s->lane[i];
+        size_t room = 0;
         if (l->empty || !l->complete)
             continue;
-        if (l->folder.depth && s->asof > l->last) {
-            struct slot r = {.when = s->asof, .what = record_pack_duration(s->asof - l->last, RECORD_OFF_CPU)};
-            folder_run(&l->folder, &r, 0, 1);
+        uint64_t end = was_stopped(l) ? l->lane->stopped : s->asof;
+        if (l->folder.depth && end > l->last)
+            end_stretch(s, l, o, end);
+        while (l->folder.depth) {
+            if (l->unknown && !note_open(l, &room))
+                return -ENOMEM;
+            folder_cut(&l->folder, end);
         }
-        while (l->folder.depth)
-            folder_cut(&l->folder, s->asof);
     }
+    return 0;
 }
 
 static int take(struct copier *c, const struct snapshot_options *o)
@@ -963,7 +1035,7 @@ static int take(struct copier *c, const struct snapshot_options *o)
     free(ordinal);
     if (r == 0) {
         choose_asof(s, o);
-        end_open_calls(s);
+        r = end_open_calls(s, o);
     }
     return r;
 }
@@ -1024,8 +1096,10 @@ int snapshot_take(struct snapshot *s, const struct view *v, const struct snapsho
 
 void snapshot_free(struct snapshot *s)
 {
-    for (uint32_t i = 0; i < s->lanes; i++)
+    for (uint32_t i = 0; i < s->lanes; i++) {
         folder_free(&s->lane[i].folder);
+        free(s->lane[i].open);
+    }
     if (s->image)
         munmap(s->image, s->image_bytes);
     free(s->lane);

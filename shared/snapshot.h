@@ -47,6 +47,11 @@ struct lane_copy {
     bool empty;    /* nothing recorded since the last reset */
     bool complete; /* false: no consistent copy could be had, or it was not sane: the lane has no data */
     uint64_t head; /* records pushed */
+    uint64_t cpu_off; /* as of then: see struct lane */
+    /* Of open calls: nobody knows whether the thread was on the CPU in their last so many ticks. That does not count as CPU time. */
+    uint64_t unknown;
+    segment_ref *open; /* where they are then: nodes of the open calls, the innermost first */
+    size_t opens;
     struct lane *lane; /* in the image */
     struct folder folder; /* has folded all records; `items` etc. are valid only while the snapshot lives */
 };
@@ -67,8 +72,13 @@ struct snapshot {
     uint32_t retries; /* looks at a lane that met its writer in the middle of folding */
 };
 
+/* CPU time of the thread with this number in the segment, ns by its own clock; false: it cannot be read. */
+typedef bool snapshot_ask_cpu(void *context, uint32_t tid, uint64_t *cpu);
+
 struct snapshot_options {
     bool alive;       /* calls still open have lasted until now; else until the last record */
+    snapshot_ask_cpu *ask_cpu; /* NULL: nobody can be asked */
+    void *context;    /* of ask_cpu */
     uint64_t patience; /* ns that all lanes together may take */
 };
 

@@ -63,6 +63,13 @@ def in_thread(name, function, *arguments):
         time.sleep(0.001)
 
 
+def spin(ns):
+    """Of CPU time."""
+    end = time.thread_time_ns() + ns
+    while time.thread_time_ns() < end:
+        pass
+
+
 def in_background(function):
     def repeat():
         while True:

@@ -142,6 +142,19 @@ def test_all_commands(outside, contained):
     assert calls(outside("dump", pid, "--json")) == {"leaf": 1}
 
 
+def test_cpu_time_of_an_open_call(outside, contained):
+    """Its thread is asked by the number that it has here."""
+    pid = contained.pid
+    outside("start", pid)
+    contained.do("took_it = threading.Event()")
+    contained.do("open_call = timestamp('open call')(lambda: (spin(60_000_000), took_it.set(), time.sleep(1000)))")
+    contained.do("threading.Thread(target=open_call, daemon=True).start()")
+    contained.do("took_it.wait()")
+    (site,) = [site for site in outside("dump", pid, "--json").json["sites"] if site["name"] == "open call"]
+    assert site["open"] == 1 and site["cpu_unknown_ns"] == 0
+    assert 50_000_000 <= site["cpu_ns"] <= site["inclusive_ns"]
+
+
 def test_the_table_marks_them(outside, start_container):
     program = start_container(AS_DOCKER_DOES)
     lines = outside("ps").out.splitlines()

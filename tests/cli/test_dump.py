@@ -27,10 +27,10 @@ def test_the_table(tscap, recorded):
     assert re.fullmatch(r"process %d: .*app\.py" % recorded.pid, shape[0])
     assert re.fullmatch(r"Python %d\.%d\.\S+, recording for T, 2 threads recorded \(1 ended\)" % sys.version_info[:2], shape[1])
     assert shape[2] == ""
-    assert shape[3].split() == "calls inclusive exclusive % mean min max p50 p95 p99 CPU elapsed suspended name".split()
+    assert shape[3].split() == "calls inclusive exclusive % mean min max p50 p95 p99 CPU elapsed open suspended name".split()
     table, footer = shape[4:11], shape[11:]
     for row in table:
-        assert re.fullmatch(r" ?[0-9]+( T){2} F( T){8} 0 \S.* \(\S*app\.py:[0-9]+\)", row), row
+        assert re.fullmatch(r" ?[0-9]+( T){2} F( T){8} 0 0 \S.* \(\S*app\.py:[0-9]+\)", row), row
     assert footer[0] == ""
     assert re.match(r"7 functions, %d calls, T in them; [12] without calls not shown$" % sum(CALLS.values()), footer[1])
     assert re.match(r"CPU time by \S+: ", footer[2])
@@ -87,7 +87,7 @@ def test_tree(tscap, recorded):
     threads = re.split(r"\nthread [0-9]+ ", result.out)
     assert threads[2].startswith("worker (ended)\n")
     shape = [re.sub(r" \(.*", "", line) for line in mask(threads[2]).split("\n\n")[0].splitlines()]
-    assert shape == ["worker", "calls inclusive exclusive % name"] + [" 1 T T F Worker.run", " 1 T T F database", " 1 T T F parent", " 3 T T F leaf"]
+    assert shape == ["worker", "calls inclusive exclusive open % name"] + [" 1 T T 0 F Worker.run", " 1 T T 0 F database", " 1 T T 0 F parent", " 3 T T 0 F leaf"]
     indents = [len(re.match(r".*?  ( *)\S+ \(", line[::1][line.index(".") :]).group(1)) for line in threads[2].splitlines()[2:6]]
     assert indents[0] < indents[1] == indents[2] < indents[3]
 
@@ -112,6 +112,24 @@ def test_threads(tscap, recorded):
     main, worker = (mask(line).split() for line in lines[1:3])
     assert main[1:4] == ["alive", "283", "0"]
     assert worker[1:4] == ["ended", "6", "0"] and worker[-1] == "worker"
+
+
+def test_open_calls_are_marked(tscap, app):
+    """While they run; and once the program is dead, what nobody knows of their CPU time, too."""
+    tscap("start", app.pid)
+    app.do("asleep = threading.Event()")
+    app.do("in_there = timestamp('in there')(lambda: (asleep.set(), time.sleep(1000)))")
+    app.do("threading.Thread(target=in_there, daemon=True).start()")
+    app.do("asleep.wait()")
+    app.do("parent(3)")
+    table = tscap("dump", app.pid, "-o", "open")
+    assert column(table, "open") == ["1", "0", "0"] and ">=" not in table.out
+    assert re.search(r" 1 +[0-9.]+  in there ", tscap("dump", app.pid, "--tree").out)
+    app.kill()
+    table = tscap("dump", app.pid, "-o", "open")
+    assert column(table, "open") == ["1", "0", "0"]
+    assert [text.startswith(">= ") for text in column(table, "CPU")] == [True, False, False]
+    assert re.search(r"^CPU times with >= may be more by [0-9.]+ \S+ in all: of calls that were open when it ended$", table.out, re.M)
 
 
 # --- JSON ---
@@ -235,7 +253,7 @@ def test_json_without_cpu_time(tscap, start_app):
     assert by_name(profile)["leaf"]["cpu_ns"] is None
     assert by_name(profile)["leaf"]["exclusive_cpu_ticks"] is None
     result = tscap("dump", app.pid)
-    assert re.search(r"  - +[0-9.]+ [mun]?s +0  leaf ", result.out)
+    assert re.search(r"  - +[0-9.]+ [mun]?s +0 +0  leaf ", result.out)
 
 
 def test_json_by_the_systems_clock(tscap, start_app):

@@ -34,10 +34,10 @@ def test_tables_at_an_interval(tscap, busy):
             r"Python %d\.%d\.\S+, recording, 1 thread, [0-9.]+ calls/s, recording costs [0-9.]+ %% of a CPU, lost 0" % sys.version_info[:2]
         )
         assert re.fullmatch(heading, table[1])
-        assert table[2].split() == "calls calls/s inclusive exclusive % mean CPU elapsed suspended name".split()
+        assert table[2].split() == "calls calls/s inclusive exclusive % mean CPU elapsed open suspended name".split()
         assert {re.sub(r" \(.*", "", line.split("  ")[-1]) for line in table[3:]} == {"leaf", "parent"}
         for line in table[3:]:
-            assert re.fullmatch(r" ?[0-9]+ (F|[0-9]+) T T F T T T 0 (leaf|parent) \(\S+:[0-9]+\)", mask(line)), line
+            assert re.fullmatch(r" ?[0-9]+ (F|[0-9]+) T T F T T T 0 0 (leaf|parent) \(\S+:[0-9]+\)", mask(line)), line
 
 
 def test_values_are_of_the_interval(tscap, app, tables):

@@ -49,7 +49,7 @@ def test_the_picture(tscap, app, top):
     items = r", recording \(begun here\), 1 thread, [0-9.]+ calls/s, recording costs [0-9.]+ % of a CPU, lost 0"
     assert re.fullmatch(version + items + ".*", heading), screen
     assert re.search(r"^last [0-9.]+ ms by exclusive; 2 functions$", screen, re.M)
-    assert re.search("^calls  calls/s  inclusive  exclusive  +%  +mean  +CPU  (elapsed  )?(suspended  )?name", screen, re.M)
+    assert re.search("^calls  calls/s  inclusive  exclusive  +%  +mean  +CPU  (elapsed  )?(open  )?(suspended  )?name", screen, re.M)
     assert set(rows(screen)) == {"leaf", "parent"}
     assert state(tscap, app) == "recording"
 
@@ -192,7 +192,7 @@ def test_help(app, top):
     t.see("begun here")
     t.press("?")
     screen = t.see("Columns:")
-    for line in ("^Up, Down ", "^PgUp, PgDn ", "^s, S ", "^1 ... 9 ", "^/ ", "^t ", "^p ", "^r ", "^a ", "^q ", r"^\? ", "^ 8 elapsed ", "^ 9 suspended ", "^   name "):
+    for line in ("^Up, Down ", "^PgUp, PgDn ", "^s, S ", "^1 ... 9, 0 ", "^/ ", "^t ", "^p ", "^r ", "^a ", "^q ", r"^\? ", "^ 8 elapsed ", "^ 9 open ", "^ 0 suspended ", "^   name "):
         assert re.search(line, screen, re.M), line
     t.press("x")
     t.see("begun here")

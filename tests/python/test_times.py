@@ -1,5 +1,7 @@
 """Times: within the program's own brackets, and CPU time by the kernel's own account, in each mode."""
+import glob
 import os
+import threading
 import time
 
 import pytest
@@ -247,3 +249,117 @@ def test_other_clock(program):
     site = profile.site("spins")
     assert 20_000_000 <= site["inclusive_ns"] <= outside
     assert 20_000_000 * 0.98 <= site["exclusive_cpu_ns"] <= site["exclusive_ns"]
+
+
+# ---- CPU time of calls that are open: the thread's own clock is the judge, for a loaded machine gives CPU to whom it will ----
+
+LAG_NS = 10_000_000  # the kernel's account of a running thread stands still for so long
+
+
+class Apart:
+    """A call on a thread of its own that takes CPU time, then waits; or goes on taking it, until it is told to end."""
+
+    def __init__(self, ns, ever=False):
+        self.took_it, self.go_on = threading.Event(), threading.Event()
+        self.thread = threading.Thread(target=self.call, args=(ns, ever))
+        self.thread.start()
+        assert self.took_it.wait(60)
+
+    @timestamp("is open")
+    def call(self, ns, ever):
+        self.began = time.thread_time_ns()
+        while time.thread_time_ns() - self.began < ns:
+            pass
+        self.took_it.set()
+        while ever and not self.go_on.is_set():
+            pass
+        self.go_on.wait()
+
+    def cpu(self):
+        return time.clock_gettime_ns(time.pthread_getcpuclockid(self.thread.ident)) - self.began
+
+    def end(self):
+        self.go_on.set()
+        self.thread.join()
+
+
+def is_open(profile):
+    site = profile.site("is open")
+    assert (site["calls"], site["open"]) == (1, 1)
+    assert site["cpu_unknown_ns"] == site["exclusive_cpu_unknown_ns"] == 0
+    return site["exclusive_cpu_ns"]
+
+
+@pytest.mark.parametrize("ns", [0, 60_000_000])
+def test_an_open_call_that_waits_has_the_cpu_time_it_took(recording, ns):
+    with recording:
+        apart = Apart(ns)
+        profile = recording.profile
+        most = apart.cpu()
+        apart.end()
+    assert ns - LAG_NS <= is_open(profile) <= most + LAG_NS
+    assert recording.profile.check().site("is open")["open"] == 0
+
+
+def test_an_open_call_that_computes_has_cpu_time(recording):
+    with recording:
+        apart = Apart(60_000_000, ever=True)
+        for _ in range(3):
+            least = apart.cpu()
+            profile = recording.profile
+            most = apart.cpu()
+            assert least - LAG_NS <= is_open(profile) <= most + LAG_NS
+        apart.end()
+
+
+@pytest.mark.parametrize("ever", [False, True])
+def test_an_open_call_has_the_cpu_time_until_recording_stopped(recording, ever):
+    """Also when its thread goes on, and when it finds out that it is open no more."""
+    with recording:
+        apart = Apart(60_000_000, ever)
+        least = apart.cpu()
+        stop()
+        most = apart.cpu()
+        while ever and apart.cpu() < most + 60_000_000:
+            time.sleep(0.001)
+        stopped = is_open(recording.profile)
+        assert least - LAG_NS <= stopped <= most + LAG_NS
+        start()
+        apart.end()
+        assert is_open(recording.profile) == stopped
+    assert is_open(recording.profile) == stopped
+
+
+def test_cpu_time_of_a_call_that_was_open_when_its_process_died(program):
+    """Nobody can know the part of it since the last event of its thread: the figure says how much that is."""
+    p = program(
+        """
+        import threading, time, timestamp_capture
+        from timestamp_capture import timestamp
+
+        @timestamp
+        def waits(): checkpoint()
+
+        @timestamp
+        def calls(): pass
+
+        @timestamp
+        def outer(): waits()
+
+        timestamp_capture.start()
+        threading.Thread(target=outer, daemon=True).start()
+        while True: calls()
+        """
+    )
+    p.wait()
+    before = p.dump().calls("calls")
+    while p.dump().calls("calls") == before:
+        pass
+    (path,) = glob.glob(os.path.join(os.environ["TSCAP_DIR"], "*.tscap"))
+    p.kill()
+    profile = dump(path).check()
+    outer, waits = profile.site("outer"), profile.site("waits")
+    assert 0 < waits["exclusive_cpu_unknown_ns"] == waits["cpu_unknown_ns"] == outer["cpu_unknown_ns"] <= waits["inclusive_ns"]
+    assert waits["cpu_ns"] + waits["cpu_unknown_ns"] <= waits["inclusive_ns"] + 2, "each of the three is rounded"
+    assert outer["exclusive_cpu_unknown_ns"] == 0
+    assert sum(node["exclusive_cpu_unknown_ns"] for _, _, node in profile.nodes()) >= waits["cpu_unknown_ns"]

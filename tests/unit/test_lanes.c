@@ -615,3 +615,40 @@ Test(lanes, cpu_time_agrees_with_the_cpu_clock_while_others_want_the_cpu)
     for (int i = 0; i < OTHERS; i++)
         pthread_join(other[i], NULL);
 }
+
+/* ---- what was open when recording stopped ---- */
+
+/* A sleep until then, at least `least` % of which is off the CPU. */
+static void expect_cut(bool noted, uint64_t least)
+{
+    struct lanes_options o = small_lanes();
+    o.cpu_mode = CPUTIME_SYSCALL;
+    begin_with(&o, CAPACITY);
+    struct writer *w = open_lane(&s, "worker");
+    writer_enter(w, 1);
+    writer_enter(w, 2);
+    uint64_t last = w->last;
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    uint64_t when = clock_ticks();
+    if (noted)
+        lanes_note_stop(s.lanes, when);
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    lanes_note_stop(s.lanes, clock_ticks()); /* it was stopped before: that holds */
+    if (!noted)
+        w->lane->stopped = 0;
+    writer_cut_at_stop(w, when);
+    struct profile p = profile_now();
+    const struct profile_times *t = times(&p, 2);
+    cr_expect_eq(t->inclusive, when - last);
+    cr_expect_eq(t->open, 1);
+    cr_expect(t->off_inclusive >= (when - last) / 100 * least && t->off_inclusive <= t->inclusive, "%lu of %lu", t->off_inclusive, t->inclusive);
+    cr_expect_eq(w->lane->cpu_off, w->cpu.reported);
+    profile_free(&p);
+    end();
+}
+
+Test(lanes, a_call_that_was_open_at_a_stop_keeps_the_cpu_time_until_then)
+{
+    expect_cut(true, 80);
+    expect_cut(false, 100); /* nobody looked: it does not count as CPU time */
+}

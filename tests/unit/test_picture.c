@@ -172,13 +172,13 @@ Test(picture, sorting_goes_round)
     add_many();
     press("sss"); /* %, mean, CPU */
     cr_expect_str_eq(p.sort[PICTURE_FUNCTIONS]->name, "cpu");
-    press("ss"); /* elapsed, suspended */
+    press("sss"); /* elapsed, open, suspended */
     press("ss");
     cr_expect_str_eq(p.sort[PICTURE_FUNCTIONS]->name, "calls");
     cr_expect_str_eq(row(0)->label, "f00");
     press("S");
     cr_expect_str_eq(p.sort[PICTURE_FUNCTIONS]->name, "name");
-    press("SSS4");
+    press("SSSS4");
     cr_expect_str_eq(p.sort[PICTURE_FUNCTIONS]->name, "cpu");
 }
 

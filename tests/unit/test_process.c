@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#include "clock.h"
 #include "process.h"
 
 #include "support.h"
@@ -244,6 +245,21 @@ Test(process, a_mapping_is_there_until_it_is_gone)
     munmap(p, BYTES);
     cr_expect(process_lacks_mapping(getpid(), address, BYTES));
     fclose(file);
+}
+
+Test(process, cpu_time_of_a_thread)
+{
+    uint64_t cpu = 0;
+    clockid_t clock;
+    struct thread t;
+    thread_begin(&t, "one");
+    int r = process_thread_cpu(getpid(), t.tid, &cpu);
+    cr_assert_eq(pthread_getcpuclockid(t.handle, &clock), 0);
+    cr_expect(r < 0 || (cpu > 0 && cpu <= clock_ns(clock)), "%lu", cpu);
+    cr_expect(r == 0 || access("/proc/thread-self/schedstat", R_OK) != 0 || r == -ENOTSUP, "%s", strerror(-r));
+    thread_end(&t);
+    cr_expect(thread_goes(t.tid));
+    cr_expect_eq(process_thread_cpu(getpid(), t.tid, &cpu), -ESRCH);
 }
 
 Test(process, of_one_that_is_not_there_no_mapping_is_denied) { cr_expect_not(process_lacks_mapping(INT32_MAX, 4096, 4096)); }

@@ -408,6 +408,116 @@ Test(snapshot, what_follows_the_last_record_is_not_cpu_time)
     view_close(&v);
 }
 
+/* ---- CPU time of open calls ---- */
+
+static struct cputime_reading clock_then;
+
+/* Half of what has passed since the lane began, which was off the CPU for the other half. */
+static bool half(void *context, uint32_t tid, uint64_t *cpu)
+{
+    uint64_t passed = clock_ns(CLOCK_MONOTONIC) - clock_then.monotonic;
+    *cpu = clock_then.cpu + passed / 2;
+    return context == &clock_then && tid == w->lane->tid;
+}
+
+static bool fails(void *context, uint32_t tid, uint64_t *cpu)
+{
+    *cpu = UINT64_MAX;
+    return context && tid == 0;
+}
+
+static bool goes_back(void *context, uint32_t tid, uint64_t *cpu)
+{
+    *cpu = clock_then.cpu - 1;
+    return context && tid;
+}
+
+struct stretch {
+    struct profile_times outer, inner;
+};
+
+/* Of outer -> inner, both open. */
+static struct stretch open_calls(bool alive, snapshot_ask_cpu *ask)
+{
+    struct view v = view_of_file();
+    struct snapshot shot;
+    struct profile p;
+    struct snapshot_options o = {.alive = alive, .ask_cpu = ask, .context = &clock_then, .patience = PATIENT};
+    cr_assert_eq(snapshot_take(&shot, &v, &o), 0);
+    cr_assert_eq(profile_make(&p, &shot), 0);
+    struct stretch x = {profile_site(&p, 1)->t, profile_site(&p, 2)->t};
+    profile_free(&p);
+    snapshot_free(&shot);
+    view_close(&v);
+    return x;
+}
+
+static void open_two(void)
+{
+    s.segment.header->session_flags = SESSION_RUNNING;
+    clock_then = w->cpu.base;
+    writer_enter(w, 1);
+    writer_enter(w, 2);
+}
+
+Test(snapshot, an_open_call_has_the_cpu_time_that_its_threads_clock_says)
+{
+    open_two();
+    struct timespec t = {.tv_nsec = 20000000};
+    nanosleep(&t, NULL);
+    uint64_t least = (clock_ticks() - clock_then.ticks) / 2, handed_out = w->lane->cpu_off;
+    struct stretch x = open_calls(true, half);
+    uint64_t most = (clock_ticks() - clock_then.ticks) / 2, off = x.inner.off_exclusive + handed_out;
+    cr_expect_eq(x.inner.unknown_inclusive, 0);
+    cr_expect_leq(x.inner.off_exclusive, x.inner.inclusive);
+    cr_expect(off >= least / 100 * 99 || x.inner.off_exclusive == x.inner.inclusive, "%lu of at least %lu", off, least);
+    cr_expect(off <= most / 100 * 101 || x.inner.off_exclusive == 0, "%lu of at most %lu", off, most);
+}
+
+static void expect_unknown(struct stretch x)
+{
+    cr_expect_gt(x.inner.unknown_exclusive, 0);
+    cr_expect_eq(x.inner.unknown_exclusive, x.inner.inclusive, "all of it");
+    cr_expect_eq(x.inner.unknown_inclusive, x.inner.inclusive);
+    cr_expect_eq(x.inner.off_inclusive, x.inner.inclusive, "it does not count as CPU time");
+    cr_expect_eq(x.outer.unknown_inclusive, x.inner.inclusive);
+    cr_expect_eq(x.outer.unknown_exclusive, 0);
+}
+
+Test(snapshot, cpu_time_that_nobody_can_tell_is_unknown)
+{
+    open_two();
+    expect_unknown(open_calls(true, NULL));
+    expect_unknown(open_calls(true, fails));
+    expect_unknown(open_calls(true, goes_back));
+    w->lane->cpu_base = 0;
+    expect_unknown(open_calls(true, half));
+    w->lane->cpu_base = UINT64_MAX;
+    expect_unknown(open_calls(true, half));
+    s.segment.header->session_flags = 0;
+    s.segment.header->session_stopped = w->last + 1000;
+    expect_unknown(open_calls(true, half));
+    w->lane->stopped = w->last + 500;
+    expect_unknown(open_calls(false, NULL));
+}
+
+Test(snapshot, after_a_stop_an_open_call_has_the_cpu_time_until_then)
+{
+    open_two();
+    s.segment.header->session_flags = 0;
+    s.segment.header->session_stopped = w->last + 1000;
+    uint64_t before = w->lane->cpu_off;
+    for (uint64_t off = 0; off <= 2000; off += 500) {
+        w->lane->cpu_stop = 1 + before + off;
+        w->lane->stopped = w->last + 1000;
+        struct stretch x = open_calls(off % 1000, half);
+        cr_expect_eq(x.inner.inclusive, 1000);
+        cr_expect_eq(x.inner.off_inclusive, off < 1000 ? off : 1000);
+        cr_expect_eq(x.inner.unknown_inclusive, 0);
+        s.segment.header->session_flags = SESSION_RUNNING; /* again: its thread has not been heard of */
+    }
+}
+
 /* ---- the session ---- */
 
 static struct session_state session_now(void)
