@@ -945,8 +945,9 @@ static bool ask_cpu(void *context, uint64_t *cpu)
     return q->options->ask_cpu(q->options->context, q->tid, cpu);
 }
 
-/* Ticks off the CPU since the lane began, as its thread would reckon now. False: what is there to reckon with makes no sense. */
-static bool off_now(const struct snapshot *s, const struct lane_copy *l, const struct snapshot_options *o, uint64_t *off)
+/* Ticks off the CPU since the lane began, as its thread would reckon now, and when that is: what the thread did between `asof` and
+ * now nobody could tell. False: what is there to reckon with makes no sense. */
+static bool off_now(const struct snapshot *s, const struct lane_copy *l, const struct snapshot_options *o, uint64_t *end, uint64_t *off)
 {
     struct question q = {.options = o, .tid = l->tid};
     struct cputime_reading now, base = {l->lane->cpu_base_ticks, l->lane->cpu_base_monotonic, l->lane->cpu_base};
@@ -954,30 +955,34 @@ static bool off_now(const struct snapshot *s, const struct lane_copy *l, const s
         return false;
     if (now.ticks < base.ticks || now.monotonic < base.monotonic || now.cpu < base.cpu)
         return false;
+    *end = now.ticks > *end ? now.ticks : *end;
     *off = cputime_off_between(&base, &now);
     return true;
 }
 
-static bool off_until_end(const struct snapshot *s, const struct lane_copy *l, const struct snapshot_options *o, uint64_t *off)
+static bool off_until_end(const struct snapshot *s, const struct lane_copy *l, const struct snapshot_options *o, uint64_t *end, uint64_t *off)
 {
     uint64_t stop = l->lane->cpu_stop;
     if (!was_stopped(l))
-        return is_recording(s) && o->alive && off_now(s, l, o, off);
+        return is_recording(s) && o->alive && off_now(s, l, o, end, off);
     *off = stop - 1;
     return stop != 0;
 }
 
 /* What its thread was off the CPU since its last record is not in a record yet. What nobody knows does not count as CPU time. */
-static void end_stretch(const struct snapshot *s, struct lane_copy *l, const struct snapshot_options *o, uint64_t end)
+static uint64_t end_stretch(const struct snapshot *s, struct lane_copy *l, const struct snapshot_options *o, uint64_t end)
 {
-    uint64_t stretch = end - l->last, total, off = stretch;
-    if (off_until_end(s, l, o, &total)) {
+    uint64_t total;
+    bool known = off_until_end(s, l, o, &end, &total);
+    uint64_t stretch = end - l->last, off = stretch;
+    if (known) {
         off = total > l->cpu_off ? total - l->cpu_off : 0;
         off = off < stretch ? off : stretch;
     } else
         l->unknown = stretch;
     struct slot r = {.when = end, .what = record_pack_duration(off, RECORD_OFF_CPU)};
     folder_run(&l->folder, &r, 0, 1);
+    return end;
 }
 
 /* Before it ends: where the call on top is. */
@@ -993,9 +998,10 @@ static bool note_open(struct lane_copy *l, size_t *room)
     return true;
 }
 
-/* Open calls have lasted until `asof`, or until recording was stopped. */
+/* Open calls have lasted until `asof`, where their thread's clock was read, until then; or until recording was stopped. */
 static int end_open_calls(struct snapshot *s, const struct snapshot_options *o)
 {
+    uint64_t latest = s->asof;
     for (uint32_t i = 0; i < s->lanes; i++) {
         struct lane_copy *l = &s->lane[i];
         size_t room = 0;
@@ -1003,13 +1009,15 @@ static int end_open_calls(struct snapshot *s, const struct snapshot_options *o)
             continue;
         uint64_t end = was_stopped(l) ? l->lane->stopped : s->asof;
         if (l->folder.depth && end > l->last)
-            end_stretch(s, l, o, end);
+            end = end_stretch(s, l, o, end);
+        latest = end > latest ? end : latest;
         while (l->folder.depth) {
             if (l->unknown && !note_open(l, &room))
                 return -ENOMEM;
             folder_cut(&l->folder, end);
         }
     }
+    s->asof = latest;
     return 0;
 }
 

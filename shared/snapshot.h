@@ -66,7 +66,7 @@ struct snapshot {
     uint32_t lanes;
     struct site_record *site; /* [1 .. sites] */
     uint32_t sites;
-    uint64_t asof; /* ticks at which open calls were ended */
+    uint64_t asof; /* ticks at which open calls were ended, the last of them: each when its thread's clock was read */
     bool complete; /* false: something could not be copied; what is shown is less than what there is */
     uint64_t moving; /* calls that changed threads meanwhile: they may count as open twice, or not at all */
     uint32_t retries; /* looks at a lane that met its writer in the middle of folding */
