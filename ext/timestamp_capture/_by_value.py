@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 _ATTRIBUTE = "__timestamp__"
 
-# A worker that does not have us must get its function all the same. So what is pickled refers to nothing of ours.
-_EXPRESSION = "exec(attempt) or mark"
+# A worker that does not have us must get its function all the same: what is pickled refers to nothing of ours. The attempt is
+# compiled only where we are not loaded yet, for that takes longer than all the rest.
+_EXPRESSION = "(getattr(__import__('sys').modules.get(ours), 'decorate_again', None) or exec(attempt) or found)(*copy)"
 _ATTEMPT = """
 try:
-    from timestamp_capture._by_value import decorate_again
-    mark = decorate_again(function, name, qualname, module)
+    from timestamp_capture._by_value import decorate_again as found
 except Exception:
-    pass
+    found = lambda *copy: None
 """
 
 
@@ -35,8 +35,8 @@ class Mark(ref):  # type: ignore[type-arg]
         function = self()
         if function is None:
             return eval, ("None",)
-        names = {"name": self.name, "qualname": function.__qualname__, "module": function.__module__}
-        return eval, (_EXPRESSION, {"attempt": _ATTEMPT, "mark": None, "function": function, **names})
+        copy = function, self.name, function.__qualname__, function.__module__
+        return eval, (_EXPRESSION, {"ours": __name__, "attempt": _ATTEMPT, "copy": copy})
 
 
 def leave_mark(function: types.FunctionType, name: str | None) -> Mark:
@@ -51,5 +51,8 @@ def decorate_again(function: Any, name: str | None, qualname: str, module: str) 
     if not isinstance(function, types.FunctionType):
         return None
     function.__qualname__, function.__module__ = qualname, module
-    core.decorate(function, name)
-    return leave_mark(function, name)
+    try:
+        core.decorate(function, name)
+        return leave_mark(function, name)
+    except Exception:  # whatever it is, the function came to be called
+        return None

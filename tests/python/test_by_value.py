@@ -4,6 +4,7 @@ import gc
 import pickle
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -125,6 +126,13 @@ def test_a_function_that_is_no_more():
     wrapper = Wrapper(timestamp(gone))
     del wrapper.__wrapped__, gone
     assert vars(pickle.loads(pickle.dumps(wrapper)))["__name__"] == "gone"
+
+
+def test_while_another_thread_loads_it(monkeypatch):
+    """The module is there and empty yet."""
+    module = sys.modules["timestamp_capture._by_value"]
+    monkeypatch.setitem(sys.modules, module.__name__, types.ModuleType(module.__name__))
+    assert by_value.copy(work)(1) == 3
 
 
 def test_a_worker_that_does_not_have_the_package(tmp_path):
