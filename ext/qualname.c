@@ -11,36 +11,33 @@ bool qualname_is_generated(const PyCodeObject *code)
     return generated;
 }
 
-bool qualname_is_copied(const PyFunctionObject *function)
+static PyObject *wrapped_by(const PyFunctionObject *function) /* borrowed; NULL: nothing */
 {
-    return function->func_dict && PyDict_Check(function->func_dict) && PyDict_GetItemString(function->func_dict, "__wrapped__");
+    return function->func_dict && PyDict_Check(function->func_dict) ? PyDict_GetItemString(function->func_dict, "__wrapped__") : NULL;
 }
 
-#if PYTHON_311_AND_LATER
+bool qualname_is_copied(const PyFunctionObject *function) { return wrapped_by(function); }
 
-PyObject *qualname_of(PyCodeObject *code, const python_frame *frame)
-{
-    PyObject *o = qualname_is_generated(code) ? python_frame_function(frame) : NULL;
-    const PyFunctionObject *function = o && PyFunction_Check(o) ? (PyFunctionObject *)o : NULL;
-    return Py_NewRef(function && !qualname_is_copied(function) ? function->func_qualname : code->co_qualname);
-}
+/* ---- the class that has the function ---- */
 
-int qualname_prepare(void) { return 0; }
-void qualname_forget(void) {}
+#define WRAPPERS 8 /* around each other */
 
-#else
-
-#include "code_names.h"
-
-/* Behind classmethod, staticmethod and property: Objects/funcobject.c and descrobject.c begin these so in 3.9 and 3.10. */
+/* Behind classmethod, staticmethod and property: Objects/funcobject.c and descrobject.c begin these so in all versions. */
 struct wrapper {
     PyObject_HEAD
     PyObject *part[3]; /* the callable; getter, setter, deleter */
 };
 
+/* The function that runs this code, or one that functools.wraps() has put around it. */
 static PyFunctionObject *if_runs(PyObject *o, const PyCodeObject *code)
 {
-    return o && PyFunction_Check(o) && ((PyFunctionObject *)o)->func_code == (PyObject *)code ? (PyFunctionObject *)o : NULL;
+    for (int i = 0; o && PyFunction_Check(o) && i < WRAPPERS; i++) {
+        PyFunctionObject *function = (PyFunctionObject *)o;
+        if (function->func_code == (PyObject *)code)
+            return function;
+        o = wrapped_by(function);
+    }
+    return NULL;
 }
 
 static PyFunctionObject *function_of_member(PyObject *member, const PyCodeObject *code)
@@ -58,7 +55,7 @@ static PyFunctionObject *function_of_member(PyObject *member, const PyCodeObject
  * that could run code of the program. */
 static PyFunctionObject *find_method(const PyCodeObject *code, const python_frame *frame, PyTypeObject **in)
 {
-    PyObject *self = code->co_argcount > 0 ? frame->f_localsplus[0] : NULL;
+    PyObject *self = code->co_argcount > 0 ? python_frame_local(frame, 0) : NULL;
     PyTypeObject *type = self ? PyType_Check(self) ? (PyTypeObject *)self : Py_TYPE(self) : NULL;
     PyObject *mro = type ? type->tp_mro : NULL;
     PyFunctionObject *function = NULL;
@@ -71,17 +68,46 @@ static PyFunctionObject *find_method(const PyCodeObject *code, const python_fram
     return function;
 }
 
-static PyFunctionObject *find_global(const PyCodeObject *code, const python_frame *frame)
-{
-    PyObject *globals = frame->f_globals;
-    return globals && PyDict_Check(globals) ? if_runs(PyDict_GetItemWithError(globals, code->co_name), code) : NULL;
-}
-
+/* What dataclasses generate is compiled in a function of theirs, and not all of it gets another name. */
 static PyObject *name_in_class(const PyTypeObject *type, const PyCodeObject *code)
 {
     if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE))
         return NULL;
     return PyUnicode_FromFormat("%U.%U", ((const PyHeapTypeObject *)type)->ht_qualname, code->co_name);
+}
+
+/* ---- the name ---- */
+
+#if PYTHON_311_AND_LATER
+
+static PyObject *name_of_generated(PyCodeObject *code, const python_frame *frame)
+{
+    PyTypeObject *type = NULL;
+    bool in_class = code->co_flags & CO_NESTED && find_method(code, frame, &type);
+    PyObject *name = in_class ? name_in_class(type, code) : NULL;
+    PyObject *o = name ? NULL : python_frame_function(frame);
+    const PyFunctionObject *function = o && PyFunction_Check(o) ? (PyFunctionObject *)o : NULL;
+    return function && !qualname_is_copied(function) ? Py_NewRef(function->func_qualname) : name;
+}
+
+PyObject *qualname_of(PyCodeObject *code, const python_frame *frame)
+{
+    PyObject *name = qualname_is_generated(code) ? name_of_generated(code, frame) : NULL;
+    PyErr_Clear();
+    return name ? name : Py_NewRef(code->co_qualname);
+}
+
+int qualname_prepare(void) { return 0; }
+void qualname_forget(void) {}
+
+#else
+
+#include "code_names.h"
+
+static PyFunctionObject *find_global(const PyCodeObject *code, const python_frame *frame)
+{
+    PyObject *globals = frame->f_globals;
+    return globals && PyDict_Check(globals) ? if_runs(PyDict_GetItemWithError(globals, code->co_name), code) : NULL;
 }
 
 /* Borrowed. */
@@ -97,9 +123,9 @@ static PyObject *find(PyCodeObject *code, const python_frame *frame)
     PyTypeObject *type = NULL;
     PyFunctionObject *method = find_method(code, frame, &type);
     PyObject *name = NULL;
-    if (method && generated) /* in 3.9 dataclasses do not name theirs */
+    if (method && generated && code->co_flags & CO_NESTED) /* as what dataclasses generate, see above */
         return name_in_class(type, code);
-    name = name_if_own(method, false);
+    name = name_if_own(method, generated);
     if (!name)
         name = name_if_own(find_global(code, frame), generated);
     if (!name && frame->f_back)
