@@ -21,6 +21,7 @@
 #include "kin.h"
 #include "lineage.h"
 #include "listener.h"
+#include "rundir.h"
 #include "unmarked.h"
 #include "version.h"
 
@@ -751,12 +752,14 @@ void recorder_detach(void)
         sched_yield();
     segment_unlink(&r.segment);
     forget_segment(lanes_delete);
+    rundir_use(""); /* the next one may be the program's own, where that would have been */
     r.generation++;
 }
 
 int recorder_reopen(void)
 {
     if (!r.available && r.supported) {
+        lineage_now(r.segment_options.lineage); /* it may have been forked since */
         r.error = open_segment();
         r.available = r.error == 0;
     }

@@ -68,6 +68,41 @@ def test_detach_leaves_nothing_and_attach_works_again(tscap, plain, run_director
     assert plain.end() == 0
 
 
+USES = {
+    "collector": ["with Timestamp_Collector() as used: called()", "assert used.method_count() == 1"],
+    "latent collector": ["_timestamp_collector_ = used = Timestamp_Collector()", "called()", "assert used.method_count() == 1"],
+    "session": ["assert start() and is_running()", "called()", "assert stop()"],
+    "block": ["block = timestamp_block('block')"],
+    "status": ["assert status()['available'] and not status()['problem']"],
+    "nothing": [],
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_the_program_imports_it_after_detach(tscap, plain, use, run_directory):
+    """As if nobody had been there: it can be used, and is reached as a program that has it from the beginning, where its own
+    environment says."""
+    plain.do("import os; os.environ['TSCAP_DIR'] = %r" % str(run_directory))
+    attach(tscap, plain)
+    plain.do("parent(3)")
+    assert tscap("detach", plain.pid).code == 0
+    plain.do("from timestamp_capture import Timestamp_Collector, is_running, start, status, stop, timestamp, timestamp_block")
+    plain.do("def called(): pass")
+    if use not in ("session", "nothing"):
+        plain.do("timestamp(called)" if "collector" in use else "pass")
+    for statement in USES[use]:
+        plain.do(statement)
+    plain.do("timestamp(called)")
+    assert tscap("start", plain.pid).code == 0
+    plain.do("called(); called()")
+    assert tscap("stop", plain.pid).code == 0
+    assert calls(tscap, plain)["called"] >= 2 and "parent" not in calls(tscap, plain)
+    attach(tscap, plain)
+    assert tscap("detach", plain.pid).code == 0
+    assert tscap("status", plain.pid).code == 0, "now it is the program's own"
+    assert plain.end() == 0
+
+
 def test_profilers_work_after_it(tscap, plain):
     """On 3.11 one that was set made the interpreter look for ever for what it was told to look for."""
     plain.do("import sys; heard = []")

@@ -7,6 +7,8 @@ import sys
 import pytest
 from conftest import LIMIT
 
+COMPILING = 600  # seconds
+
 MODULE = """
 from timestamp_capture import timestamp
 @timestamp
@@ -42,7 +44,7 @@ def check(facts, module):
 @pytest.mark.parametrize("disabled", ["0", "1"])
 def test_cython(tmp_path, disabled):
     (tmp_path / "compiled.py").write_text(MODULE)
-    subprocess.run([sys.executable, "-m", "Cython.Build.Cythonize", "-q", "-i", "compiled.py"], cwd=tmp_path, check=True, timeout=LIMIT)
+    subprocess.run([sys.executable, "-m", "Cython.Build.Cythonize", "-q", "-i", "compiled.py"], cwd=tmp_path, check=True, timeout=COMPILING)
     (tmp_path / "compiled.py").unlink()
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from compiled import work, Worker\n{PROGRAM}"
     check(facts_of(sys.executable, "-c", code, TSCAP_DISABLE=disabled), "compiled")
@@ -50,6 +52,6 @@ def test_cython(tmp_path, disabled):
 
 def test_nuitka(tmp_path):
     (tmp_path / "program.py").write_text(MODULE + PROGRAM)
-    subprocess.run([sys.executable, "-m", "nuitka", "--quiet", "program.py"], cwd=tmp_path, check=True, timeout=LIMIT)
+    subprocess.run([sys.executable, "-m", "nuitka", "--quiet", "program.py"], cwd=tmp_path, check=True, timeout=COMPILING)
     for disabled in ("0", "1"):
         check(facts_of(tmp_path / "program.bin", TSCAP_DISABLE=disabled), "__main__")
