@@ -137,6 +137,11 @@ def test_many_calls_without_a_reader(program):
 
 
 def test_many_calls_while_dump_runs_in_a_loop(program):
+    """Whether a dump falls into the run is up to the scheduler: five runs, if need be."""
+    assert any(is_seen_while_it_runs(program) for _ in range(5)), "none was taken while it ran"
+
+
+def is_seen_while_it_runs(program):
     p = program(MANY, arguments=[str(CALLS)])
     p.wait()
     over, seen = threading.Event(), []
@@ -157,11 +162,11 @@ def test_many_calls_while_dump_runs_in_a_loop(program):
     whole = [profile for profile in seen if profile["complete"]]
     leaves = [profile.calls("leaf") for profile in whole]
     assert leaves == sorted(leaves), "counts only grow"
-    assert any(0 < calls < CALLS // 1000 * 999 for calls in leaves), "none was taken while it ran"
     for profile in whole:
         profile.check_sums()
         # each thread is seen at an instant: its parents have made at most 999 calls each
         assert 999 * (profile.calls("parent") - 4) <= profile.calls("leaf") <= 999 * profile.calls("parent")
+    return any(0 < calls < CALLS // 1000 * 999 for calls in leaves)
 
 
 def test_many_functions(program):
