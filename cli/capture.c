@@ -143,6 +143,12 @@ int capture_check_loss(const struct capture *c, uint64_t allowed)
                     "the picture is not complete\n"
                     "a thread was too busy to be copied in time, or the segment is damaged\n"
                     "the same again");
+    if (p->lost_waits)
+        return fail(EXIT_LOSS,
+                    "the picture is not complete\n"
+                    "%" PRIu64 " waits of generators or coroutines found no memory: which of them are open, and how long they took, is not known\n"
+                    "TSCAP_MEMORY, the limit in MiB, when the program is started",
+                    p->lost_waits);
     if (p->lost > allowed)
         return fail(EXIT_LOSS,
                     "%" PRIu64 " calls were lost, %" PRIu64 " are allowed\n"

@@ -5,6 +5,7 @@
 const struct loss_row losses[] = {
     {"calls", "calls lost: no memory to account for them", AT(lost)},
     {"unpathed", "calls without a path: exact per function and caller, not in the tree", AT(unpathed)},
+    {"waits", "waits of generators or coroutines lost, no memory: those are counted, but not as open, nor how long they took", AT(lost_waits)},
     {"clamped", "times that would have been negative, set to 0", AT(clamped)},
     {"mismatched", "ends without a beginning", AT(mismatched)},
     {"silent_ends", "generators or coroutines that ended without an event", AT(silent_ends)},

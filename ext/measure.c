@@ -62,7 +62,9 @@ static void measure(struct segment_header *h)
     bool had_lane = recorder_thread_here != NULL;
     uint32_t epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
     PyObject *function = make_function();
+    recorder_measuring_here(true);
     uint64_t cost = function ? added_by_recording(function) : 0;
+    recorder_measuring_here(false);
     Py_XDECREF(function);
     PyErr_Restore(type, value, traceback);
     atomic_store_explicit(&h->call_cost, cost, memory_order_release);

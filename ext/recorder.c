@@ -48,6 +48,7 @@ static struct {
     pthread_key_t key;
 } r;
 
+static __thread bool measuring; /* this thread's calls are the recorder's own: none of them is a loss */
 static __thread bool opening; /* this thread is making its lane: events on the way are not recorded */
 
 static struct segment_header *header(void) { return r.segment.header; }
@@ -126,6 +127,22 @@ static void thread_name(char *buffer, size_t size)
 
 void recorder_set_usual(struct thread *t) { t->usual = t->hosts.count || t->ended ? UINT32_MAX : t->epoch; }
 
+/* The calling thread could get no lane. It asks again at each call, and is one thread. */
+static void count_thread_lost(void)
+{
+    static __thread uint64_t counted; /* in which segment: no two have the same anchor */
+    if (measuring || counted == header()->anchor_ticks)
+        return;
+    counted = header()->anchor_ticks;
+    atomic_fetch_add_explicit(&header()->lost_lanes, 1, memory_order_relaxed);
+}
+
+static void count_call_lost(void)
+{
+    if (!measuring)
+        atomic_fetch_add_explicit(&header()->lost_calls, 1, memory_order_relaxed);
+}
+
 static struct thread *thread_new(void)
 {
     static uint64_t threads;
@@ -139,6 +156,7 @@ static struct thread *thread_new(void)
     thread_name(name, sizeof name);
     t->writer = t->open ? lanes_open(r.lanes, name) : NULL;
     if (!t->writer || pthread_setspecific(r.key, t) != 0) {
+        count_thread_lost();
         thread_free(t);
         return NULL;
     }
@@ -228,7 +246,7 @@ static struct thread *thread_in_step(void)
         thread_catch_up(t);
     opening = false;
     if (!t)
-        atomic_fetch_add_explicit(&header()->lost_calls, 1, memory_order_relaxed);
+        count_call_lost();
     return t;
 }
 
@@ -247,7 +265,7 @@ bool recorder_more_room(struct thread *t)
 {
     struct open_call *more = realloc(t->open, 2 * t->room * sizeof *more);
     if (!more) {
-        atomic_fetch_add_explicit(&header()->lost_calls, 1, memory_order_relaxed);
+        count_call_lost();
         return false;
     }
     t->open = more;
@@ -587,6 +605,8 @@ void recorder_unwant_latent(void)
     set_latent(scope_latent - 1);
     recorder_unwant();
 }
+
+void recorder_measuring_here(bool on) { measuring = on; }
 
 void recorder_measuring(bool on) { set_everyone(on || r.running); }
 

@@ -75,6 +75,7 @@ int recorder_want_latent(void); /* a collector waits to be found in a variable: 
 void recorder_unwant_latent(void);
 uint64_t recorder_consumers(void);
 void recorder_disarm(void); /* nobody wants records */
+void recorder_measuring_here(bool on); /* what this thread calls is not the program's: no loss */
 void recorder_measuring(bool on); /* everyone records, for hook_measure() only */
 void recorder_forget_thread(void); /* the calling thread's lane is closed; it gets another when it records */
 

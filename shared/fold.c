@@ -11,7 +11,7 @@
 
 #define ENTRIES_PER_PAGE PAGE_ITEMS(struct entry)
 
-const struct folder_limits folder_default_limits = {.nodes = 16384, .depth = 512, .suspended = 65536};
+const struct folder_limits folder_default_limits = {.nodes = 16384, .depth = 512, .suspended = UINT32_MAX};
 
 /* Everything a reader may see is stored with release: pairs with the acquire loads of snapshot.c (copy_words). */
 static inline void put(_Atomic uint64_t *p, uint64_t v) { atomic_store_explicit(p, v, memory_order_release); }
@@ -769,7 +769,7 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
     if (!waits && !(flags & RECORD_CUT) && !foreign)
         add_duration(f, x.node, carried);
     if (waits && !slot) /* it will come back as foreign: counted, its duration unknown */
-        add(f, &f->lane->lost, 1);
+        add(f, &f->lane->lost_waits, 1);
     if (slot) {
         change(f, &slot->item.key, suspended_key(get(&e->key)));
         change(f, &slot->carried, carried);
@@ -1059,7 +1059,7 @@ void folder_merge_suspended(struct folder *f, segment_ref node, const struct sus
         fill_suspended(f, s, from, node | (uint64_t)ENTRY_KEYED << 32);
     else if (node) {
         add(f, &node_at(f, node)->cut, 1);
-        add(f, &f->lane->lost, 1);
+        add(f, &f->lane->lost_waits, 1);
     }
     f->tail++;
     finish(f);
@@ -1083,6 +1083,7 @@ void folder_merge_counters(struct folder *f, const struct lane *from)
     add(f, &l->clamped, get(&from->clamped));
     add(f, &l->mismatched, get(&from->mismatched));
     add(f, &l->silent_ends, get(&from->silent_ends));
+    add(f, &l->lost_waits, get(&from->lost_waits));
     add(f, &l->threads, lane_recorded(f->base, from, get(&from->head)));
     add(f, &l->records, get(&from->head) - get(&from->first));
     f->tail++;
@@ -1222,7 +1223,7 @@ void folder_reset(struct folder *f, uint64_t tail)
         }
     }
     _Atomic uint64_t *zero[] = {&l->own, &l->off, &l->lost, &l->clamped, &l->mismatched, &l->silent_ends,
-                                &l->threads, &l->records};
+                                &l->lost_waits, &l->threads, &l->records};
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
         put(zero[i], 0);
     put32(&l->root, 0);

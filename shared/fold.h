@@ -68,7 +68,7 @@ struct folder {
 struct folder_limits {
     uint32_t nodes;     /* calling contexts before paths are given up */
     uint32_t depth;     /* levels of the tree */
-    uint32_t suspended; /* generators and coroutines waiting at a time */
+    uint32_t suspended; /* generators and coroutines waiting at a time; by default only memory is the limit */
 };
 extern const struct folder_limits folder_default_limits;
 

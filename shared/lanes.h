@@ -55,7 +55,7 @@ void lanes_note_stop(struct lanes *l, uint64_t when);
 /* The calling thread has another name now. */
 void lanes_rename(struct writer *w, const char *name);
 
-/* A lane for the calling thread; NULL: none to be had, counted in header.lost_lanes. */
+/* A lane for the calling thread; NULL: none to be had; whoever wants one counts that in header.lost_lanes. */
 struct writer *lanes_open(struct lanes *l, const char *name);
 
 /* The calling thread ends: folds what is left, closes what is open, gives the ring back. */

@@ -399,6 +399,7 @@ static void add_counters(struct profile *p, const struct lane_copy *l)
     p->clamped += lane->clamped;
     p->mismatched += lane->mismatched;
     p->silent_ends += lane->silent_ends;
+    p->lost_waits += lane->lost_waits;
     p->own += lane->own;
     p->records += lane->records;
 }

@@ -76,6 +76,7 @@ struct profile {
     /* what is not in the numbers, or not exact */
     uint64_t lost;       /* calls not accounted for */
     uint64_t unpathed;   /* calls whose path went to (other): exact per site and pair */
+    uint64_t lost_waits; /* times a call had no room to wait: it counts, but is not open nor has a duration */
     uint64_t clamped, mismatched, silent_ends;
     uint64_t moving;     /* calls that changed threads while these were read: open and suspended may be wrong by as many */
     uint64_t lost_sites, lost_lanes, paused, displaced, refused_growth;

@@ -224,7 +224,8 @@ struct lane {
     _Atomic uint64_t silent_ends; /* suspended calls that ended without an event */
     _Atomic uint64_t threads;     /* in the lane of merged ones: how many of them had recorded calls */
     _Atomic uint64_t records;     /* the same: pushed by them */
-    uint64_t folded_pad[6];
+    _Atomic uint64_t lost_waits;  /* suspensions for which there was no memory: their calls count, not that they wait nor how long they took */
+    uint64_t folded_pad[5];
     /* 320 */
     _Atomic uint64_t undo_count;
     _Atomic uint32_t undo_page; /* first of UNDO_PAGES in a row */

@@ -658,7 +658,7 @@ static void forget_merged(struct snapshot *s, const struct lane_copy *l, uint32_
     count = forget_items(s, lane->chain[PAGE_NODE], count, forget_nodes);
     count = forget_items(s, lane->chain[PAGE_HISTOGRAM], count, forget_blocks);
     if (count) {
-        lane->own = lane->off = lane->lost = lane->clamped = lane->mismatched = lane->silent_ends = 0;
+        lane->own = lane->off = lane->lost = lane->clamped = lane->mismatched = lane->silent_ends = lane->lost_waits = 0;
         lane->first = l->head;
         forget_items(s, lane->chain[PAGE_SUSPENDED], count - 1, forget_suspended);
     }

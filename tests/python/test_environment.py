@@ -393,3 +393,37 @@ def test_all_tool_ids_taken(program):
     p.wait()
     assert p.dump().check().counts() == {"f": 1}
     p.finish()
+
+
+def test_a_thread_without_memory_is_one_thread(program):
+    """It asks again at each call, all of which are lost; what the recorder calls to measure itself is no loss."""
+    p = program(
+        """
+        import threading, timestamp_capture
+        from timestamp_capture import timestamp
+
+        @timestamp
+        def calls(): pass
+
+        def many():
+            for _ in range(300): calls()
+            done.wait()
+
+        timestamp_capture.start()
+        done = threading.Event()
+        threads = [threading.Thread(target=many) for _ in range(24)]
+        for t in threads: t.start()
+        checkpoint()
+        done.set()
+        """,
+        environment={"TSCAP_MEMORY": "1"},
+    )
+    p.wait()
+    while True:  # a thread may still be on its way
+        profile = p.dump(check=False)
+        if profile.calls("calls") + profile["lost"] >= 24 * 300:
+            break
+    recorded = sum(1 for thread in profile["threads"] if thread["roots"])
+    assert 0 < recorded < 24 and profile["losses"]["threads"] == 24 - recorded
+    assert profile.calls("calls") == recorded * 300 and profile["lost"] == (24 - recorded) * 300
+    p.finish()

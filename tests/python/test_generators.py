@@ -508,3 +508,33 @@ def test_suspended_before_recording_began(recording, resume):
         resume(generator)
         resume(generator)
     assert recording.profile.check().pairs()["goes on", "leaf"] == (2, 2)
+
+
+def test_as_many_may_wait_as_there_is_memory_for(program):
+    """Each is one call, each goes on where it waited: nothing is lost."""
+    p = program(
+        """
+        import timestamp_capture
+        from timestamp_capture import timestamp
+
+        @timestamp
+        def waits():
+            yield
+            yield
+
+        timestamp_capture.start()
+        many = [waits() for _ in range(70_000)]
+        for _ in range(2):
+            for one in many: next(one)
+        checkpoint()
+        for one in many: next(one, None)
+        checkpoint()
+        """
+    )
+    for suspended in (70_000, 0):
+        p.wait()
+        site = p.dump().check().site("waits")
+        assert (site["calls"], site["open"], site["suspended"]) == (70_000, suspended, suspended)
+        p.go()
+    assert site["ended"] == 70_000
+    p.finish()

@@ -65,7 +65,7 @@ struct oracle {
     struct oracle_sums *site; /* [1 .. sites] */
     struct oracle_sums *pair; /* [caller * (sites + 1) + callee] */
     struct oracle_durations *ended;
-    uint64_t mismatched, silent_ends, lost, own, records;
+    uint64_t mismatched, silent_ends, lost, lost_waits, own, records;
 };
 
 /* ---- life ---- */
@@ -329,7 +329,7 @@ static inline void oracle_suspend(struct oracle *o, struct oracle_thread *t)
 {
     struct oracle_call c = t->call[t->depth--];
     if (t->waits >= o->suspended_limit) {
-        o->lost++;
+        o->lost_waits++;
         return;
     }
     t->waiting = oracle_more(t->waiting, &t->wait_room, t->waits, sizeof *t->waiting);
@@ -562,6 +562,7 @@ static inline bool oracle_same_counters(struct oracle_why *why, const struct ora
     return oracle_same(why, "lane", 0, 0, "mismatched", p->mismatched, o->mismatched) &&
            oracle_same(why, "lane", 0, 0, "silent ends", p->silent_ends, o->silent_ends) &&
            oracle_same(why, "lane", 0, 0, "clamped", p->clamped, 0) && oracle_same(why, "lane", 0, 0, "lost", p->lost, o->lost) &&
+           oracle_same(why, "lane", 0, 0, "lost waits", p->lost_waits, o->lost_waits) &&
            oracle_same(why, "lane", 0, 0, "own", p->own, o->own);
 }
 
