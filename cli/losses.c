@@ -4,7 +4,7 @@
 
 const struct loss_row losses[] = {
     {"calls", "calls lost: no memory to account for them", AT(lost)},
-    {"unpathed", "calls without a path: exact per function and caller, not in the tree", AT(unpathed)},
+    {"unpathed", "calls without a path, below (other) in the tree (512 levels, TSCAP_NODES): exact per function and caller", AT(unpathed)},
     {"waits", "waits of generators or coroutines lost, no memory: those are counted, but not as open, nor how long they took", AT(lost_waits)},
     {"clamped", "times that would have been negative, set to 0", AT(clamped)},
     {"mismatched", "ends without a beginning", AT(mismatched)},

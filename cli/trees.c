@@ -14,6 +14,15 @@ struct tree {
     char **label;
 };
 
+/* Calls whose paths were given up: in all below (other), which has none of its own. */
+static uint64_t calls_below(const struct profile *p, uint32_t other)
+{
+    uint64_t calls = 0;
+    for (uint32_t i = p->node[other].first_child; i; i = p->node[i].next_sibling)
+        calls += p->node[i].t.calls;
+    return calls;
+}
+
 struct tree_row {
     struct profile_times t; /* first */
     uint32_t site;
@@ -56,6 +65,8 @@ static bool print_tree(struct tree *tree, const struct profile_thread *thread, u
     table_begin(&t, columns, 1, tree);
     for (uint32_t i = thread->first_root; i; i = tree_next(p, i, &depth)) {
         struct tree_row row = {p->node[i].t, p->node[i].site, depth};
+        if (p->node[i].other)
+            row.t.calls = calls_below(p, i);
         if (t.rows < limit)
             table_add(&t, &row);
         else

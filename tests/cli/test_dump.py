@@ -132,6 +132,24 @@ def test_open_calls_are_marked(tscap, app):
     assert re.search(r"^CPU times with >= may be more by [0-9.]+ \S+ in all: of calls that were open when it ended$", table.out, re.M)
 
 
+def test_paths_that_are_too_deep_are_said(tscap, app):
+    """512 levels: what lies below has no caller's caller. Each number that is shown is right, so it is no failure."""
+    tscap("start", app.pid)
+    app.do("deep = timestamp('deep')(lambda n: deep(n - 1) if n else leaf())")
+    app.do("above = timestamp('above')(lambda: deep(700))")
+    app.do("above()")
+    given_up = 1 + 701 + 1 - 512
+    table = tscap("dump", app.pid)
+    assert table.code == 0 and re.search(r"^%d calls without a path, below \(other\) in the tree \(512 levels, TSCAP_NODES\): " % given_up, table.out, re.M)
+    assert re.search(r"^ *%d  .* \(other paths\)$" % given_up, tscap("dump", app.pid, "--tree").out, re.M)
+    result = tscap("dump", app.pid, "--json")
+    assert result.code == 0 and result.json["complete"] is False and result.json["losses"]["unpathed"] == given_up
+    assert {site["name"]: site["calls"] for site in result.json["sites"] if site["calls"]} == {"above": 1, "deep": 701, "leaf": 1}
+    tscap("reset", app.pid)
+    app.do("deep(500)")
+    assert tscap("dump", app.pid, "--json").json["complete"] is True
+
+
 # --- JSON ---
 
 
