@@ -138,6 +138,12 @@ int capture_check_loss(const struct capture *c, uint64_t allowed)
                     "%" PRIu64 " functions or blocks have no number, for there was no room for their names: their calls are missing\n"
                     "tscap status %d, which says what was refused",
                     p->lost_sites, (int)c->subject->pid);
+    if (p->lost_interpreters)
+        return fail(EXIT_LOSS,
+                    "the picture is not complete\n"
+                    "%" PRIu64 " interpreters besides the main one are or were in process %d: only the main one is recorded\n"
+                    "tscap stack %d, which shows where they are",
+                    p->lost_interpreters, (int)c->subject->pid, (int)c->subject->pid);
     if (!p->complete)
         return fail(EXIT_LOSS,
                     "the picture is not complete\n"

@@ -75,7 +75,7 @@ static bool print_capture(const struct capture *c, const struct settings *s, con
 static void explain_emptiness(const struct capture *c)
 {
     bool live = c->subject->alive && c->subject->dirfd >= 0;
-    if (c->profile.calls || c->profile.lost || c->profile.lost_sites || !c->profile.complete)
+    if (c->profile.calls || c->profile.lost || c->profile.lost_sites || c->profile.lost_interpreters || !c->profile.complete)
         return;
     if (live && !c->snapshot.session.running)
         note("nothing is recorded of process %d: tscap start %d", (int)c->subject->pid, (int)c->subject->pid);

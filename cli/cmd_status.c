@@ -178,6 +178,11 @@ static void get_refused(const struct status *s, char *buffer, size_t size)
     get_count(s->header->refused_growth, "times", buffer, size);
 }
 
+static void get_interpreters(const struct status *s, char *buffer, size_t size)
+{
+    get_count(s->header->interpreters, "besides the main one: nothing of them is recorded", buffer, size);
+}
+
 static void get_paused(const struct status *s, char *buffer, size_t size)
 {
     get_count(s->header->paused, "times", buffer, size);
@@ -211,6 +216,7 @@ static const struct status_field fields[] = {
     {"without memory", get_lost_threads},
     {"without a number", get_lost_sites},
     {"memory refused", get_refused},
+    {"interpreters", get_interpreters},
     {"paused", get_paused},
     {"displaced", get_displaced},
 };

@@ -15,6 +15,7 @@ const struct loss_row losses[] = {
     {"paused", "times the hook was taken out because the C stack ran low", AT(paused)},
     {"displaced", "times another hook (frame evaluation, profile) was found in the place of ours", AT(displaced)},
     {"refused_growth", "times more memory was refused", AT(refused_growth)},
+    {"interpreters", "interpreters besides the main one, of which nothing is recorded", AT(lost_interpreters)},
     {"processes", "subprocesses that recorded and of which nothing is left", AT(lost_processes)},
     {"other_clock", "subprocesses that measure by another clock and cannot be added", AT(other_clock)},
 };

@@ -149,7 +149,8 @@ static void write_losses(struct writer *w)
     for (size_t i = 0; i < loss_count; i++)
         json_count(j, losses[i].name, loss_of(&losses[i], p));
     json_end(j);
-    json_bool(j, "complete", p->complete && !p->lost_processes && !p->other_clock && !p->lost_sites && !p->lost_waits && !p->unpathed);
+    bool whole = p->complete && !p->lost_processes && !p->lost_interpreters && !p->other_clock && !p->lost_sites && !p->lost_waits;
+    json_bool(j, "complete", whole && !p->unpathed);
 }
 
 static void write_overhead(struct writer *w)

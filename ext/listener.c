@@ -20,6 +20,7 @@
 #include "control.h"
 #include "functions.h"
 #include "hook.h"
+#include "interpreters.h"
 #include "linger.h"
 #include "recorder.h"
 #include "rundir.h"
@@ -226,12 +227,13 @@ static bool wait_and_answer(void)
 {
     struct pollfd p[] = {
         {.fd = l.wakeup.fd, .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}, {.fd = l.tether.fd, .events = POLLIN}};
-    int ready = poll_cancellable(p, 3, linger_timeout());
+    int timeout = linger_timeout(), ready = poll_cancellable(p, 3, timeout < 0 ? interpreters_timeout() : timeout);
     if (ready < 0)
         return errno == EINTR;
     if ((p[0].revents && !woken_to_look()) || !own_fd_is_ours(&l.socket))
         return false;
     linger_look(ready == 0);
+    interpreters_look();
     if (p[1].revents)
         accept_one();
     else if (p[2].revents)

@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "functions.h"
 #include "hook.h"
+#include "interpreters.h"
 #include "linger.h"
 #include "kin.h"
 #include "lineage.h"
@@ -544,6 +545,7 @@ enum recorder_change recorder_start(bool subprocesses)
     r.subprocesses = subprocesses;
     set_everyone(true);
     publish_session(true, first ? first : clock_ticks(), 0, resets());
+    interpreters_begin();
     return RECORDER_DONE;
 }
 
@@ -555,6 +557,7 @@ enum recorder_change recorder_stop(void)
     }
     uint64_t started = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
     r.running = false;
+    interpreters_end();
     set_everyone(false);
     remove_consumer(false);
     if (!r.consumers)
@@ -569,9 +572,13 @@ void recorder_reset(void)
         return;
     uint32_t next = resets() + 1;
     atomic_store_explicit(&header()->offspring, 0, memory_order_relaxed);
+    atomic_store_explicit(&header()->interpreters, 0, memory_order_relaxed);
     activations_forget();
     publish_session(r.running, r.running ? clock_ticks() : 0, 0, next == UINT32_MAX ? 0 : next);
     next_epoch();
+    interpreters_forget();
+    if (r.running)
+        interpreters_begin();
 }
 
 int recorder_want(void)
@@ -756,6 +763,7 @@ static void forget_segment(void (*forget_lanes)(struct lanes *l))
     builtins_forget();
     account_forget();
     activations_forget();
+    interpreters_forget();
 }
 
 void recorder_detach(void)

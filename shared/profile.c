@@ -580,6 +580,7 @@ static void add_header(struct profile *p, const struct snapshot *s)
     p->moving += s->moving;
     p->lost_sites += h->lost_sites;
     p->lost_lanes += h->lost_lanes;
+    p->lost_interpreters += h->interpreters;
     p->lost += h->lost_calls;
     p->paused += h->paused;
     p->displaced += h->displaced;

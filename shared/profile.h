@@ -80,6 +80,7 @@ struct profile {
     uint64_t clamped, mismatched, silent_ends;
     uint64_t moving;     /* calls that changed threads while these were read: open and suspended may be wrong by as many */
     uint64_t lost_sites, lost_lanes, paused, displaced, refused_growth;
+    uint64_t lost_interpreters; /* those besides the main one, of which nothing is recorded */
     uint64_t lost_processes, other_clock; /* processes that are not in the sums; set by who knows of more than one */
     bool complete;
     /* what recording cost the target */

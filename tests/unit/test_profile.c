@@ -734,6 +734,7 @@ Test(profile, counters_of_the_segment_and_of_all_lanes)
     h->paused = 8;
     h->displaced = 9;
     h->refused_growth = 10;
+    h->interpreters = 12;
     h->call_cost = 11;
     w->lane->lost = 100;
     w->lane->mismatched = 1;
@@ -749,6 +750,7 @@ Test(profile, counters_of_the_segment_and_of_all_lanes)
     cr_expect_eq(p.paused, 8);
     cr_expect_eq(p.displaced, 9);
     cr_expect_eq(p.refused_growth, 10);
+    cr_expect_eq(p.lost_interpreters, 12);
     cr_expect_eq(p.call_cost, 11);
     cr_expect_eq(p.mismatched, 3);
     cr_expect_eq(p.silent_ends, 3);
