@@ -13,6 +13,7 @@
 #include "option.h"
 #include "order.h"
 #include "process.h"
+#include "profile.h"
 #include "scale.h"
 #include "units.h"
 
@@ -178,6 +179,12 @@ static void get_refused(const struct status *s, char *buffer, size_t size)
     get_count(s->header->refused_growth, "times", buffer, size);
 }
 
+static void get_closes(const struct status *s, char *buffer, size_t size)
+{
+    if (profile_closes_untold(s->header))
+        snprintf(buffer, size, "those closed where they wait count as suspended: Python %s does not tell", s->header->python);
+}
+
 static void get_interpreters(const struct status *s, char *buffer, size_t size)
 {
     get_count(s->header->interpreters, "besides the main one: nothing of them is recorded", buffer, size);
@@ -216,6 +223,7 @@ static const struct status_field fields[] = {
     {"without memory", get_lost_threads},
     {"without a number", get_lost_sites},
     {"memory refused", get_refused},
+    {"generators", get_closes},
     {"interpreters", get_interpreters},
     {"paused", get_paused},
     {"displaced", get_displaced},

@@ -10,6 +10,8 @@ const struct loss_row losses[] = {
     {"mismatched", "ends without a beginning", AT(mismatched)},
     {"silent_ends", "generators or coroutines that ended without an event", AT(silent_ends)},
     {"moving", "calls that changed threads while these were read: open and suspended may be wrong by as many", AT(moving)},
+    {"untold", "calls that wait, or were closed, which this Python does not tell: open, suspended and raised may be wrong by as many",
+     AT(untold)},
     {"sites", "functions without a number: no room for their names, and their calls are missing", AT(lost_sites)},
     {"threads", "threads that could get no memory", AT(lost_lanes)},
     {"paused", "times the hook was taken out because the C stack ran low", AT(paused)},

@@ -1,6 +1,7 @@
 #include "profile.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,14 @@ static int add_node(struct builder *b, const struct lane_copy *l, void *item)
     return 0;
 }
 
+bool profile_closes_untold(const struct segment_header *h)
+{
+    unsigned minor, micro;
+    if (sscanf(h->python, "3.%u.%u", &minor, &micro) != 2)
+        return false;
+    return (minor == 13 && micro < 10) || (minor == 14 && micro < 1);
+}
+
 static int add_suspended(struct builder *b, const struct lane_copy *l, void *item)
 {
     const struct suspended *w = item;
@@ -131,6 +140,7 @@ static int add_suspended(struct builder *b, const struct lane_copy *l, void *ite
     if (i && !((w->node >> 32) & ENTRY_FOREIGN)) {
         b->p->node[i].t.open++;
         b->p->node[i].t.suspended++;
+        b->p->untold += profile_closes_untold(&b->s->header);
     }
     return 0;
 }

@@ -79,6 +79,7 @@ struct profile {
     uint64_t lost_waits; /* times a call had no room to wait: it counts, but is not open nor has a duration */
     uint64_t clamped, mismatched, silent_ends;
     uint64_t moving;     /* calls that changed threads while these were read: open and suspended may be wrong by as many */
+    uint64_t untold;     /* calls that wait, or were closed: see profile_closes_untold() */
     uint64_t lost_sites, lost_lanes, paused, displaced, refused_growth;
     uint64_t lost_interpreters; /* those besides the main one, of which nothing is recorded */
     uint64_t lost_processes, other_clock; /* processes that are not in the sums; set by who knows of more than one */
@@ -101,6 +102,10 @@ struct profile_source {
 int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count); /* 0 or -ENOMEM */
 
 void profile_free(struct profile *p);
+
+/* Does this process' Python not tell when a generator or coroutine is closed or collected where it waits, outside of any
+ * `try`? Then it counts as suspended until its memory is used by another (python/cpython#140373). */
+bool profile_closes_untold(const struct segment_header *h);
 
 /* The site with this id, NULL: none. */
 const struct profile_site *profile_site(const struct profile *p, uint32_t id);

@@ -38,6 +38,25 @@ def test_the_table(tscap, recorded):
     assert footer[4:] == [""], "nothing was lost"
 
 
+CLOSES_UNTOLD = (3, 13) <= sys.version_info < (3, 13, 10) or sys.version_info[:3] == (3, 14, 0)
+
+
+def test_generators_closed_where_they_wait(tscap, app):
+    """Where Python does not tell (gh-140373), that is said beside the numbers; else there is nothing to say."""
+    assert tscap("start", app.pid).code == 0
+    app.do("def waits(): yield")
+    app.do("waits = timestamp(waits); all_of_them = [waits() for _ in range(20)]")
+    app.do("[next(each) for each in all_of_them]; [each.close() for each in all_of_them[5:]]")
+    count = 20 if CLOSES_UNTOLD else 0
+    profile = tscap("dump", "--json", app.pid).json
+    (site,) = [site for site in profile["sites"] if site["calls"] == 20]
+    assert (site["suspended"], site["open"], site["raised"]) == ((20, 20, 0) if CLOSES_UNTOLD else (5, 5, 15))
+    assert profile["losses"]["untold"] == count
+    said = "%d calls that wait, or were closed, which this Python does not tell" % count
+    assert (said in tscap("dump", app.pid).out) == (said in tscap("top", "-b", 1, "-d", "10ms", app.pid).out) == CLOSES_UNTOLD
+    assert ("those closed where they wait count as suspended" in tscap("status", app.pid).out) == CLOSES_UNTOLD
+
+
 def test_nothing_recorded_yet(tscap, app):
     result = tscap("dump", app.pid)
     assert result.code == 0

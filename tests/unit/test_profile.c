@@ -725,6 +725,20 @@ Test(profile, after_a_reset_exited_threads_are_gone_and_the_living_empty)
 
 /* ---- what is not in the numbers ---- */
 
+Test(profile, versions_that_do_not_tell_of_closed_generators)
+{
+    static const struct {
+        const char *python;
+        bool untold;
+    } versions[] = {{"3.9.18", false}, {"3.12.10", false}, {"3.13.0", true},   {"3.13.9", true},  {"3.13.9+", true}, {"3.13.10", false},
+                    {"3.14.0", true},  {"3.14.1", false},  {"3.14.0rc2", true}, {"3.15.0", false}, {"", false},       {"4.13.0", false}};
+    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
+        struct segment_header h = {0};
+        snprintf(h.python, sizeof h.python, "%s", versions[i].python);
+        cr_expect_eq(profile_closes_untold(&h), versions[i].untold, "%s", versions[i].python);
+    }
+}
+
 Test(profile, counters_of_the_segment_and_of_all_lanes)
 {
     struct segment_header *h = s.segment.header;
