@@ -138,7 +138,7 @@ static void look_at_state(struct list *l, const struct prospect *p)
     else if (s->seccomp == SECCOMP_MODE_FILTER)
         add(l, EXIT_OK,
             "process %d has a seccomp filter\n"
-            "it may forbid mmap, memfd_create or clone3, which attaching needs; attach asks it first, if it is root's\n"
+            "it may forbid what attaching and recording need (see tscap(1)); attach and start ask it first, if they are root's\n"
             "sudo tscap attach %d --dry-run",
             pid, pid);
 }
@@ -360,8 +360,8 @@ static int refused(const struct prospect *p, const struct load_report *r)
         return fail(EXIT_PERMISSION,
                     "cannot attach to process %d\n"
                     "a seccomp filter answers %s with a signal (%s); the process is as before\n"
-                    "import timestamp_capture in the program",
-                    (int)p->pid, r->text, strsignal(r->signal));
+                    "allow %s in the filter that the program puts on",
+                    (int)p->pid, r->text, strsignal(r->signal), r->text);
     return fail(r->error == -EPERM || r->error == -EACCES ? EXIT_PERMISSION : EXIT_FAILED,
                 "cannot attach to process %d\n"
                 "%s: %s; the process is as before\n"

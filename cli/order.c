@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "family_order.h"
+#include "filters.h"
+#include "load.h"
 #include "message.h"
 #include "operand.h"
 #include "process.h"
@@ -15,12 +19,55 @@
 
 #define SEND_TIMEOUT_MS 1000 /* a socket takes a request at once, or its queue is full */
 
+/* ---- may it be told? ---- */
+
+static struct filters_use use_of(enum control_command command)
+{
+    switch (command) {
+    case CONTROL_START:
+    case CONTROL_ATTACH:
+        return (struct filters_use){.first = SECCOMP_RECORDING, .ours = SECCOMP_OBEYING | SECCOMP_RECORDING, .others = SECCOMP_RECORDING};
+    case CONTROL_DETACH:
+        return (struct filters_use){.ours = SECCOMP_OBEYING | SECCOMP_DETACHING};
+    default:
+        return (struct filters_use){.ours = SECCOMP_OBEYING};
+    }
+}
+
+struct question {
+    pid_t pid;
+    struct filters_use use;
+};
+
+static void ask_filters(const void *what, struct load_report *r)
+{
+    const struct question *q = what;
+    const char *call = filters_forbid(q->pid, &q->use);
+    r->problem = call ? LOAD_REFUSED : LOAD_OK;
+    snprintf(r->text, sizeof r->text, "%s", call ? call : "");
+}
+
+/* What it would do for us may not be to the liking of its seccomp filters, which end it. */
+static bool is_forbidden(const struct subject *s, enum control_command command, struct load_report *r)
+{
+    const struct question q = {.pid = s->pid, .use = use_of(command)};
+    if (!s->alive || !filters_may_be_known(s->pid, &q.use))
+        return false;
+    load_apart(ask_filters, &q, r);
+    return r->problem == LOAD_REFUSED;
+}
+
+/* ---- telling it ---- */
+
 /* In another user namespace our root may be nobody: there we come as the process' own user. What its listener hears of us is
  * what we are at connect(2). */
 static int send_to(const struct subject *s, enum control_command command, uint32_t argument, const char *text, int timeout_ms)
 {
     struct control_request request = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .command = command, .argument = argument};
     struct control_address to = {.dirfd = s->dirfd, .pid = s->inner, .start_time = s->start_time, .peer = s->alive ? s->pid : 0};
+    struct load_report report;
+    if (is_forbidden(s, command, &report))
+        return -EPERM;
     bool disguised = s->apart && geteuid() == 0 && s->uid != 0 && seteuid(s->uid) == 0;
     int fd = control_send_text(&to, &request, text, timeout_ms);
     if (disguised && seteuid(0) != 0)
@@ -55,6 +102,7 @@ int order_send_text(const struct subject *subject, enum control_command command,
 
 struct order {
     const struct subject *subject;
+    enum control_command what;
     const char *command;
     uint64_t timeout;
 };
@@ -96,10 +144,29 @@ static int nobody_listens(const struct order *o)
                 o->command, pid, o->subject->where, pid);
 }
 
+static int not_permitted(const struct order *o)
+{
+    struct load_report report;
+    int pid = (int)o->subject->pid;
+    if (is_forbidden(o->subject, o->what, &report))
+        return fail(EXIT_PERMISSION,
+                    "cannot %s %d\n"
+                    "a seccomp filter answers %s with a signal (%s), which would end it; the process is as before\n"
+                    "allow %s in the filter that the program puts on",
+                    o->command, pid, report.text, strsignal(SIGSYS), report.text);
+    return fail(EXIT_PERMISSION,
+                "cannot %s %d\n"
+                "%s\n"
+                "tscap status %d",
+                o->command, pid, strerror(EPERM), pid);
+}
+
 static int explain_error(const struct order *o, int error)
 {
     int pid = (int)o->subject->pid;
     switch (-error) {
+    case EPERM:
+        return not_permitted(o);
     case ETIMEDOUT:
         return timed_out(o);
     case ENOENT:
@@ -151,7 +218,7 @@ static int explain_reply(const struct order *o, const struct control_reply *repl
 
 int order_check(const struct subject *subject, enum control_command command, uint64_t timeout_ns, int error, const struct control_reply *reply)
 {
-    struct order o = {.subject = subject, .command = control_command_name(command), .timeout = timeout_ns};
+    struct order o = {.subject = subject, .what = command, .command = control_command_name(command), .timeout = timeout_ns};
     return error < 0 ? explain_error(&o, error) : explain_reply(&o, reply);
 }
 

@@ -32,6 +32,10 @@ uint64_t arch_result(const struct user_regs_struct *r);
 /* A thread inside a system call that it will go on with: its number and second argument. False: it is not in one. */
 bool arch_in_syscall(pid_t pid, const struct user_regs_struct *r, long *number, uint64_t *second);
 
+/* Is it in one that the kernel would go on with by restart_syscall(2), which takes what is left of a time: then it ends with
+ * EINTR. False: it is not. */
+bool arch_end_syscall(pid_t tid, struct user_regs_struct *r);
+
 /* Registers for the call of a function with up to six arguments. Where it returns to is not set. Through the stopped
  * thread the kernel is told that no system call is to be restarted. */
 int arch_set_call(pid_t tid, struct user_regs_struct *r, uint64_t function, const uint64_t *arguments, size_t count);

@@ -7,6 +7,7 @@
 #include <linux/audit.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "block.h"
@@ -38,6 +39,21 @@ bool arch_in_syscall(pid_t pid, const struct user_regs_struct *r, long *number, 
     *number = (long)r->regs[8];
     *second = r->regs[1];
     return remote_read(pid, r->pc, &instruction, sizeof instruction) == 0 && instruction == SVC_INSTRUCTION;
+}
+
+/* What it was interrupted with is not told, and it may be about to make the call for the first time, which does no harm to
+ * one that sleeps. A futex may be to wake others: that is not ended. */
+bool arch_end_syscall(pid_t tid, struct user_regs_struct *r)
+{
+    long number;
+    uint64_t second;
+    if (!arch_in_syscall(tid, r, &number, &second))
+        return false;
+    if (number != SYS_nanosleep && number != SYS_clock_nanosleep && number != SYS_ppoll)
+        return false;
+    r->regs[0] = (unsigned long long)-EINTR;
+    r->pc += sizeof(uint32_t);
+    return true;
 }
 
 static int forget_syscall(pid_t tid)

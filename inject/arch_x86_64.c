@@ -51,6 +51,15 @@ bool arch_in_syscall(pid_t pid, const struct user_regs_struct *r, long *number, 
     return will_restart(r) || will_resume(r) || ((long)r->orig_rax >= 0 && (long)r->rax == -EINTR);
 }
 
+bool arch_end_syscall(pid_t tid, struct user_regs_struct *r)
+{
+    (void)tid;
+    if (!will_resume(r))
+        return false;
+    r->rax = (unsigned long long)-EINTR;
+    return true;
+}
+
 int arch_set_call(pid_t tid, struct user_regs_struct *r, uint64_t function, const uint64_t *arguments, size_t count)
 {
     unsigned long long *const argument[] = {&r->rdi, &r->rsi, &r->rdx, &r->rcx, &r->r8, &r->r9};

@@ -13,9 +13,9 @@
 #include <unistd.h>
 
 #include "call.h"
+#include "filters.h"
 #include "image.h"
 #include "safepoint.h"
-#include "seccomp.h"
 #include "status.h"
 #include "target.h"
 #include "tasks.h"
@@ -92,6 +92,28 @@ static void forget(struct attempt *a)
     images_free(&a->images);
 }
 
+/* ---- what its filters say ---- */
+
+/* Of the thread that loads, and of those that it starts. */
+static unsigned use_of(const struct attempt *a)
+{
+    return SECCOMP_RECORDING | SECCOMP_OBEYING | SECCOMP_DETACHING | SECCOMP_ATTACHING | (a->load->bundle ? SECCOMP_IN_MEMORY : 0);
+}
+
+static bool fail_forbidden(struct attempt *a, const char *call)
+{
+    a->report->signal = SIGSYS;
+    return fail_load(a, LOAD_REFUSED, -EPERM, call);
+}
+
+/* The main thread may have to import, and all of them will be recorded. */
+static bool is_allowed(struct attempt *a)
+{
+    const struct filters_use use = {.first = use_of(a), .ours = use_of(a), .others = SECCOMP_RECORDING};
+    const char *call = filters_forbid(a->load->pid, &use);
+    return !call || fail_forbidden(a, call);
+}
+
 /* ---- one thread ---- */
 
 static void note_call(struct attempt *a, const struct call_outcome *o)
@@ -138,11 +160,9 @@ static bool use_stopped(struct attempt *a, pid_t tid)
         return false;
     if (!safepoint_check(a->safepoint, tid, &general))
         return fail_load(a, LOAD_NO_SAFE_POINT, 0, a->safepoint->why);
-    const char *forbidden = seccomp_forbids(tid, a->load->bundle != 0);
-    if (forbidden) {
-        a->report->signal = SIGSYS;
-        return !fail_load(a, LOAD_REFUSED, -EPERM, forbidden);
-    }
+    const char *forbidden = seccomp_forbids(tid, use_of(a));
+    if (forbidden)
+        return !fail_forbidden(a, forbidden);
     if (!a->rehearsal)
         return call_through(a, tid);
     fail_load(a, LOAD_OK, 0, "");
@@ -299,7 +319,7 @@ static void run_here(const struct load *l, struct load_report *r, bool rehearsal
     struct attempt a = {.load = l, .report = r, .rehearsal = rehearsal};
     srand((unsigned)getpid());
     prctl(PR_SET_TIMERSLACK, 1); /* what we wait for is shorter than the 50 us that a sleep may be late */
-    if (look(&a))
+    if (look(&a) && is_allowed(&a))
         try_threads(&a);
     if (r->problem != LOAD_OK && target_has_ended(l->pid))
         fail_load(&a, LOAD_GONE, 0, ""); /* what was missing in it went with its memory */

@@ -11,7 +11,7 @@ import time
 
 import pytest
 from conftest import HERE, LIMIT, start_unprepared
-from processes import environment_without_us, needs_tracing
+from processes import environment_without_us, needs_tracing, of_threads
 
 pytestmark = needs_tracing
 
@@ -205,27 +205,76 @@ def test_what_it_lacked_may_come(tscap, plain):
 
 FILTER = """
 import ctypes, struct
-def filter(number, answer):
+def filter(number, answer, flags=0):
     program = struct.pack("HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, number, 6, 0, 0, answer, 6, 0, 0, 0x7FFF0000)
     code = ctypes.create_string_buffer(program)
     about = struct.pack("HxxxxxxQ", 4, ctypes.addressof(code))
     libc = ctypes.CDLL(None)
-    return libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, about, 0, 0)
+    return libc.prctl(38, 1, 0, 0, 0) or libc.syscall(%d, 1, flags, about)
 """
 KILL, ERROR = 0x80000000, 0x00050001
-CLONE3, SOCKET, SIGRETURN = {"x86_64": (435, 41, 15)}.get(platform.machine(), (435, 198, 139))
+ALL_THREADS = 1
+NUMBERS = {
+    "x86_64": {"seccomp": 317, "clone3": 435, "socket": 41, "rt_sigreturn": 15, "restart_syscall": 219, "accept4": 288, "clock_gettime": 228, "poll": 7},
+    "aarch64": {"seccomp": 277, "clone3": 435, "socket": 198, "rt_sigreturn": 139, "restart_syscall": 128, "accept4": 242, "clock_gettime": 113, "poll": 73},
+}[platform.machine()]
+FILTER %= NUMBERS["seccomp"]
+told_of_filters = pytest.mark.skipif(os.geteuid() != 0, reason="filters are told to CAP_SYS_ADMIN")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="filters are told to CAP_SYS_ADMIN")
-@pytest.mark.parametrize("number, answer", [(CLONE3, KILL), (SOCKET, KILL), (SIGRETURN, ERROR), (SIGRETURN, KILL)])
-def test_a_filter_that_would_end_the_program(tscap, plain, number, answer):
+@told_of_filters
+@pytest.mark.parametrize("name, answer", [("clone3", KILL), ("socket", KILL), ("rt_sigreturn", ERROR), ("rt_sigreturn", KILL)])
+def test_a_filter_that_would_end_the_program(tscap, plain, name, answer):
     plain.do("exec(%r)" % FILTER)
-    plain.do("assert filter(%d, %d) == 0" % (number, answer))
+    plain.do("assert filter(%d, %d) == 0" % (NUMBERS[name], answer))
     for options in (["--dry-run"], []):
         result = tscap("attach", plain.pid, *options)
         assert result.code == 4 and "seccomp" in result.err, result
         assert "the process is as before" in result.err
     plain.do("parent(2)")
+    assert plain.end() == 0
+
+
+@told_of_filters
+def test_a_filter_of_another_thread(tscap, plain):
+    """It would not survive being recorded."""
+    plain.do("import threading; exec(%r)" % FILTER)
+    plain.do("def sandboxed(): answers.append(filter(%d, %d)); waits.wait()" % (NUMBERS["clock_gettime"], KILL))
+    plain.do("answers, waits = [], threading.Event(); thread = threading.Thread(target=sandboxed); thread.start()")
+    plain.do("while not answers: pass")
+    plain.do("assert answers == [0]")
+    result = tscap("attach", plain.pid)
+    assert result.code == 4 and "clock_gettime" in result.err and "the process is as before" in result.err, result
+    plain.do("waits.set(); thread.join()")
+    assert plain.end() == 0
+
+
+@told_of_filters
+def test_looking_at_a_thread_that_counts_down(tscap, plain):
+    """It is in poll(2), for a time: the kernel goes on with that by a system call that the filter does not let it make."""
+    plain.do("import select, threading; exec(%r)" % FILTER)
+    plain.do("def sandboxed(): answers.append(filter(%d, %d)); select.poll().poll(500)" % (NUMBERS["restart_syscall"], KILL))
+    plain.do("answers = []; thread = threading.Thread(target=sandboxed); thread.start()")
+    while not any(call.startswith("%d " % NUMBERS["poll"]) for call in of_threads(plain.pid, "syscall")):
+        plain.do("assert thread.is_alive()")
+    result = tscap("attach", plain.pid)
+    assert result.code == 4 and "restart_syscall" in result.err, result
+    plain.do("thread.join()")
+    assert plain.end() == 0
+
+
+@told_of_filters
+def test_a_filter_that_came_later(tscap, plain):
+    """Of all threads, ours among them: no order reaches that any more, but none ends the program."""
+    attach(tscap, plain)
+    plain.do("exec(%r)" % FILTER)
+    plain.do("assert filter(%d, %d, %d) == 0" % (NUMBERS["accept4"], KILL, ALL_THREADS))
+    for command in ("stop", "start", "reset", "attach", "detach"):
+        result = tscap(command, plain.pid)
+        assert result.code == 4 and "accept4" in result.err, (command, result)
+    plain.do("parent(2)")
+    assert calls(tscap, plain) == {"filter": 1, "parent": 1, "leaf": 2}
+    assert tscap("status", plain.pid).code == 0
     assert plain.end() == 0
 
 
