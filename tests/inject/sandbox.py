@@ -22,6 +22,7 @@ SECCOMP, POLL = {"x86_64": (317, 7), "aarch64": (277, 73)}.get(platform.machine(
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
 RECEIVE, ANSWER, GO_ON = 0xC0502100, 0xC0182101, 1  # SECCOMP_IOCTL_NOTIF_RECV, _SEND, SECCOMP_USER_NOTIF_FLAG_CONTINUE
 EVERY = -1
+NOT_TOLD = 77  # exit code: this kernel does not tell of system calls, or somebody else listens already
 READY, ASKED, CALLS, BEATS, ANSWERED = 0, 1, 300, 8, 16  # words; BEATS and ANSWERED: and one for each thread
 
 libc = ctypes.CDLL(None, use_errno=True)
@@ -72,7 +73,7 @@ def be_told(words, prepared):
     if prepared:
         await_listener()
     if install(EVERY, TELL, THREADS | LISTENER) < 0:
-        sys.exit("cannot: no listener")
+        sys.exit(NOT_TOLD)
     threads[1].start()
     words[READY] = 1
     compute(words, 0)

@@ -70,7 +70,8 @@ def enter(tmp_path):
 def hear(program, commands):
     """The numbers of all system calls that it makes because of these."""
     wait_until(lambda: sandbox.Watcher.find(program.pid) is not None or program.process.poll() is not None, "no filter is put on")
-    assert program.process.poll() is None, "it has no filter that tells"
+    if program.process.poll() == sandbox.NOT_TOLD:
+        pytest.skip("this kernel does not allow it")
     watcher = sandbox.Watcher(program.pid)
     wait_until(lambda: program.words[sandbox.READY], "it does not begin")
     program.ask()
