@@ -273,9 +273,10 @@ check-pypy: cli ## the Python suite on PYPY=pypy3, which has the recorder in pur
 	+@$(TEST_ENV) scripts/check-pypy '$(PYPY)'
 
 .PHONY: asan ubsan tsan cov soak fuzz bench
-asan ubsan: ## build with that sanitizer, run unit and stress tests
+asan ubsan: ## build with that sanitizer, run unit and stress tests, and the command's suite on $(PYTHON)
 	+@$(MAKE) FLAVOUR=$@ cli check-unit
 	+@$(MAKE) FLAVOUR=$@ check-stress
+	+@$(MAKE) FLAVOUR=$@ PYTHONS='$(PYTHON)' check-cli
 tsan: ## build with TSan, run the stress tests (Criterion cannot run under it)
 	+@$(MAKE) FLAVOUR=$@ cli check-stress
 
