@@ -2,7 +2,8 @@
 # For the scripts that run tests: sourced, after make has set TSCAP, TSCAP_BUILD, TSCAP_ROOT, O and FLAVOUR.
 
 cd "$TSCAP_ROOT" || exit 1
-TEST_TIMEOUT=${TEST_TIMEOUT:-1200} # seconds that one program or one suite may take
+# Seconds that one program or one suite may take: only what hangs shall come to that, however loaded the machine is.
+TEST_TIMEOUT=${TEST_TIMEOUT:-3600}
 export TSCAP TSCAP_BUILD TSCAP_ROOT
 
 # The lines by which a runner says what it ran: Criterion, pytest, and plain "N passed, N failed".
