@@ -61,7 +61,7 @@ def test_a_reset_in_between_does_not_make_nonsense(tscap, app, tables):
 
 def test_limit_and_sort(tscap, recorded):
     recorded.do("in_background(lambda: (parent(3), fib(3), time.sleep(0.001)))")
-    result = tscap("top", "-b", 1, "-d", "0.2", "-n", 1, "-o", "calls", recorded.pid)
+    result = tscap("top", "-b", 1, "-d", "1", "-n", 1, "-o", "calls", recorded.pid)
     assert len(re.findall(r"\.py:[0-9]+\)$", result.out, re.M)) == 1
     assert "2 more not shown (--limit)" in result.out
 

@@ -39,7 +39,7 @@ def table(out):
 
 
 def test_tables(tscap, busy, run_directory):
-    result = tscap("top", "--attach", "-b", 2, "-d", "0.3", busy.pid)
+    result = tscap("top", "--attach", "-b", 2, "-d", "1", busy.pid)
     assert result.code == 0, result
     assert {"leaf", "parent"} <= set(table(result.out)), result
     assert re.fullmatch(r"tscap: attached to process %d: recording; .*\ntscap: detached from process %d\n" % (busy.pid, busy.pid), result.err)
@@ -47,7 +47,7 @@ def test_tables(tscap, busy, run_directory):
 
 
 def test_only_what_matches(tscap, busy, run_directory):
-    result = tscap("top", "--attach", "--match", "leaf", "-b", 1, "-d", "0.3", busy.pid)
+    result = tscap("top", "--attach", "--match", "leaf", "-b", 1, "-d", "1", busy.pid)
     assert set(table(result.out)) == {"leaf"}, result
     assert is_clean(busy, run_directory)
 
@@ -64,10 +64,10 @@ def test_a_signal(busy, run_directory, number):
 
 def test_what_others_attached_stays(tscap, busy):
     assert tscap("attach", busy.pid, "--match", "leaf").code == 0
-    result = tscap("top", "--attach", "-b", 1, "-d", "0.3", busy.pid)
+    result = tscap("top", "--attach", "-b", 1, "-d", "1", busy.pid)
     assert result.code == 0 and "somebody is attached" in result.err and "detached" not in result.err, result
     assert set(table(result.out)) == {"leaf"}
-    assert set(table(tscap("top", "-b", 1, "-d", "0.3", busy.pid).out)) == {"leaf"}
+    assert set(table(tscap("top", "-b", 1, "-d", "1", busy.pid).out)) == {"leaf"}
 
 
 def test_what_others_attach_meanwhile_stays(tscap, busy):
@@ -76,13 +76,13 @@ def test_what_others_attach_meanwhile_stays(tscap, busy):
     assert tscap("attach", busy.pid, "--match", "leaf").code == 0
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=LIMIT)
-    assert set(table(tscap("top", "-b", 2, "-d", "0.3", busy.pid).out)) == {"leaf"}
+    assert set(table(tscap("top", "-b", 2, "-d", "1", busy.pid).out)) == {"leaf"}
 
 
 def test_a_prepared_one_keeps_what_it_has(tscap, app):
     app.do("def plain_one(): pass")
     app.do("in_background(lambda: (plain_one(), parent(3), time.sleep(0.001)))")
-    result = tscap("top", "--attach", "--match", "plain_one", "-b", 1, "-d", "0.3", app.pid)
+    result = tscap("top", "--attach", "--match", "plain_one", "-b", 1, "-d", "1", app.pid)
     assert {"plain_one", "leaf"} <= set(table(result.out)), result
     assert "detached" in result.err
     status = tscap("status", app.pid)
