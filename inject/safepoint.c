@@ -52,7 +52,7 @@ static bool is_one_of(const char *const *list, size_t count, const char *name)
 
 /* ---- roles of files ---- */
 
-enum role { ROLE_OTHER, ROLE_LIBC, ROLE_LINKER, ROLE_PYTHON };
+enum role { ROLE_OTHER, ROLE_LIBC, ROLE_ALLOCATOR, ROLE_LINKER, ROLE_PYTHON };
 
 static bool begins(const char *text, const char *with) { return strncmp(text, with, strlen(with)) == 0; }
 
@@ -64,9 +64,9 @@ static enum role role_of(const struct image *i, const struct image *python)
         return ROLE_LINKER;
     if (i == python)
         return ROLE_PYTHON;
-    if (begins(name, "libc.so") || begins(name, "libc-2.") || begins(name, "ld-musl") || image_symbol(i, "malloc"))
+    if (begins(name, "libc.so") || begins(name, "libc-2.") || begins(name, "ld-musl"))
         return ROLE_LIBC;
-    return ROLE_OTHER;
+    return image_symbol(i, "malloc") ? ROLE_ALLOCATOR : ROLE_OTHER;
 }
 
 int safepoint_init(struct safepoint *s, struct images *images, struct image *python)
@@ -108,7 +108,22 @@ static const char *frame_name(const struct safepoint *s, size_t i)
     return symbol ? symbol->name : NULL;
 }
 
-static bool is_library(enum role r) { return r == ROLE_LIBC || r == ROLE_LINKER; }
+static bool is_library(enum role r) { return r == ROLE_LIBC || r == ROLE_ALLOCATOR || r == ROLE_LINKER; }
+
+/* By any of its names: libraries export a function under several, tcmalloc its free() under ten. */
+static bool is_vetoed(const struct safepoint *s, size_t i)
+{
+    const struct stack_frame *f = &s->frame[i];
+    const struct image_symbol *found = f->image ? image_symbol_at(f->image, f->pc) : NULL, *name = found;
+    if (!found)
+        return false;
+    while (name > f->image->symbol && name[-1].address == found->address)
+        name--;
+    for (; name < f->image->symbol + f->image->symbols && name->address == found->address; name++)
+        if (IS_ONE_OF(vetoed, name->name))
+            return true;
+    return false;
+}
 
 __attribute__((format(printf, 2, 3))) static bool refuse(struct safepoint *s, const char *format, ...)
 {
@@ -151,15 +166,15 @@ static size_t above_root(const struct safepoint *s)
     return n;
 }
 
-/* Frames [begin, end) are the library's, called by what is no library. */
+/* Frames [begin, end) are the library's, called by what is no library. An allocator may export what it does inside of it. */
 static bool check_run(struct safepoint *s, size_t begin, size_t end)
 {
     bool inner = false;
     for (size_t i = begin; i < end; i++) {
         const char *name = frame_name(s, i);
-        if (frame_role(s, i) == ROLE_LINKER || IS_ONE_OF(vetoed, name))
+        if (frame_role(s, i) == ROLE_LINKER || is_vetoed(s, i))
             return refuse_frame(s, i, name);
-        if (!name)
+        if (!name || frame_role(s, i) == ROLE_ALLOCATOR)
             inner = true;
     }
     const char *outermost = frame_name(s, end - 1);
@@ -177,7 +192,7 @@ static bool check_frames(struct safepoint *s)
         if (s->frame[i].signal)
             return refuse(s, "a signal handler");
         if (!is_library(frame_role(s, i))) {
-            if (IS_ONE_OF(vetoed, name))
+            if (is_vetoed(s, i))
                 return refuse_frame(s, i, name);
             continue;
         }
@@ -217,7 +232,7 @@ static bool check_visible(struct safepoint *s)
         const char *name = frame_name(s, i);
         if (s->frame[i].signal)
             return refuse(s, "a signal handler");
-        if (frame_role(s, i) == ROLE_LINKER || (i < count && IS_ONE_OF(vetoed, name)))
+        if (frame_role(s, i) == ROLE_LINKER || (i < count && is_vetoed(s, i)))
             return refuse_frame(s, i, name);
     }
     return true;

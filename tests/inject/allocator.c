@@ -1,5 +1,5 @@
 /* LD_PRELOAD: an allocator that ends the program when it is entered again by a thread that is inside it. What it does takes a
- * while, in functions that no table of names has. The memory comes from one large block and is never given back; a list of
+ * while, in functions that no table of names has, or with -DINNER= in exported ones. The memory comes from one large block and is never given back; a list of
  * sizes is handed out again. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,6 +10,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#ifndef INNER
+#define INNER static
+#endif
 
 #define BLOCK (8ull << 30) /* of address space */
 #define CLASSES 48         /* sizes of 16 << n/2, roughly */
@@ -52,7 +56,7 @@ static int class_of(size_t size)
     return n;
 }
 
-__attribute__((noinline)) static struct chunk *take(size_t size)
+__attribute__((noinline)) INNER struct chunk *take(size_t size)
 {
     int n = class_of(size);
     size_t whole = (size_of_class(n) & ~15ull) + sizeof(struct chunk);
@@ -73,7 +77,7 @@ __attribute__((noinline)) static struct chunk *take(size_t size)
     return c;
 }
 
-__attribute__((noinline)) static void give_back(struct chunk *c)
+__attribute__((noinline)) INNER void give_back(struct chunk *c)
 {
     int n = class_of(c->size);
     for (volatile int i = 0; i < 100; i++)
@@ -83,7 +87,7 @@ __attribute__((noinline)) static void give_back(struct chunk *c)
 }
 
 /* Not in malloc() itself: compilers make one call of calloc() of a malloc() and a memset(), also within calloc(). */
-__attribute__((noinline)) static void *get(size_t size)
+__attribute__((noinline)) INNER void *get(size_t size)
 {
     enter();
     struct chunk *c = size < BLOCK ? take(size) : NULL;

@@ -25,7 +25,7 @@ def run_directory(monkeypatch):
 def libraries(tmp_path_factory):
     """Builds what is in C."""
     folder = tmp_path_factory.mktemp("libraries")
-    return lambda name: stage.build_library(name, folder)
+    return lambda name, *options: stage.build_library(name, folder, *options)
 
 
 @pytest.fixture

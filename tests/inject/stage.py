@@ -33,8 +33,8 @@ def build(source, result, *options):
     return result
 
 
-def build_library(name, folder):
-    return build(name + ".c", folder / (name + ".so"), "-fPIC", "-shared", "-pthread")
+def build_library(name, folder, *options):
+    return build(name + ".c", folder / ("".join([name, *options]) + ".so"), "-fPIC", "-shared", "-pthread", *options)
 
 
 # ---- the account ----

@@ -41,6 +41,7 @@ def test_scene(perform, scene):
 # ---- allocators that are not the C library's ----
 
 
+OUR_OWN = {"of our own": [], "of our own, all of it exported": ["-DINNER="]}
 ALLOCATORS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4", "mimalloc": "libmimalloc.so.[23]"}
 
 
@@ -52,10 +53,10 @@ def find_library(name):
 
 
 @pytest.mark.parametrize("scene", ["allocation", "malloc"])
-@pytest.mark.parametrize("allocator", ["of our own", *ALLOCATORS])
+@pytest.mark.parametrize("allocator", [*OUR_OWN, *ALLOCATORS])
 def test_allocator(perform, libraries, allocator, scene):
     """Ours ends the program when it is entered again by a thread that is inside it."""
-    library = find_library(ALLOCATORS[allocator]) if allocator in ALLOCATORS else libraries("allocator")
+    library = find_library(ALLOCATORS[allocator]) if allocator in ALLOCATORS else libraries("allocator", *OUR_OWN[allocator])
     program = perform(scene, environment={"LD_PRELOAD": str(library)})
     for number in range(CYCLES):
         program.cycle(number)
