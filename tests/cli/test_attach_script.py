@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from conftest import HERE, NOBODY, TSCAP
+from conftest import HERE, LIMIT, NOBODY, TSCAP
 from processes import environment_without_us
 
 pytestmark = pytest.mark.skipif(sys.version_info < (3, 14), reason="PEP 768 came with 3.14")
@@ -42,8 +42,8 @@ def beats(tscap, program):
 
 
 def wait_until(condition):
-    deadline = time.time() + 30
-    while not condition() and time.time() < deadline:
+    deadline = time.monotonic() + LIMIT
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.005)
     assert condition()
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import HERE, TSCAP
+from conftest import HERE, LIMIT, TSCAP
 
 COMMANDS = ["start", "stop", "reset", "status", "dump"]
 
@@ -216,7 +216,7 @@ def calls(tscap, pid):
 
 
 def wait_until(condition):
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
