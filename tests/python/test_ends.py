@@ -95,8 +95,9 @@ def test_recursion_limit_is_what_it_was(recording):
 def test_interrupt(program):
     p = program(
         """
-        import timestamp_capture
+        import signal, timestamp_capture
         from timestamp_capture import timestamp
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started us may have had it ignored
 
         @timestamp
         def interrupted(): checkpoint()
