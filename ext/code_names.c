@@ -43,7 +43,7 @@ static void each_made(const PyCodeObject *maker, made *visit, void *context)
         argument = argument << 8 | p[i + 1];
         if (p[i] == EXTENDED_ARG)
             continue;
-        if (p[i] == MAKE_FUNCTION && before && PyCode_Check(before) && PyUnicode_Check(last))
+        if (p[i] == MAKE_FUNCTION && before && last && PyCode_Check(before) && PyUnicode_Check(last))
             visit((PyCodeObject *)before, last, context);
         before = last;
         last = p[i] == LOAD_CONST && argument < count ? PyTuple_GET_ITEM(constants, (Py_ssize_t)argument) : NULL;
@@ -101,6 +101,9 @@ struct functions {
 
 static bool lists_are_known; /* the interpreter that runs has them where the one of our headers has them */
 
+/* One that the collector has cleared, and somebody still holds, has neither. */
+static bool is_whole(const PyFunctionObject *function) { return function->func_code && function->func_qualname; }
+
 static bool add_function(struct functions *all, PyFunctionObject *function)
 {
     if (all->count == all->room) {
@@ -119,7 +122,7 @@ static void add_list(struct functions *all, PyGC_Head *head)
 {
     for (PyGC_Head *g = _PyGCHead_NEXT(head); g != head; g = _PyGCHead_NEXT(g)) {
         PyObject *o = (PyObject *)(g + 1);
-        if (PyFunction_Check(o) && !add_function(all, (PyFunctionObject *)o))
+        if (PyFunction_Check(o) && is_whole((PyFunctionObject *)o) && !add_function(all, (PyFunctionObject *)o))
             return;
     }
 }

@@ -144,6 +144,10 @@ class C(B):
 
 Point = collections.namedtuple("Point", "x y")
 
+if sys.version_info < (3, 11):  # instructions as a tool may write them, where they are looked at: LOAD_CONST, NOP, MAKE_FUNCTION
+    rewritten = lambda: None  # noqa: E731
+    rewritten.__code__ = rewritten.__code__.replace(co_code=bytes([100, 1, 9, 0, 132, 0, 83, 0]), co_consts=(None, load.__code__))
+
 local = make_class()
 make_global()
 if sys.argv[1:] == ["frozen"]:
