@@ -12,6 +12,7 @@
 #include "message.h"
 #include "segment.h"
 #include "status.h"
+#include "stray.h"
 #include "target.h"
 
 struct patient {
@@ -60,7 +61,7 @@ static int not_loaded(const struct patient *p)
     target_version(&p->target, version, sizeof version);
     return fail(EXIT_UNSUPPORTED,
                 "process %d has nothing to record\n"
-                "it is CPython %s, but has not imported timestamp_capture\n"
+                "it is CPython %s, but has not imported timestamp_capture, or only what of it is in Python\n"
                 "tscap %s %d, or `import timestamp_capture` and @timestamp in the program",
                 (int)p->pid, version[0] ? version : "of an unknown version", way_in(p), (int)p->pid);
 }
@@ -81,6 +82,22 @@ static int free_threaded(const struct patient *p)
                 "its CPython is a free-threaded build, in which timestamp_capture does nothing\n"
                 "run it with a build that has the global interpreter lock",
                 (int)p->pid);
+}
+
+/* EXIT_OK: it is none. */
+static int stray(const struct patient *p)
+{
+    struct subjects all;
+    const struct subject *found = subjects_find(&all, p->places) == 0 ? stray_parent(p->pid, &all) : NULL;
+    pid_t parent = found ? found->pid : 0;
+    subjects_free(&all);
+    if (!parent)
+        return EXIT_OK;
+    return fail(EXIT_NO_PROCESS,
+                "process %d has no segment of its own\n"
+                "C code forked it from process %d without Python's knowledge (uWSGI does, without --py-call-osafterfork)\n"
+                "tscap %s %d",
+                (int)p->pid, (int)parent, way_in(p), (int)p->pid);
 }
 
 /* TSCAP_DIR set for one side only is a common mistake. */
@@ -121,7 +138,9 @@ static int without_segment(const struct patient *p)
     if (p->target.free_threaded)
         return free_threaded(p);
     int code = containers_diagnose(p->pid, p->command);
-    return code != EXIT_OK ? code : elsewhere(p);
+    if (code == EXIT_OK)
+        code = stray(p);
+    return code == EXIT_OK ? elsewhere(p) : code;
 }
 
 static bool is_foreign(pid_t pid)

@@ -100,8 +100,10 @@ static PyObject *after_fork_parent(PyObject *self, PyObject *unused)
 static PyObject *after_fork_child(PyObject *self, PyObject *unused)
 {
     (void)unused;
+    bool settled = recorder_available() && !recorder_is_of_parent(); /* another hook of fork gave an order before us */
     if (self == latest) {
-        listener_forget();
+        if (!settled)
+            listener_forget();
         if (recorder_after_fork_child() == 0)
             listener_start();
         prepare_child_of_multiprocessing();
@@ -136,8 +138,10 @@ static int watch_forks(void)
 static PyObject *at_exit(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
-    listener_stop();
-    recorder_close();
+    if (!recorder_is_of_parent()) {
+        listener_stop();
+        recorder_close();
+    }
     Py_RETURN_NONE;
 }
 

@@ -522,8 +522,28 @@ static void publish_session(bool running, uint64_t started, uint64_t stopped, ui
 
 static uint32_t resets(void) { return atomic_load_explicit(&header()->resets, memory_order_relaxed); }
 
+static int begin_anew(bool heir);
+
+/* The epoch is wiped in a child, and our hook of fork gives it another: none has run. */
+bool recorder_is_of_parent(void) { return r.available && atomic_load_explicit(recorder_epoch, memory_order_relaxed) == 0; }
+
+/* C code made this process, and Python does not know. Other threads that come here later find that their lane is of another
+ * generation. */
+static void leave_parent(void)
+{
+    if (!recorder_is_of_parent())
+        return;
+    r.generation++;
+    listener_forget();
+    if (begin_anew(false) < 0)
+        return;
+    recorder_inherit();
+    listener_start();
+}
+
 static bool refuse_unavailable(void)
 {
+    leave_parent();
     if (r.available)
         return false;
     PyErr_Format(PyExc_RuntimeError, "timestamp_capture cannot record: %s", recorder_problem());
@@ -551,6 +571,7 @@ enum recorder_change recorder_start(bool subprocesses)
 
 enum recorder_change recorder_stop(void)
 {
+    leave_parent();
     if (!r.running) {
         recorder_disarm();
         return RECORDER_ALREADY;
@@ -568,6 +589,7 @@ enum recorder_change recorder_stop(void)
 
 void recorder_reset(void)
 {
+    leave_parent();
     if (!r.available)
         return;
     uint32_t next = resets() + 1;
@@ -591,7 +613,11 @@ int recorder_want(void)
     return 0;
 }
 
-void recorder_unwant(void) { remove_consumer(hook_is_dear()); }
+void recorder_unwant(void)
+{
+    if (!recorder_is_of_parent()) /* else it is the parent's, too */
+        remove_consumer(hook_is_dear());
+}
 
 static void set_latent(uint32_t latent)
 {
@@ -609,6 +635,8 @@ int recorder_want_latent(void)
 
 void recorder_unwant_latent(void)
 {
+    if (recorder_is_of_parent())
+        return;
     set_latent(scope_latent - 1);
     recorder_unwant();
 }
@@ -786,6 +814,7 @@ void recorder_detach(void)
 
 int recorder_reopen(void)
 {
+    leave_parent();
     if (!r.available && r.supported) {
         lineage_now(r.segment_options.lineage); /* it may have been forked since */
         r.error = open_segment();
@@ -798,11 +827,8 @@ int recorder_reopen(void)
 }
 
 /* The parent's segment is not ours: forget it without a store. The hooks are memory of this process and still armed. */
-int recorder_after_fork_child(void)
+static int begin_anew(bool heir)
 {
-    if (!r.available)
-        return 0;
-    bool heir = r.running && r.subprocesses;
     uint64_t call_cost = atomic_load_explicit(&header()->call_cost, memory_order_relaxed);
     r.consumers = 0;
     recorder_disarm();
@@ -815,9 +841,18 @@ int recorder_after_fork_child(void)
     lineage_descend(r.segment_options.lineage, r.segment.pid, r.segment.start_time);
     r.error = open_segment();
     r.available = r.error == 0;
-    if (!r.available)
+    if (r.available)
+        atomic_store_explicit(&header()->call_cost, call_cost, memory_order_relaxed); /* of the same code on the same machine */
+    return r.error;
+}
+
+int recorder_after_fork_child(void)
+{
+    bool heir = r.running && r.subprocesses;
+    if (!recorder_is_of_parent())
+        return 0;
+    if (begin_anew(heir) < 0)
         return r.error;
-    atomic_store_explicit(&header()->call_cost, call_cost, memory_order_relaxed); /* of the same code on the same machine */
     if (heir)
         inherit(SESSION_INHERITED | SESSION_COUNTED);
     else

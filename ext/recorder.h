@@ -56,6 +56,7 @@ extern __thread struct thread *recorder_thread_here __attribute__((tls_model("in
 /* Sets up the segment. 0 or -errno: then the package cannot be. Without a segment nothing is recorded, and status says why. */
 int recorder_init(void);
 bool recorder_available(void);
+bool recorder_is_of_parent(void); /* C code forked this process: what is here is a copy of what its parent has */
 bool recorder_supported(void); /* only a segment is missing, if anything: see recorder_reopen() */
 const char *recorder_problem(void); /* why not available; "" */
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import pytest
 from conftest import HERE, LIMIT, start_unprepared
@@ -137,6 +138,37 @@ def test_again_at_once_after_one_that_was_killed(tscap, plain, run_directory):
         assert calls(tscap, plain) == {"parent": 1, "leaf": 5}
         assert tscap("detach", plain.pid).code == 0
     assert plain.end() == 0
+
+
+ARCHIVED = """
+import sys
+from timestamp_capture import status, timestamp
+@timestamp
+def work(): pass
+assert status()["recorder"] == "python"
+print("ready", flush=True)
+for line in sys.stdin:
+    work()
+    print("done", flush=True)
+"""
+
+
+def test_a_package_in_an_archive(tscap, start_program, tmp_path):
+    """From which no extension loads: it records in pure Python, which nobody sees from outside, and ours comes beside it."""
+    package = pathlib.Path(importlib.util.find_spec("timestamp_capture").origin).parent
+    with zipfile.ZipFile(tmp_path / "app.pyz", "w") as archive:
+        for file in package.iterdir():
+            if file.is_file():
+                archive.write(file, "timestamp_capture/" + file.name)
+        archive.writestr("__main__.py", ARCHIVED)
+    program = start_program(sys.executable, str(tmp_path / "app.pyz"), env=environment_without_us())
+    program.expect("ready")
+    result = tscap("start", program.pid).is_error(5)
+    assert "or only what of it is in Python" in result.err and "try: tscap attach %d" % program.pid in result.err
+    attach(tscap, program)
+    program.do("")
+    assert calls(tscap, program)["work"] == 1
+    assert program.end() == 0
 
 
 SHELL = """
