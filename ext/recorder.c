@@ -26,6 +26,8 @@
 #include "unmarked.h"
 #include "version.h"
 
+#define LANE_REFUSED_MS 10
+
 _Atomic uint32_t *recorder_epoch, *recorder_usual;
 bool recorder_on, recorder_everyone;
 __thread struct thread *recorder_thread_here __attribute__((tls_model("initial-exec")));
@@ -230,6 +232,19 @@ static void drop_thread(struct thread *t)
     recorder_thread_here = NULL;
 }
 
+/* A thread that got no lane does not ask again at each call. */
+static struct thread *thread_try(void)
+{
+    static __thread uint64_t refused; /* ms; 0: never */
+    uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000;
+    if (refused && now - refused < LANE_REFUSED_MS)
+        return NULL;
+    stacks_look();
+    struct thread *t = thread_new();
+    refused = t ? 0 : now;
+    return t;
+}
+
 static struct thread *thread_in_step(void)
 {
     struct thread *t = recorder_thread_here;
@@ -240,11 +255,12 @@ static struct thread *thread_in_step(void)
         drop_thread(t); /* its segment is gone */
         t = NULL;
     }
-    stacks_look();
-    if (!t)
-        t = thread_new();
-    else
+    if (!t) {
+        t = thread_try();
+    } else {
+        stacks_look();
         thread_catch_up(t);
+    }
     opening = false;
     if (!t)
         count_call_lost();

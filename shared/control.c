@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -71,13 +72,27 @@ static int check_peer(int fd, pid_t expected)
     return peer.pid == expected ? 0 : -ESRCH;
 }
 
+/* A listener whose queue is full may take one out at any time; poll(2) does not tell. */
+static int connect_until(int fd, const struct sockaddr_un *address, uint64_t deadline)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    while (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            return -errno;
+        if (!remaining_ms(deadline))
+            return -ETIMEDOUT;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
 static int connect_and_send(int fd, const struct sockaddr_un *address, pid_t peer, struct control_request request, const char *text, uint64_t deadline)
 {
     if (text)
         request.argument = (uint32_t)strlen(text);
-    if (connect(fd, (const struct sockaddr *)address, sizeof *address) != 0)
-        return errno == EAGAIN ? -ETIMEDOUT : -errno; /* EAGAIN: its queue is full, it does not answer */
-    int r = peer ? check_peer(fd, peer) : 0;
+    int r = connect_until(fd, address, deadline);
+    if (r == 0 && peer)
+        r = check_peer(fd, peer);
     if (r == 0)
         r = transfer(fd, &request, sizeof request, true, deadline);
     return r == 0 && text ? transfer(fd, (void *)(uintptr_t)text, request.argument, true, deadline) : r;

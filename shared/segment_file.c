@@ -14,6 +14,7 @@
 #include "process.h"
 #include "rundir.h"
 
+#define REFUSED_MS 10
 #define MIN_CAPACITY (1ull << 20)
 
 /* ---- limits ---- */
@@ -272,9 +273,23 @@ static void return_numbers(struct segment *s, uint32_t first, uint32_t count)
     atomic_compare_exchange_strong_explicit(&s->header->pages_used, &after, first, memory_order_relaxed, memory_order_relaxed);
 }
 
+static uint32_t milliseconds(void) { return (uint32_t)(clock_ns(CLOCK_MONOTONIC_COARSE) / 1000000); }
+
+/* Asking takes microseconds, and a call that finds no memory asks each time. Fewer pages may still be had. */
+static bool refused_lately(const struct segment *s, uint32_t count)
+{
+    uint64_t refused = atomic_load_explicit(&s->refused, memory_order_relaxed);
+    return refused && count >= (uint32_t)(refused >> 32) && milliseconds() - (uint32_t)refused < REFUSED_MS;
+}
+
+static void note_refusal(struct segment *s, uint32_t count)
+{
+    atomic_store_explicit(&s->refused, (uint64_t)count << 32 | milliseconds(), memory_order_relaxed);
+}
+
 uint32_t segment_pages(struct segment *s, uint32_t count)
 {
-    uint32_t first = take_numbers(s, count);
+    uint32_t first = refused_lately(s, count) ? 0 : take_numbers(s, count);
     if (!first)
         return refuse(s);
     uint64_t offset = (uint64_t)first * SEGMENT_PAGE, bytes = (uint64_t)count * SEGMENT_PAGE;
@@ -284,6 +299,7 @@ uint32_t segment_pages(struct segment *s, uint32_t count)
         close(fd);
     if (r < 0) {
         return_numbers(s, first, count);
+        note_refusal(s, count);
         return refuse(s);
     }
     madvise((char *)s->base + offset, bytes, MADV_POPULATE_WRITE); /* one call instead of a fault per page; may fail */

@@ -3,6 +3,7 @@
 #define TSCAP_SEGMENT_FILE_H
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -19,6 +20,7 @@ struct segment {
     ino_t inode;
     char directory[PATH_MAX];
     char name[64];
+    _Atomic uint64_t refused; /* by the file system: pages: 32 | low half of the milliseconds when; 0: never */
 };
 
 struct segment_options {
@@ -37,8 +39,8 @@ struct segment_options {
  * have been chosen. 0 or -errno: -EPERM the run directory is not private, -ENOSPC, -EFBIG, -ENOMEM, ... */
 int segment_create(struct segment *s, const struct segment_options *o);
 
-/* `count` zeroed pages in a row: number of the first; 0: refused, and counted (cap, file system, file-size limit). Any
- * thread. */
+/* `count` zeroed pages in a row: number of the first; 0: refused, and counted (cap, file system, file-size limit). What the
+ * file system refused it is not asked for again for some milliseconds. Any thread. */
 uint32_t segment_pages(struct segment *s, uint32_t count);
 
 /* Removes the file if it is still this one; the mapping stays. */

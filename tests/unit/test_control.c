@@ -55,6 +55,17 @@ static int ask(struct control_reply *reply, int timeout_ms)
     return control_ask(&to, &status, reply, timeout_ms);
 }
 
+/* Only connects. 0 or -errno; -EAGAIN: the queue is full. */
+static int ask_nothing(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" NAME, dirfd);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int r = connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 ? 0 : -errno;
+    close(fd);
+    return r;
+}
+
 /* ---- the other side, in a thread ---- */
 
 struct server {
@@ -180,6 +191,35 @@ Test(control, a_listener_whose_queue_is_full)
     begin_listening();
     for (int i = 0; i < 40; i++) /* each stays in the queue until it is taken from there */
         cr_assert_eq(ask(&got, 0), -ETIMEDOUT);
+}
+
+/* All that wait in the queue are let in, the last of them answered. */
+static void *serve_the_last(void *context)
+{
+    struct server *s = context;
+    struct control_request request;
+    for (;;) {
+        int fd = accept_one(LONG_MS);
+        cr_assert_geq(fd, 0);
+        bool last = control_receive(fd, &request, LONG_MS) == 0;
+        if (last)
+            s->sent = control_reply_send(fd, s->reply);
+        close(fd);
+        if (last)
+            return NULL;
+    }
+}
+
+Test(control, who_meets_a_full_queue_waits_for_a_place)
+{
+    struct control_reply reply = some_reply(), got;
+    struct server s = {.reply = &reply};
+    begin_listening();
+    while (ask_nothing() == 0) /* connected, and gone without a word */
+        ;
+    cr_assert_eq(pthread_create(&s.thread, NULL, serve_the_last, &s), 0);
+    cr_expect_eq(ask(&got, LONG_MS), 0);
+    pthread_join(s.thread, NULL);
 }
 
 Test(control, half_an_answer)

@@ -514,6 +514,33 @@ Test(segment_file, after_unlink_it_grows_no_more)
     segment_unlink(&segment);
 }
 
+static uint32_t ask_where_none_may_grow(uint32_t count)
+{
+    struct rlimit before;
+    getrlimit(RLIMIT_FSIZE, &before);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){SEGMENT_PAGE, before.rlim_max});
+    uint32_t page = segment_pages(&segment, count);
+    setrlimit(RLIMIT_FSIZE, &before);
+    return page;
+}
+
+/* Who asks at each call is not to pay for it at each call; a machine that stops us in between makes us try again. */
+Test(segment_file, what_was_refused_is_not_asked_for_at_once)
+{
+    uint32_t page = 1, tries = 0;
+    begin(64 * MIB);
+    while (page && tries++ < 100) {
+        cr_assert_eq(ask_where_none_may_grow(4), 0);
+        page = segment_pages(&segment, 4);
+    }
+    cr_expect_eq(page, 0);
+    cr_expect_geq(refused(), 2, "each time is counted");
+    cr_expect_neq(segment_pages(&segment, 1), 0, "fewer may be had");
+    while (!segment_pages(&segment, 4)) /* and as many again, soon */
+        ;
+    segment_unlink(&segment);
+}
+
 Test(segment_file, another_file_of_its_name_is_left_alone)
 {
     struct stat s;
