@@ -183,7 +183,10 @@ static void tell(const struct attachment *a, const struct subject *subject)
 
 static int send_rules(const struct attachment *a, const struct subject *subject, int *fd, struct control_reply *reply)
 {
-    *fd = order_send_text(subject, CONTROL_ATTACH, rules);
+    *fd = -1;
+    if (order_ask(subject, CONTROL_STATUS, 0, a->timeout, reply) == -ETIMEDOUT) /* see there: it may have to listen anew */
+        return -ETIMEDOUT;
+    *fd = order_send_text(subject, CONTROL_ATTACH, rules, a->timeout);
     return *fd < 0 ? *fd : control_read_reply(*fd, reply, (int)(a->timeout / 1000000 + 1));
 }
 

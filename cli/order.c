@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "family_order.h"
 #include "filters.h"
 #include "load.h"
@@ -18,6 +20,7 @@
 #include "units.h"
 
 #define SEND_TIMEOUT_MS 1000 /* a socket takes a request at once, or its queue is full */
+#define MEND_NS 1000000000u
 
 /* ---- may it be told? ---- */
 
@@ -75,11 +78,31 @@ static int send_to(const struct subject *s, enum control_command command, uint32
     return fd;
 }
 
+static int milliseconds_until(uint64_t deadline)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    return now < deadline ? (int)((deadline - now + 999999) / 1000000) : 0;
+}
+
+static int ask_once(const struct subject *s, enum control_command command, uint32_t argument, uint64_t deadline, struct control_reply *reply)
+{
+    int fd = send_to(s, command, argument, NULL, milliseconds_until(deadline));
+    return fd < 0 ? fd : control_take_reply(fd, reply, milliseconds_until(deadline));
+}
+
+/* A listener whose descriptors the program has closed notices that when somebody comes, and listens anew. */
 int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
 {
-    int timeout_ms = (int)((timeout_ns + 999999) / 1000000);
-    int fd = send_to(subject, command, argument, NULL, timeout_ms < SEND_TIMEOUT_MS ? timeout_ms : SEND_TIMEOUT_MS);
-    return fd < 0 ? fd : control_take_reply(fd, reply, timeout_ms);
+    const struct timespec pause = {.tv_nsec = 5000000};
+    uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + timeout_ns;
+    int r = ask_once(subject, command, argument, deadline, reply);
+    uint64_t mended = clock_ns(CLOCK_MONOTONIC) + MEND_NS;
+    bool dropped = r == -ECONNRESET || r == -EPIPE;
+    while (dropped && order_is_deaf(r) && milliseconds_until(mended) && milliseconds_until(deadline)) {
+        nanosleep(&pause, NULL);
+        r = ask_once(subject, command, argument, deadline, reply);
+    }
+    return r;
 }
 
 static bool still_runs(const struct subject *s)
@@ -95,9 +118,9 @@ int order_send(const struct subject *subject, enum control_command command, uint
     return send_to(subject, command, argument, NULL, SEND_TIMEOUT_MS);
 }
 
-int order_send_text(const struct subject *subject, enum control_command command, const char *text)
+int order_send_text(const struct subject *subject, enum control_command command, const char *text, uint64_t timeout_ns)
 {
-    return send_to(subject, command, 0, text, SEND_TIMEOUT_MS);
+    return send_to(subject, command, 0, text, (int)(timeout_ns / 1000000 + 1));
 }
 
 struct order {

@@ -17,7 +17,7 @@ bool order_is_deaf(int error); /* nobody listens */
 /* Sends only: what control_send() returns. */
 int order_send(const struct subject *subject, enum control_command command, uint32_t argument);
 
-int order_send_text(const struct subject *subject, enum control_command command, const char *text); /* with a text behind it */
+int order_send_text(const struct subject *subject, enum control_command command, const char *text, uint64_t timeout_ns); /* with a text behind it */
 
 #define ORDER_TIMEOUT 10000000000u /* ns */
 

@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "attachment.h"
@@ -28,6 +28,9 @@
 
 #define STACK_BYTES (256 * 1024) /* address space; arming calls into the interpreter */
 #define REQUEST_TIMEOUT_MS 1000
+#define SHORTAGE_MS 100 /* until what there was no descriptor or no memory for is tried again */
+#define MEND_MS 10000   /* the same, at last, for what it listens with */
+#define LOOK_MS 3000    /* between two looks whether that is there still */
 
 /* A descriptor and what it was: programs close descriptors they do not know, and the number may come back as theirs. */
 struct own_fd {
@@ -42,7 +45,8 @@ static struct {
     pthread_t thread;
     struct own_fd socket, wakeup;
     struct own_fd tether; /* connection that an attachment lasts as long as; -1: none */
-    char name[64];
+    bool shortage; /* somebody waits to be accepted, and cannot be now */
+    char directory[PATH_MAX], name[64]; /* of the socket */
 } l = {.socket.fd = -1, .wakeup.fd = -1, .tether.fd = -1};
 
 static bool own_fd_set(struct own_fd *f, int fd)
@@ -67,6 +71,69 @@ static void own_fd_close(struct own_fd *f)
     if (own_fd_is_ours(f))
         close(f->fd);
     f->fd = -1;
+}
+
+/* ---- what it listens with ---- */
+
+static int open_socket(void)
+{
+    const struct segment *s = recorder_segment();
+    int dirfd = open(s->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (dirfd < 0)
+        return -errno;
+    int r = rundir_socket_name(s->pid, s->start_time, l.name, sizeof l.name);
+    if (r == 0)
+        r = control_listen(dirfd, l.name);
+    close(dirfd);
+    if (r < 0)
+        return r;
+    snprintf(l.directory, sizeof l.directory, "%s", s->directory);
+    return own_fd_set(&l.socket, r) ? 0 : -EBADF;
+}
+
+/* A datagram socket that is connected to itself: nobody else can send to it, and, unlike an eventfd, it can be told from the
+ * program's own that got its number. */
+static int connect_to_itself(int fd)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t size = sizeof address;
+    if (bind(fd, (const struct sockaddr *)&address, sizeof address.sun_family) != 0) /* the kernel chooses a name */
+        return -errno;
+    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0 || connect(fd, (const struct sockaddr *)&address, size) != 0)
+        return -errno;
+    return 0;
+}
+
+static int open_wakeup(void)
+{
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int r = fd < 0 ? -errno : connect_to_itself(fd);
+    if (r < 0 && fd >= 0)
+        close(fd);
+    return r < 0 ? r : own_fd_set(&l.wakeup, fd) ? 0 : -EBADF;
+}
+
+static void unlink_socket(void)
+{
+    char path[sizeof l.directory + sizeof l.name + 1];
+    snprintf(path, sizeof path, "%s/%s", l.directory, l.name);
+    unlink(path);
+}
+
+static bool socket_is_in_place(void) { return own_fd_is_ours(&l.socket) && strcmp(l.directory, recorder_segment()->directory) == 0; }
+
+static bool has_descriptors(void) { return own_fd_is_ours(&l.wakeup) && socket_is_in_place(); }
+
+static int open_missing(void)
+{
+    int r = 0;
+    if (own_fd_is_ours(&l.socket) && !socket_is_in_place()) {
+        unlink_socket();
+        own_fd_close(&l.socket); /* the segment is elsewhere now */
+    }
+    if (!own_fd_is_ours(&l.socket))
+        r = open_socket();
+    return r == 0 && !own_fd_is_ours(&l.wakeup) ? open_wakeup() : r;
 }
 
 /* ---- requests ---- */
@@ -188,9 +255,8 @@ static void accept_one(void)
     if (!own_fd_is_ours(&l.socket))
         return;
     int fd = accept4(l.socket.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd < 0)
-        return;
-    if (!answer(fd))
+    l.shortage = fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED;
+    if (fd >= 0 && !answer(fd))
         close(fd);
 }
 
@@ -213,39 +279,70 @@ static int poll_cancellable(struct pollfd *p, nfds_t count, int timeout_ms)
     return r;
 }
 
-/* False: the thread shall end, or its descriptor is not its own any more. */
-static bool woken_to_look(void)
+static bool is_stopping(void) { return atomic_load_explicit(&l.stopping, memory_order_acquire); }
+
+/* As long as somebody waits for whom there is no descriptor, poll(2) would return at once. And it never does where a number
+ * has become the program's meanwhile: it wakes, looks at what has the number now, and sleeps. */
+static int wait_for_events(struct pollfd *p, nfds_t count)
 {
-    uint64_t times;
-    if (!own_fd_is_ours(&l.wakeup) || read(l.wakeup.fd, &times, sizeof times) != sizeof times)
-        return false;
-    return !atomic_load_explicit(&l.stopping, memory_order_acquire);
+    int linger = linger_timeout(), others = interpreters_timeout();
+    int most = l.shortage ? SHORTAGE_MS : others >= 0 && others < LOOK_MS ? others : LOOK_MS;
+    bool lingers = linger >= 0 && linger <= most;
+    if (l.shortage)
+        p[1].fd = -1;
+    int ready = poll_cancellable(p, count, lingers ? linger : most);
+    l.shortage = false;
+    if (ready >= 0 && !is_stopping()) {
+        linger_look(ready == 0 && lingers);
+        interpreters_look();
+    }
+    return ready;
 }
 
-/* False: there is nothing left to wait for. */
+/* Programs close descriptors they do not know, daemons all of them, and what has their numbers then is the program's: others
+ * take their place. Who comes meanwhile finds the old socket as long as poll(2) waits at it. False: it is not the time. */
+static bool mend(void)
+{
+    static int pause = SHORTAGE_MS;
+    int r = -ECANCELED;
+    if (is_stopping() || !recorder_available())
+        return false;
+    if (has_descriptors()) {
+        pause = SHORTAGE_MS;
+        return true;
+    }
+    PyGILState_STATE state = PyGILState_Ensure();
+    if (!is_stopping() && recorder_available())
+        r = open_missing();
+    PyGILState_Release(state);
+    if (r < 0 && !is_stopping()) {
+        struct pollfd p = {.fd = own_fd_is_ours(&l.wakeup) ? l.wakeup.fd : -1, .events = POLLIN};
+        poll_cancellable(&p, 1, pause);
+        pause = 2 * pause < MEND_MS ? 2 * pause : MEND_MS;
+    }
+    return r == 0;
+}
+
+/* False: there is nothing left to wait for, or nothing to wait with descriptors. */
 static bool wait_and_answer(void)
 {
+    char woken[16];
     struct pollfd p[] = {
         {.fd = l.wakeup.fd, .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}, {.fd = l.tether.fd, .events = POLLIN}};
-    int timeout = linger_timeout(), ready = poll_cancellable(p, 3, timeout < 0 ? interpreters_timeout() : timeout);
+    int ready = wait_for_events(p, 3);
     if (ready < 0)
         return errno == EINTR;
-    if ((p[0].revents && !woken_to_look()) || !own_fd_is_ours(&l.socket))
+    if (!has_descriptors())
         return false;
-    linger_look(ready == 0);
-    interpreters_look();
+    while (p[0].revents && recv(l.wakeup.fd, woken, sizeof woken, MSG_DONTWAIT) >= 0)
+        ;
+    if (is_stopping())
+        return false;
     if (p[1].revents)
         accept_one();
     else if (p[2].revents)
         end_attachment();
     return recorder_available();
-}
-
-static void unlink_socket(void)
-{
-    char path[PATH_MAX + sizeof l.name + 1];
-    snprintf(path, sizeof path, "%s/%s", recorder_segment()->directory, l.name);
-    unlink(path);
 }
 
 static void close_descriptors(void)
@@ -288,9 +385,9 @@ static void *run(void *unused)
         sweep_run_directory(recorder_segment()->directory);
     swept = true;
     do
-        while (own_fd_is_ours(&l.wakeup) && wait_and_answer())
+        while (mend() && wait_and_answer())
             ;
-    while (!recorder_available() && !leave());
+    while (!is_stopping() && (recorder_available() || !leave()));
     return NULL;
 }
 
@@ -308,23 +405,6 @@ static int create_thread(void)
     return -error;
 }
 
-static int open_socket(void)
-{
-    const struct segment *s = recorder_segment();
-    int dirfd = open(s->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (dirfd < 0)
-        return -errno;
-    int r = rundir_socket_name(s->pid, s->start_time, l.name, sizeof l.name);
-    if (r == 0)
-        r = control_listen(dirfd, l.name);
-    close(dirfd);
-    if (r < 0)
-        return r;
-    return own_fd_set(&l.socket, r) ? 0 : -EBADF;
-}
-
-static int open_wakeup(void) { return own_fd_set(&l.wakeup, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) ? 0 : -errno; }
-
 int listener_start(void)
 {
     if (l.running)
@@ -333,9 +413,7 @@ int listener_start(void)
         close_all(); /* it was about to leave, and a fork came before */
         return 0;
     }
-    int r = own_fd_is_ours(&l.socket) ? 0 : open_socket();
-    if (r == 0 && !own_fd_is_ours(&l.wakeup))
-        r = open_wakeup();
+    int r = open_missing();
     atomic_store_explicit(&l.stopping, false, memory_order_relaxed);
     if (r == 0)
         r = create_thread();
@@ -347,22 +425,21 @@ int listener_start(void)
     return r;
 }
 
+static bool wake(void) { return own_fd_is_ours(&l.wakeup) && send(l.wakeup.fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1; }
+
 void listener_wake(void)
 {
-    uint64_t one = 1;
-    if (l.running && own_fd_is_ours(&l.wakeup) && write(l.wakeup.fd, &one, sizeof one) != sizeof one)
-        return; /* it is full: the thread is awake */
+    if (l.running)
+        wake(); /* or it is full: the thread is awake */
 }
 
 void listener_pause(void)
 {
-    uint64_t one = 1;
     if (!l.running)
         return;
     l.running = false;
-    atomic_store_explicit(&l.stopping, true, memory_order_release); /* pairs with woken_to_look() */
-    bool woken = own_fd_is_ours(&l.wakeup) && write(l.wakeup.fd, &one, sizeof one) == sizeof one;
-    if (!woken)
+    atomic_store_explicit(&l.stopping, true, memory_order_release); /* pairs with is_stopping() */
+    if (!wake())
         pthread_cancel(l.thread); /* its descriptors were closed by others */
     Py_BEGIN_ALLOW_THREADS
     pthread_join(l.thread, NULL);

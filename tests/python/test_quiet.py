@@ -173,7 +173,7 @@ def test_idle_listener_uses_no_cpu(program):
 
     deadline = time.monotonic() + 60
     before = None
-    while ticks() != before:  # it may not have gone to sleep yet
+    while ticks() != before:  # it may not have gone to sleep yet, and every few seconds it looks at what it listens with
         assert time.monotonic() < deadline, "never at rest for 0.3 s"
         before = ticks()
         time.sleep(0.3)
