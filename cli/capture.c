@@ -8,7 +8,7 @@
 #include "members.h"
 #include "message.h"
 #include "scale.h"
-#include "tasks.h"
+#include "thread_clocks.h"
 
 #define PATIENCE 500000000u /* ns for lanes that meet their writer at work: a dump shall end within a second */
 
@@ -29,15 +29,15 @@ static void sum_up(struct capture *c)
 int capture_snapshot(struct snapshot *s, const struct subject *subject)
 {
     struct view view;
-    struct tasks tasks;
-    struct snapshot_options options = {.alive = subject->alive, .ask_cpu = tasks_ask_cpu, .context = &tasks, .patience = PATIENCE};
+    struct thread_clocks clocks;
+    struct snapshot_options options = {.alive = subject->alive, .ask_cpu = thread_clocks_ask_cpu, .context = &clocks, .patience = PATIENCE};
     long owner = subject->file[0] == '/' ? -1 : (long)subject->uid;
     int r = view_open(&view, subject->dirfd, subject->file, owner);
     if (r < 0)
         return r;
-    tasks_begin(&tasks, subject->pid, subject->apart);
+    thread_clocks_begin(&clocks, subject->pid, subject->apart);
     r = snapshot_take(s, &view, &options);
-    tasks_free(&tasks);
+    thread_clocks_free(&clocks);
     view_close(&view);
     return r;
 }
