@@ -87,6 +87,8 @@ def test_the_program_imports_it_after_detach(tscap, plain, use, run_directory):
     attach(tscap, plain)
     plain.do("parent(3)")
     assert tscap("detach", plain.pid).code == 0
+    package = pathlib.Path(importlib.util.find_spec("timestamp_capture").origin).parent
+    plain.do("import sys; sys.path.insert(0, %r)" % str(package.parent))
     plain.do("from timestamp_capture import Timestamp_Collector, is_running, start, status, stop, timestamp, timestamp_block")
     plain.do("def called(): pass")
     if use not in ("session", "nothing"):

@@ -137,6 +137,7 @@ def test_its_own_import(tscap, plain, tmp_path, run_directory, detached, copied)
     if copied:
         shutil.copytree(PACKAGE, tmp_path / "timestamp_capture")
         folder = tmp_path
+    plain.do("import os; os.environ['TSCAP_DIR'] = %r" % str(run_directory))
     assert tscap("attach", plain.pid).code == 0
     if detached:
         assert tscap("detach", plain.pid).code == 0
