@@ -117,9 +117,23 @@ double capture_cost_ns(const struct capture *c, uint64_t calls, uint64_t own)
     return (double)calls * (double)c->profile.call_cost / 1000 + (double)own * c->scale.ns_per_tick;
 }
 
+/* The first of them is in the remedy: each has to be attached to. */
+static int tell_strays(const struct strays *s)
+{
+    char names[STRAYS_TEXT];
+    strays_name(s, names, sizeof names);
+    return fail(EXIT_LOSS,
+                "the picture is not complete\n"
+                "nothing is recorded of %s: " STRAY_CAUSE "\n"
+                "tscap attach %d",
+                names, (int)s->pid[0]);
+}
+
 int capture_check_loss(const struct capture *c, uint64_t allowed)
 {
     const struct profile *p = &c->profile;
+    if (c->members && c->members->strays.count)
+        return tell_strays(&c->members->strays);
     if (p->lost_processes)
         return fail(EXIT_LOSS,
                     "the picture is not complete\n"

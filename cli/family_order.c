@@ -11,6 +11,7 @@
 #include "family.h"
 #include "message.h"
 #include "rundir.h"
+#include "stray.h"
 
 #define PAUSES 10
 #define DEAF_PAUSES 400
@@ -166,6 +167,21 @@ static void tell(const struct campaign *c, const char *done, const char *already
         note("%s process %d%s: %" PRIu64 " functions decorated", done, pid, also, c->sites);
 }
 
+/* Those that hear no order. The first of them is in the remedy: each has to be attached to. */
+static void tell_strays(struct operand *root)
+{
+    struct family f = {0};
+    struct strays s = {0};
+    char names[STRAYS_TEXT];
+    bool found = root->subject && operand_refresh(root) && family_of(&f, &root->all, root->subject) == 0;
+    if (found && strays_find(&s, &f, &root->all) == 0 && s.count) {
+        strays_name(&s, names, sizeof names);
+        note("%s cannot be told to record: " STRAY_CAUSE "; tscap attach %d", names, (int)s.pid[0]);
+    }
+    strays_free(&s);
+    family_free(&f);
+}
+
 int family_order(struct operand *root, enum control_command command, uint64_t timeout_ns, const char *done, const char *already)
 {
     struct campaign c = {.command = command, .timeout = timeout_ns, .root = root->subject->pid, .pauses = PAUSES, .deaf = DEAF_PAUSES, .code = EXIT_OK};
@@ -180,5 +196,7 @@ int family_order(struct operand *root, enum control_command command, uint64_t ti
                     "the same again");
     if (c.code == EXIT_OK)
         tell(&c, done, already);
+    if (command == CONTROL_START && c.code == EXIT_OK)
+        tell_strays(root);
     return c.code;
 }

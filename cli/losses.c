@@ -18,7 +18,7 @@ const struct loss_row losses[] = {
     {"displaced", "times another hook (frame evaluation, profile) was found in the place of ours", AT(displaced)},
     {"refused_growth", "times more memory was refused", AT(refused_growth)},
     {"interpreters", "interpreters besides the main one, of which nothing is recorded", AT(lost_interpreters)},
-    {"processes", "subprocesses that recorded and of which nothing is left", AT(lost_processes)},
+    {"processes", "subprocesses that should record, and of which there is nothing", AT(lost_processes)},
     {"other_clock", "subprocesses that measure by another clock and cannot be added", AT(other_clock)},
 };
 const size_t loss_count = sizeof losses / sizeof *losses;

@@ -28,6 +28,7 @@ void members_free(struct members *m)
     for (size_t i = 0; i < m->count; i++)
         member_free(m->member[i]);
     free(m->member);
+    strays_free(&m->strays);
     identities_free(&m->identities);
     *m = (struct members){0};
 }
@@ -113,6 +114,10 @@ static int look_around(struct members *m)
     int r = members_family(m, &all, &f);
     if (r == 0)
         r = meet(m, &f);
+    if (r == 0) {
+        strays_free(&m->strays);
+        r = strays_find(&m->strays, &f, &all);
+    }
     family_free(&f);
     subjects_free(&all);
     return r;
@@ -243,7 +248,7 @@ static int sum_up(struct members *m, struct capture *c)
     int r = profile_make_sum(&c->profile, source, count);
     free(source);
     c->profile.complete &= complete;
-    c->profile.lost_processes = m->missing;
+    c->profile.lost_processes = m->missing + m->strays.count;
     c->profile.other_clock = other_clock;
     c->profile.lost_sites += m->nameless;
     return r;

@@ -10,6 +10,7 @@
 #include "capture.h"
 #include "family.h"
 #include "identities.h"
+#include "stray.h"
 
 struct member {
     struct subject subject; /* as of the last look at it */
@@ -30,6 +31,7 @@ struct members {
     struct identities identities;
     uint32_t breaks;   /* looks at which some member had begun anew: differences across them are none */
     uint64_t missing;  /* children of which nothing is there */
+    struct strays strays; /* descendants that cannot be told to record */
     uint64_t nameless; /* functions beyond IDENTITIES_MAX */
 };
 

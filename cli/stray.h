@@ -3,9 +3,28 @@
 #ifndef TSCAP_STRAY_H
 #define TSCAP_STRAY_H
 
+#include "family.h"
 #include "subject.h"
 
 /* Whose copy it is; borrowed from `all`. NULL: it is no stray. */
 const struct subject *stray_parent(pid_t pid, const struct subjects *all);
+
+struct strays {
+    pid_t *pid;
+    size_t count, room;
+};
+
+/* Those below a family that would record with it had Python known of them. One that is just being made is looked at again for
+ * a moment: it may become another program, or Python may come to know of it. To be freed in any case; 0 or -ENOMEM. */
+int strays_find(struct strays *s, const struct family *f, const struct subjects *all);
+void strays_free(struct strays *s);
+
+/* Why, and how it need not be. */
+#define STRAY_CAUSE "forked in C, without Python's knowledge (as uWSGI does without --py-call-osafterfork or --lazy-apps)"
+
+#define STRAYS_TEXT 160
+
+/* "process 7", "processes 7, 8, 9 and 3 more". */
+void strays_name(const struct strays *s, char *buffer, size_t size);
 
 #endif

@@ -136,7 +136,7 @@ def test_what_is_gone_is_missed(tscap, family):
     assert len(tscap("gc").out.splitlines()) == 2
     result = tscap("dump", "-s", family.pid)
     assert result.code == 6
-    assert "1 subprocesses that recorded and of which nothing is left" in result.out
+    assert "1 subprocesses that should record, and of which there is nothing" in result.out
     assert table(result.out) == {"leaf": (30, 2), "parent": (2, 2)}
     assert "reset -s %d" % family.pid in result.remedy
     assert tscap("reset", "-s", family.pid).code == 0

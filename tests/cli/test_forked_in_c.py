@@ -69,6 +69,47 @@ def test_it_can_be_attached_to(tscap, forked, run_directory):
     assert calls(tscap, forked.pid) == ({"work": 1} if forked.recorded else {})
 
 
+def test_its_family_says_that_it_is_not_recorded(tscap, forked):
+    started = tscap("start", "-s", forked.pid)
+    assert started.code == 0, started
+    assert "process %d cannot be told to record: forked in C" % forked.child in started.err, started
+    assert started.err.rstrip("\n").endswith("; tscap attach %d" % forked.child), started
+    forked.do("work()")
+    for command in (("dump",), ("top", "-b", 1, "-d", "10ms")):
+        result = tscap(*command, "-s", forked.pid)
+        assert result.code == 6 and "nothing is recorded of process %d: forked in C" % forked.child in result.err, result
+        assert result.remedy == "  try: tscap attach %d" % forked.child
+    profile = tscap("dump", "-s", "--json", forked.pid).json
+    assert (profile["complete"], profile["losses"]["processes"]) == (False, 1)
+    assert [process["pid"] for process in profile["processes"]] == [forked.pid]
+
+
+@needs_tracing
+def test_its_family_is_complete_once_it_records(tscap, forked):
+    assert tscap("start", "-s", forked.pid).code == 0
+    assert tscap("attach", forked.child).code == 0
+    again = tscap("start", "-s", forked.pid)
+    assert again.code == 0 and "cannot be told" not in again.err, again
+    forked.do("work()")
+    whole = tscap("dump", "-s", "--json", forked.pid)
+    assert whole.code == 0 and whole.json["complete"], whole
+    assert [process["pid"] for process in whole.json["processes"]] == [forked.pid, forked.child]
+
+
+def test_its_family_does_not_miss_it_where_no_subprocess_records(tscap, forked):
+    assert tscap("start", forked.pid).code == 0
+    whole = tscap("dump", "-s", "--json", forked.pid)
+    assert whole.code == 0 and whole.json["complete"], whole
+
+
+def test_its_family_does_not_miss_what_has_become_another_program(tscap, forked):
+    forked.tell("os.execlp('sleep', 'sleep', '1000')")
+    forked.expect("ended")
+    assert "cannot be told" not in tscap("start", "-s", forked.pid).err
+    whole = tscap("dump", "-s", "--json", forked.pid)
+    assert whole.code == 0 and whole.json["complete"], whole
+
+
 @pytest.mark.parametrize("how", ["timestamp_capture.start(); work()", "collector = Timestamp_Collector(); collector.__enter__(); work(); collector.__exit__(None, None, None)"])
 def test_it_may_record_by_itself(tscap, forked, run_directory, how):
     """Into a segment of its own, never into its parent's."""
