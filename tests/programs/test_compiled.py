@@ -8,6 +8,7 @@ import pytest
 from conftest import LIMIT
 
 COMPILING = 600  # seconds
+QUICKLY = {**os.environ, "CFLAGS": "-O0", "CCFLAGS": "-O0"}  # it is not for speed
 
 MODULE = """
 from timestamp_capture import timestamp
@@ -30,6 +31,12 @@ print(json.dumps(facts))
 """
 
 
+def compile_with(module, *arguments, cwd, **environment):
+    command = [sys.executable, "-m", module, *arguments]
+    made = subprocess.run(command, cwd=cwd, env={**QUICKLY, **environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMPILING)
+    assert made.returncode == 0, made
+
+
 def facts_of(*command, **environment):
     run = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=LIMIT)
     assert (run.returncode, run.stderr) == (0, ""), run
@@ -44,7 +51,7 @@ def check(facts, module):
 @pytest.mark.parametrize("disabled", ["0", "1"])
 def test_cython(tmp_path, disabled):
     (tmp_path / "compiled.py").write_text(MODULE)
-    subprocess.run([sys.executable, "-m", "Cython.Build.Cythonize", "-q", "-i", "compiled.py"], cwd=tmp_path, check=True, timeout=COMPILING)
+    compile_with("Cython.Build.Cythonize", "-q", "-i", "compiled.py", cwd=tmp_path)
     (tmp_path / "compiled.py").unlink()
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from compiled import work, Worker\n{PROGRAM}"
     check(facts_of(sys.executable, "-c", code, TSCAP_DISABLE=disabled), "compiled")
@@ -52,6 +59,6 @@ def test_cython(tmp_path, disabled):
 
 def test_nuitka(tmp_path):
     (tmp_path / "program.py").write_text(MODULE + PROGRAM)
-    subprocess.run([sys.executable, "-m", "nuitka", "--quiet", "program.py"], cwd=tmp_path, check=True, timeout=COMPILING)
+    compile_with("nuitka", "--quiet", "--nofollow-imports", "--lto=no", "--jobs=1", "program.py", cwd=tmp_path, NUITKA_CACHE_DIR=str(tmp_path))
     for disabled in ("0", "1"):
         check(facts_of(tmp_path / "program.bin", TSCAP_DISABLE=disabled), "__main__")
