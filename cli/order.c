@@ -16,6 +16,7 @@
 #include "message.h"
 #include "operand.h"
 #include "process.h"
+#include "status.h"
 #include "target.h"
 #include "units.h"
 
@@ -160,6 +161,13 @@ static int nobody_listens(const struct order *o)
                     "the process has just ended\n"
                     "tscap dump %d",
                     o->command, pid, pid);
+    struct status status;
+    if (status_read(&status, o->subject->pid) == 0 && status.uid[1] != o->subject->uid)
+        return fail(EXIT_FAILED,
+                    "cannot %s %d\n"
+                    "it is another user now (uid %lu) than when it made %s, and has closed the descriptors that it had of it\n"
+                    "import timestamp_capture in the program after it becomes that user",
+                    o->command, pid, (unsigned long)status.uid[1], o->subject->where);
     return fail(EXIT_FAILED,
                 "cannot %s %d\n"
                 "nobody listens at the socket beside %s: the process is ending, or has replaced itself (exec)\n"

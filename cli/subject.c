@@ -148,10 +148,10 @@ static int add_found(void *context, int dirfd, const char *name, pid_t pid, uint
     const struct subject *s = subjects_add(f->found, f->place, name, pid, pid, start_time);
     if (!s)
         return -ENOMEM;
-    if (s->foreign) {
+    bool foreign = s->foreign, ended = s->error == 0 && s->header.ended;
+    if (foreign || ended)
         subjects_remove(f->found, f->found->count - 1);
-        f->found->foreign++;
-    }
+    f->found->foreign += foreign;
     return 0;
 }
 

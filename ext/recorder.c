@@ -566,9 +566,22 @@ static bool refuse_unavailable(void)
     return true;
 }
 
+/* Nothing could be recorded without room for it. A lack of memory is counted, and may end. */
+static bool refuse_unreachable(void)
+{
+    int error = segment_check(&r.segment);
+    if (error != -EACCES && error != -ENOENT)
+        return false;
+    PyErr_Format(PyExc_RuntimeError,
+                 "timestamp_capture cannot record: its file is out of reach (%s). A program that changes its user or its root and "
+                 "closes the descriptors that it had has to import timestamp_capture after that",
+                 strerror(-error));
+    return true;
+}
+
 enum recorder_change recorder_start(bool subprocesses)
 {
-    if (refuse_unavailable() || arm(true) < 0)
+    if (refuse_unavailable() || (!r.running && refuse_unreachable()) || arm(true) < 0)
         return RECORDER_FAILED;
     uint64_t first = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
     if (r.running) {
@@ -764,13 +777,12 @@ void recorder_close(void)
     if (!r.available || (keep && *keep && strcmp(keep, "0") != 0))
         return;
     bool recorded = atomic_load_explicit(&header()->session_started, memory_order_relaxed);
-    if (recorded && kin_keep(&r.segment)) {
+    bool kept = recorded && kin_keep(&r.segment);
+    if (kept || !segment_unlink(&r.segment)) {
         recorder_forget_thread();
         lanes_trim(r.lanes);
-        return;
     }
-    segment_unlink(&r.segment);
-    if (r.subprocesses)
+    if (!kept && r.subprocesses)
         kin_clear(&r.segment);
 }
 
@@ -801,7 +813,7 @@ static void forget_segment(void (*forget_lanes)(struct lanes *l))
         drop_thread(recorder_thread_here); /* its writer goes with the lanes */
     forget_lanes(r.lanes);
     sites_delete(r.sites);
-    munmap(r.segment.base, r.segment.capacity);
+    segment_close(&r.segment);
     functions_forget_sites();
     block_forget_sites();
     builtins_forget();

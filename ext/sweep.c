@@ -10,14 +10,25 @@
 #include "control.h"
 #include "process.h"
 #include "rundir.h"
+#include "segment.h"
 
 #define KNOCK_MS 200
 
-static bool is_old(int dirfd, const char *name)
+static bool has_ended(int dirfd, const char *name)
+{
+    struct segment_header h;
+    int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool whole = fd >= 0 && pread(fd, &h, sizeof h, 0) == sizeof h;
+    if (fd >= 0)
+        close(fd);
+    return whole && h.magic == SEGMENT_MAGIC && h.abi == SEGMENT_ABI && h.header_bytes == sizeof h && h.ended;
+}
+
+static bool is_needless(int dirfd, const char *name)
 {
     struct stat s;
     return fstatat(dirfd, name, &s, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(s.st_mode) && s.st_uid == geteuid() &&
-           time(NULL) - s.st_mtime > SWEEP_AGE_SECONDS;
+           (time(NULL) - s.st_mtime > SWEEP_AGE_SECONDS || has_ended(dirfd, name));
 }
 
 /* A process of another pid namespace is not in our /proc, but its listener answers. */
@@ -37,7 +48,7 @@ static int sweep_one(void *context, int dirfd, const char *name, pid_t pid, uint
 {
     char socket[64];
     (void)context;
-    if (!is_old(dirfd, name) || may_live(dirfd, pid, start_time))
+    if (!is_needless(dirfd, name) || may_live(dirfd, pid, start_time))
         return 0;
     unlinkat(dirfd, name, 0);
     if (rundir_socket_name(pid, start_time, socket, sizeof socket) == 0)

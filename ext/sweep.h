@@ -1,4 +1,5 @@
-/* Clearing what crashed processes of this user left behind: not at once, their numbers may be wanted, but a day later. */
+/* Clearing what crashed processes of this user left behind: not at once, their numbers may be wanted, but a day later;
+ * and what those left that ended by themselves as another user, who may not remove it: at once. */
 #ifndef TSCAP_SWEEP_H
 #define TSCAP_SWEEP_H
 

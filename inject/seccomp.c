@@ -185,6 +185,7 @@ static const struct wanted {
     {"lseek", SYS_lseek, RECORDING, 0, {3}},
     {"close", SYS_close, ALWAYS, 0, {3}},
     {"fcntl", SYS_fcntl, ATTACHING, 0, {3, F_GETFL}},
+    {"fcntl", SYS_fcntl, RECORDING, 0, {3, F_DUPFD_CLOEXEC}},
     {"ioctl", SYS_ioctl, ATTACHING, 0, {3, TCGETS}},
     {"fchmod", SYS_fchmod, ATTACHING, 0, {3, 0600}},
     {"getdents64", SYS_getdents64, ATTACHING, 0, {3}},

@@ -329,6 +329,7 @@ struct segment_header {
 #define SEGMENT_UNMARKED_NAMES 508
     char unmarked_names[SEGMENT_UNMARKED_NAMES]; /* the first of them, each different, a newline after each */
     _Atomic uint64_t interpreters; /* besides the main one, in sessions since the last reset: nothing of them is recorded */
+    _Atomic uint64_t ended; /* 1: its process is done with it, and had no right to remove it: nobody lists it, and it may go */
 };
 
 static inline uint64_t commit_pack(uint64_t tail, uint32_t depth, unsigned odd)
@@ -387,7 +388,7 @@ _Static_assert(offsetof(struct segment_header, offspring) == 2744 && offsetof(st
 _Static_assert(offsetof(struct segment_header, unmarked) == 2880 && offsetof(struct segment_header, unmarked_names) == 2884, "ABI");
 _Static_assert(sizeof(struct ancestor) == 16, "ABI");
 _Static_assert(offsetof(struct segment_header, interpreters) == 3392, "ABI");
-_Static_assert(sizeof(struct segment_header) == 3400, "ABI; the header is a page");
+_Static_assert(sizeof(struct segment_header) == 3408, "ABI; the header is a page");
 /* Lines begin where they do by the words before them, not by _Alignas: readers keep copies of these in what malloc() and
  * realloc() give, which is aligned for plain types only. */
 _Static_assert(_Alignof(struct segment_header) == 8 && _Alignof(struct lane) == 8, "copies may lie anywhere on the heap");

@@ -201,7 +201,7 @@ static int make(struct segment *s, const struct segment_options *o, int dirfd, i
 int segment_create(struct segment *s, const struct segment_options *o)
 {
     char path[RUNDIR_PATH_MAX], hidden[80];
-    *s = (struct segment){.pid = getpid(), .capacity = choose_capacity(o->capacity)};
+    *s = (struct segment){.pid = getpid(), .capacity = choose_capacity(o->capacity), .kept = -1};
     int r = process_start_time(s->pid, &s->start_time);
     if (r == 0)
         r = rundir_segment_name(s->pid, s->start_time, s->name, sizeof s->name);
@@ -224,28 +224,71 @@ int segment_create(struct segment *s, const struct segment_options *o)
     r = make(s, o, dirfd, fd, named, hidden);
     if (r < 0 && named)
         unlinkat(dirfd, hidden, 0);
-    close(fd);
+    if (r == 0 && geteuid() == 0)
+        atomic_store_explicit(&s->kept, fd, memory_order_relaxed);
+    else
+        close(fd);
     close(dirfd);
     if (r < 0)
         s->base = NULL;
     return r;
 }
 
-/* The file again, by name: no descriptor is kept open, since programs close descriptors they do not know and reuse the
- * number. It must still be the same file. */
+static bool is_same(const struct segment *s, const struct stat *st) { return st->st_dev == s->device && st->st_ino == s->inode; }
+
+/* Programs close descriptors they do not know, and the number may come back as theirs. */
+static bool is_ours(const struct segment *s, int fd, bool named)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && is_same(s, &st) && (!named || st.st_nlink > 0);
+}
+
+/* -EBADF: it is not there any more, or the file was removed. Another thread may close it meanwhile: what it is copied to is
+ * looked at, too. */
+static int copy_kept(const struct segment *s)
+{
+    int kept = atomic_load_explicit(&s->kept, memory_order_relaxed);
+    if (!is_ours(s, kept, true))
+        return -EBADF;
+    int fd = fcntl(kept, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (is_ours(s, fd, true))
+        return fd;
+    close(fd);
+    return -EBADF;
+}
+
+static void drop_kept(struct segment *s)
+{
+    int kept = atomic_exchange_explicit(&s->kept, -1, memory_order_relaxed);
+    if (is_ours(s, kept, false))
+        close(kept);
+}
+
+/* The file again, by name. It must still be the same. Servers that root starts become another user, or change their root, and
+ * have no way to it any more: then by what is kept. */
 static int reopen(const struct segment *s)
 {
     char path[sizeof s->directory + sizeof s->name + 1];
-    struct stat st;
     snprintf(path, sizeof path, "%s/%s", s->directory, s->name);
     int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    if (fstat(fd, &st) != 0 || st.st_dev != s->device || st.st_ino != s->inode) {
-        close(fd);
-        return -ESTALE;
+    if (fd < 0) {
+        int error = -errno, copy = error == -EACCES || error == -ENOENT ? copy_kept(s) : -EBADF;
+        return copy == -EBADF ? error : copy;
     }
-    return fd;
+    if (is_ours(s, fd, false))
+        return fd;
+    close(fd);
+    return -ESTALE;
+}
+
+int segment_check(const struct segment *s)
+{
+    int fd = reopen(s);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 ? fd : 0;
 }
 
 static uint32_t refuse(struct segment *s)
@@ -306,11 +349,20 @@ uint32_t segment_pages(struct segment *s, uint32_t count)
     return first;
 }
 
-void segment_unlink(struct segment *s)
+bool segment_unlink(struct segment *s)
 {
     char path[sizeof s->directory + sizeof s->name + 1];
     struct stat st;
     snprintf(path, sizeof path, "%s/%s", s->directory, s->name);
-    if (lstat(path, &st) == 0 && st.st_dev == s->device && st.st_ino == s->inode)
-        unlink(path);
+    drop_kept(s);
+    bool gone = lstat(path, &st) != 0 ? errno == ENOENT : !is_same(s, &st) || unlink(path) == 0;
+    if (!gone)
+        atomic_store_explicit(&s->header->ended, 1, memory_order_relaxed);
+    return gone;
+}
+
+void segment_close(struct segment *s)
+{
+    drop_kept(s);
+    munmap(s->base, s->capacity);
 }

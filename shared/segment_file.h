@@ -20,6 +20,7 @@ struct segment {
     ino_t inode;
     char directory[PATH_MAX];
     char name[64];
+    _Atomic int kept; /* its descriptor, if root made it: rights to the path may be dropped; -1: none */
     _Atomic uint64_t refused; /* by the file system: pages: 32 | low half of the milliseconds when; 0: never */
 };
 
@@ -43,7 +44,13 @@ int segment_create(struct segment *s, const struct segment_options *o);
  * file system refused it is not asked for again for some milliseconds. Any thread. */
 uint32_t segment_pages(struct segment *s, uint32_t count);
 
-/* Removes the file if it is still this one; the mapping stays. */
-void segment_unlink(struct segment *s);
+/* Whether it may grow: 0; -EACCES or -ENOENT: the process cannot get at its file any more; others -errno. */
+int segment_check(const struct segment *s);
+
+/* Removes the file if it is still this one; the mapping stays. False: there is no right to; the header says that it ended. */
+bool segment_unlink(struct segment *s);
+
+/* Gives up mapping and descriptor, without touching the file. */
+void segment_close(struct segment *s);
 
 #endif

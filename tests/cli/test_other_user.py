@@ -247,3 +247,127 @@ def test_what_a_process_has_mapped_is_its_own_whoever_it_is_now(tscap, start_pro
 def test_root_in_a_directory_of_another_user(tscap, nobodys_directory):
     assert tscap("ps", TSCAP_DIR=str(nobodys_directory)).code == 0
     assert ROOT.exists()
+
+
+# ---- programs that root starts and that become another user ----
+
+SERVER = """
+import os, sys, threading
+from timestamp_capture import timestamp
+@timestamp
+def f(): pass
+def round_of(n):
+    many = {}
+    exec("from timestamp_capture import timestamp\\n" + "\\n".join("@timestamp\\ndef g%d_%d(): pass" % (n, i) for i in range(500)), many)
+    def work():
+        for i in range(500): many["g%d_%d" % (n, i)]()
+        f()
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+def close_file(inode):
+    for fd in range(3, 256):
+        try:
+            if os.fstat(fd).st_ino == inode: os.close(fd)
+        except OSError: pass
+print("ready", flush=True)
+for line in sys.stdin:
+    exec(line)
+    print("done", flush=True)
+"""
+
+DROPS = {
+    "setuid": "os.setgroups([]); os.setgid(65534); os.setuid(65534)",
+    "setresuid": "os.setgroups([]); os.setresgid(65534, 65534, 65534); os.setresuid(65534, 65534, 65534)",
+    "seteuid": "os.setegid(65534); os.seteuid(65534)",
+}
+CLOSES = "os.closerange(3, 256)"
+
+
+@pytest.fixture
+def server(start_program, public_package):
+    program = start_program(sys.executable, "-c", SERVER, env={**os.environ, "PYTHONPATH": str(public_package)})
+    program.expect("ready")
+    return program
+
+
+def calls(tscap, program):
+    profile = tscap("dump", program.pid, "--json").json
+    assert profile["complete"] is True
+    return {site["qualname"]: site["calls"] for site in profile["sites"] if site["calls"]}
+
+
+@pytest.mark.parametrize("drop", DROPS.values(), ids=DROPS.keys())
+def test_who_was_root_when_it_imported(tscap, server, run_directory, drop):
+    server.do(drop)
+    (segment,) = run_directory.glob("%d-*.tscap" % server.pid)
+    sizes = [segment.stat().st_size]
+    expected = {"f": 0}
+    for n in range(3):
+        assert tscap("start", server.pid).code == 0
+        server.do("round_of(%d)" % n)
+        expected["f"] += 8
+        expected.update(("g%d_%d" % (n, i), 8) for i in range(500))
+        assert calls(tscap, server) == expected
+        sizes.append(segment.stat().st_size)
+        assert tscap("stop", server.pid).code == 0
+        assert calls(tscap, server) == expected
+    assert sizes == sorted(set(sizes)), "it had to grow each time"
+    assert server.end() == 0
+
+
+def test_what_it_could_not_remove(tscap, server, start_app, run_directory):
+    """Nobody lists it, and root's next program takes it away."""
+    server.do(DROPS["setuid"])
+    assert tscap("start", server.pid).code == 0
+    server.do("f()")
+    assert server.end() == 0
+    left = list(run_directory.iterdir())
+    assert sorted(path.suffix for path in left) == [".sock", ".tscap"]
+    assert tscap("ps", "--all", "--json").json["processes"] == []
+    tscap("dump", server.pid).is_error(3)
+    app = start_app()
+    assert tscap("start", app.pid).code == 0  # it looks around before it listens
+    assert not any(path.exists() for path in left)
+    assert app.end() == 0
+    assert list(run_directory.iterdir()) == []
+
+
+def test_gc_of_what_it_could_not_remove(tscap, server, run_directory):
+    server.do(DROPS["setuid"])
+    assert server.end() == 0
+    left = {str(path) for path in run_directory.iterdir()}
+    assert set(tscap("gc").out.split()) == left and len(left) == 2
+    assert list(run_directory.iterdir()) == []
+
+
+def test_what_was_killed_stays(tscap, server, start_app, run_directory):
+    server.do(DROPS["setuid"])
+    assert tscap("start", server.pid).code == 0
+    server.do("f()")
+    server.kill()
+    app = start_app()
+    assert tscap("start", app.pid).code == 0
+    assert calls(tscap, server) == {"f": 1}
+
+
+def test_it_then_closes_what_it_does_not_know(tscap, server, public):
+    """It can be told nothing, and nothing of its own is touched."""
+    server.do(DROPS["setuid"] + "; " + CLOSES)
+    server.do("files = [os.memfd_create('theirs') for _ in range(32)]")
+    result = tscap("start", server.pid).is_error(1)
+    assert "another user now (uid %d)" % NOBODY in result.err
+    assert "import timestamp_capture in the program after" in result.remedy
+    server.do("round_of(0); assert all(os.fstat(file).st_size == 0 for file in files)")
+    assert server.end() == 0
+
+
+def test_it_closes_that_of_the_segment_only(tscap, server, run_directory):
+    """It hears, and says that it cannot."""
+    (segment,) = run_directory.glob("%d-*.tscap" % server.pid)
+    server.do("close_file(%d); %s" % (segment.stat().st_ino, DROPS["setuid"]))
+    result = tscap("start", server.pid).is_error(1)
+    assert "out of reach" in result.err and "import timestamp_capture after that" in result.err
+    assert [process["state"] for process in tscap("ps", "--json").json["processes"]] == ["dormant"]
+    server.do("round_of(0)")
+    assert server.end() == 0

@@ -582,6 +582,96 @@ Test(segment_file, it_is_found_again_from_another_directory)
     cr_expect_eq(entries(segment.directory), 0);
 }
 
+/* ---- by one who may not get at its file any more ---- */
+
+static bool lose_the_way(void)
+{
+    if (geteuid() != 0)
+        cr_skip_test("needs root, to become somebody else");
+    return seteuid(SOMEBODY_ELSE) == 0;
+}
+
+static int descriptor(void) { return atomic_load(&segment.kept); }
+
+Test(segment_file, it_grows_without_a_way_to_it)
+{
+    begin(MIB);
+    cr_assert(lose_the_way());
+    cr_expect_eq(open(file_path(), O_RDONLY), -1);
+    cr_expect_eq(segment_check(&segment), 0);
+    cr_expect_eq(take_all(), PAGES_OF_LEAST - 1);
+    cr_expect_not(segment_unlink(&segment));
+    cr_expect_eq(segment.header->ended, 1);
+    cr_expect_eq(descriptor(), -1);
+    cr_assert_eq(seteuid(0), 0);
+    cr_expect_eq(entries(own_directory()), 1);
+    cr_expect(segment_unlink(&segment));
+    cr_expect_eq(entries(own_directory()), 0);
+}
+
+Test(segment_file, below_another_root_it_grows)
+{
+    begin(MIB);
+    if (geteuid() != 0)
+        cr_skip_test("needs root, to change it");
+    cr_assert_eq(chroot("/proc"), 0);
+    cr_expect_eq(take_all(), PAGES_OF_LEAST - 1);
+}
+
+Test(segment_file, a_file_that_was_removed_grows_no_more)
+{
+    begin(MIB);
+    cr_assert_eq(unlink(file_path()), 0);
+    cr_expect_eq(segment_check(&segment), -ENOENT);
+    cr_expect_eq(segment_pages(&segment, 1), 0);
+}
+
+/* The program closed it, and has one of its own by that number. */
+Test(segment_file, the_number_of_its_descriptor_is_anothers)
+{
+    struct stat before, after;
+    begin(MIB);
+    int number = descriptor(), theirs = open("/dev/shm", O_TMPFILE | O_RDWR, 0600);
+    if (geteuid() == 0)
+        cr_assert_eq(dup2(theirs, number), number);
+    cr_assert_eq(fstat(theirs, &before), 0);
+    cr_expect_neq(segment_pages(&segment, 1), 0, "by its name");
+    cr_assert(lose_the_way());
+    cr_expect_eq(segment_check(&segment), -EACCES);
+    cr_expect_eq(segment_pages(&segment, 1), 0);
+    segment_unlink(&segment);
+    cr_assert_eq(fstat(number, &after), 0, "it is not closed");
+    cr_expect_eq(after.st_ino, before.st_ino);
+    cr_expect_eq(after.st_size, 0);
+    cr_assert_eq(seteuid(0), 0);
+}
+
+/* Root may come to have no way to the file; nobody else does. A directory that this user can reach from outside. */
+Test(segment_file, who_is_not_root_keeps_no_descriptor)
+{
+    char directory[] = "/dev/shm/tscap-unit.XXXXXX";
+    cr_assert_not_null(mkdtemp(directory));
+    setenv("TSCAP_DIR", directory, 1);
+    bool changed = geteuid() != 0 || (chown(directory, SOMEBODY_ELSE, (gid_t)-1) == 0 && seteuid(SOMEBODY_ELSE) == 0);
+    int before = entries("/proc/self/fd"), r = changed ? create(&segment, MIB) : -EPERM;
+    int open_now = entries("/proc/self/fd");
+    bool gone = r == 0 && segment_unlink(&segment);
+    cr_expect_eq(rmdir(directory) == 0 || (seteuid(0) == 0 && rmdir(directory) == 0), 1);
+    cr_assert_eq(r, 0);
+    cr_expect(gone);
+    cr_expect_eq(descriptor(), -1);
+    cr_expect_eq(open_now, before);
+}
+
+Test(segment_file, closing_it_leaves_the_file)
+{
+    int before = entries("/proc/self/fd");
+    begin(MIB);
+    segment_close(&segment);
+    cr_expect_eq(entries("/proc/self/fd"), before);
+    cr_expect_eq(entries(own_directory()), 1);
+}
+
 Test(segment_file, no_descriptor_stays_open)
 {
     int before = entries("/proc/self/fd");
