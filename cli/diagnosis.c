@@ -95,7 +95,7 @@ static int stray(const struct patient *p)
         return EXIT_OK;
     return fail(EXIT_NO_PROCESS,
                 "process %d has no segment of its own\n"
-                "C code forked it from process %d without Python's knowledge (uWSGI does, without --py-call-osafterfork)\n"
+                "C code forked it from process %d without Python's knowledge (as uWSGI does by default)\n"
                 "tscap %s %d",
                 (int)p->pid, (int)parent, way_in(p), (int)p->pid);
 }

@@ -19,8 +19,8 @@ struct strays {
 int strays_find(struct strays *s, const struct family *f, const struct subjects *all);
 void strays_free(struct strays *s);
 
-/* Why, and how it need not be. */
-#define STRAY_CAUSE "forked in C, without Python's knowledge (as uWSGI does without --py-call-osafterfork or --lazy-apps)"
+/* Why. */
+#define STRAY_CAUSE "forked in C, without Python's knowledge (as uWSGI does by default)"
 
 #define STRAYS_TEXT 160
 

@@ -566,16 +566,14 @@ static bool refuse_unavailable(void)
     return true;
 }
 
-/* Nothing could be recorded without room for it. A lack of memory is counted, and may end. */
+/* Nothing could be recorded without room for it. A lack of memory is counted, and may end; a file that somebody removed nobody
+ * reads. */
 static bool refuse_unreachable(void)
 {
-    int error = segment_check(&r.segment);
-    if (error != -EACCES && error != -ENOENT)
+    if (segment_check(&r.segment) != -EACCES)
         return false;
-    PyErr_Format(PyExc_RuntimeError,
-                 "timestamp_capture cannot record: its file is out of reach (%s). A program that changes its user or its root and "
-                 "closes the descriptors that it had has to import timestamp_capture after that",
-                 strerror(-error));
+    PyErr_SetString(PyExc_RuntimeError, "timestamp_capture cannot record: its file is out of reach. A program that becomes another user and "
+                                        "closes the descriptors that it had has to import timestamp_capture after that");
     return true;
 }
 

@@ -77,14 +77,9 @@ def test_a_worker_can_be_attached_to(serve, tscap, profile):
     assert profile(server.pid, "-s")["work"]["calls"] == 5
 
 
-def option(name, below=(4,)):
-    reason = "uWSGI itself dies of it there (_PyRecursiveMutex_Unlock): it calls a hook of fork without the one before"
-    return pytest.param(name, marks=pytest.mark.skipif(sys.version_info >= below, reason=reason))
-
-
-@pytest.mark.parametrize("fork", [option("--py-call-uwsgi-fork-hooks"), option("--py-call-osafterfork", below=(3, 13)), option("--lazy-apps")])
-def test_a_worker_that_python_knows_of_is_recorded_with_its_master(serve, tscap, profile, fork):
-    server = serve(fork)
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="uWSGI itself dies there (_PyRecursiveMutex_Unlock): it calls one hook of fork without the other")
+def test_a_worker_that_python_knows_of_is_recorded_with_its_master(serve, tscap, profile):
+    server = serve("--py-call-osafterfork")
     assert tscap("start", "-s", server.pid).returncode == 0
     for _ in range(5):
         server.ask()
