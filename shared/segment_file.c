@@ -15,6 +15,7 @@
 #include "rundir.h"
 
 #define REFUSED_MS 10
+#define SPARE_DESCRIPTORS 8
 #define MIN_CAPACITY (1ull << 20)
 
 /* ---- limits ---- */
@@ -198,6 +199,17 @@ static int make(struct segment *s, const struct segment_options *o, int dirfd, i
     return 0;
 }
 
+/* For what is kept anyway: where descriptors are few, whoever listens needs them more. */
+static bool are_many_left(int fd)
+{
+    int copy[SPARE_DESCRIPTORS], copies = 0;
+    while (copies < SPARE_DESCRIPTORS && (copy[copies] = fcntl(fd, F_DUPFD_CLOEXEC, 0)) >= 0)
+        copies++;
+    for (int i = 0; i < copies; i++)
+        close(copy[i]);
+    return copies == SPARE_DESCRIPTORS;
+}
+
 int segment_create(struct segment *s, const struct segment_options *o)
 {
     char path[RUNDIR_PATH_MAX], hidden[80];
@@ -224,7 +236,7 @@ int segment_create(struct segment *s, const struct segment_options *o)
     r = make(s, o, dirfd, fd, named, hidden);
     if (r < 0 && named)
         unlinkat(dirfd, hidden, 0);
-    if (r == 0 && geteuid() == 0)
+    if (r == 0 && geteuid() == 0 && are_many_left(fd))
         atomic_store_explicit(&s->kept, fd, memory_order_relaxed);
     else
         close(fd);

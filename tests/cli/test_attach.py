@@ -336,7 +336,7 @@ def test_attaching_again_and_again_takes_no_more_memory(tscap, plain):
     assert plain.end() == 0
 
 
-@pytest.mark.parametrize("left", range(4))
+@pytest.mark.parametrize("left", [*range(4), 9])
 def test_few_descriptors_left(tscap, plain, run_directory, left):
     """Attached, or refused. A segment that could not be finished was taken for that of a dead process."""
     plain.do("import resource, os; used = len(os.listdir('/proc/self/fd')) - 1")
