@@ -93,8 +93,9 @@ def decorate(function: types.FunctionType, name: Optional[str] = None, levels: i
 
 def _unmarked(name: Optional[str]) -> None:
     _state.unmarked += 1
-    if name and name not in _state.unmarked_names and len(_state.unmarked_names) < 16:
-        _state.unmarked_names.append(name)
+    printable = "".join(c if c.isprintable() else "?" for c in name or "")
+    if printable and printable not in _state.unmarked_names and len(_state.unmarked_names) < 16:
+        _state.unmarked_names.append(printable)
 
 
 def _is_defined_by(code: types.CodeType, definition: types.CodeType) -> bool:
