@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 #define REQUEST_TIMEOUT_MS 1000
 #define SHORTAGE_MS 100 /* until what there was no descriptor or no memory for is tried again */
 #define MEND_MS 10000   /* the same, at last, for what it listens with */
+#define REAPING_TRIES 1000 /* of some microseconds each */
 #define LOOK_MS 3000    /* between two looks whether that is there still */
 
 /* A descriptor and what it was: programs close descriptors they do not know, and the number may come back as theirs. */
@@ -43,6 +45,7 @@ static struct {
     bool running;
     _Atomic bool stopping;
     pthread_t thread;
+    _Atomic pid_t tid; /* of it; 0: it has not begun */
     struct own_fd socket, wakeup;
     struct own_fd tether; /* connection that an attachment lasts as long as; -1: none */
     bool shortage; /* somebody waits to be accepted, and cannot be now */
@@ -381,6 +384,7 @@ static void *run(void *unused)
     (void)unused;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &enabled);
     pthread_setname_np(pthread_self(), "tscap");
+    atomic_store_explicit(&l.tid, gettid(), memory_order_relaxed);
     if (!swept)
         sweep_run_directory(recorder_segment()->directory);
     swept = true;
@@ -433,6 +437,15 @@ void listener_wake(void)
         wake(); /* or it is full: the thread is awake */
 }
 
+/* A thread that was joined is counted by the kernel for a moment more, and 3.12 and later warn of forks by that count. */
+static void await_reaping(void)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%ld", (long)atomic_load_explicit(&l.tid, memory_order_relaxed));
+    for (int i = 0; i < REAPING_TRIES && access(path, F_OK) == 0; i++)
+        sched_yield();
+}
+
 void listener_pause(void)
 {
     if (!l.running)
@@ -443,6 +456,7 @@ void listener_pause(void)
         pthread_cancel(l.thread); /* its descriptors were closed by others */
     Py_BEGIN_ALLOW_THREADS
     pthread_join(l.thread, NULL);
+    await_reaping();
     Py_END_ALLOW_THREADS
 }
 

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from conftest import LIMIT
-from processes import environment_without_us, needs_tracing
+from processes import await_threads, environment_without_us, needs_tracing
 
 pytestmark = needs_tracing
 
@@ -152,6 +152,7 @@ def test_its_own_import(tscap, plain, tmp_path, run_directory, detached, copied)
     plain.do("leaf()")
     assert calls(tscap, plain.pid)["leaf"] == 1
     assert tscap("detach", plain.pid).code == 0
+    await_threads(plain.pid, lambda name: name != "tscap-attach")  # which ends a moment after
     plain.do("import os, warnings; warned = []; warnings.showwarning = lambda *warning, **more: warned.append(warning)")
     plain.do("warnings.simplefilter('always'); pid = os.fork() or sys.exit(); os.waitpid(pid, 0)")
     plain.do("assert not warned, warned")

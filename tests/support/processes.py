@@ -68,6 +68,14 @@ def thread_names(pid):
     return [name.strip() for name in of_threads(pid, "comm")]
 
 
+def await_threads(pid, may_be, limit=60):
+    """Until all that are there may be, by their names."""
+    deadline = time.monotonic() + limit
+    while not all(may_be(name) for name in thread_names(pid)):
+        assert time.monotonic() < deadline, thread_names(pid)
+        time.sleep(0.01)
+
+
 def thread_states(pid):
     return [state_in(stat) for stat in of_threads(pid, "stat")]
 
