@@ -10,7 +10,7 @@
 #include "load.h"
 #include "obstacle.h"
 #include "operand.h"
-#include "option.h"
+#include "settings.h"
 #include "subject.h"
 
 struct attachment {

@@ -7,7 +7,7 @@
 #include "message.h"
 #include "obstacle.h"
 #include "operand.h"
-#include "option.h"
+#include "settings.h"
 #include "units.h"
 
 /* Until we are ended, or the process is: the connection is what it goes by. */

@@ -1,8 +1,8 @@
 #include "command.h"
 #include "message.h"
 #include "operand.h"
-#include "option.h"
 #include "order.h"
+#include "settings.h"
 
 int cmd_detach(const struct settings *s)
 {

@@ -4,7 +4,7 @@
 #include "message.h"
 #include "obstacle.h"
 #include "operand.h"
-#include "option.h"
+#include "settings.h"
 
 static void print_obstacle(const struct obstacle *o)
 {

@@ -7,9 +7,9 @@
 #include "members.h"
 #include "message.h"
 #include "operand.h"
-#include "option.h"
 #include "profile_json.h"
 #include "report.h"
+#include "settings.h"
 #include "terminal.h"
 #include "threads.h"
 

@@ -7,10 +7,10 @@
 
 #include "command.h"
 #include "message.h"
-#include "option.h"
 #include "order.h"
 #include "process.h"
 #include "rundir.h"
+#include "settings.h"
 #include "subject.h"
 
 #define KNOCK_TIMEOUT 200000000u

@@ -8,7 +8,7 @@
 #include "family.h"
 #include "json.h"
 #include "message.h"
-#include "option.h"
+#include "settings.h"
 #include "subject.h"
 #include "table.h"
 #include "terminal.h"

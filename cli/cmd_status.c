@@ -10,11 +10,11 @@
 #include "family.h"
 #include "message.h"
 #include "operand.h"
-#include "option.h"
 #include "order.h"
 #include "process.h"
 #include "profile.h"
 #include "scale.h"
+#include "settings.h"
 #include "units.h"
 
 #define DEFAULT_TIMEOUT 1000000000u

@@ -14,8 +14,8 @@
 #include "message.h"
 #include "offer.h"
 #include "operand.h"
-#include "option.h"
 #include "report.h"
+#include "settings.h"
 #include "terminal.h"
 
 #define DEFAULT_DELAY 1000000000u

@@ -38,7 +38,7 @@ const struct command commands[] = {
      "`tscap attach` would have."},
     {COMMAND_GC, "gc", "tscap gc", cmd_gc, NULL, 0, 0, "remove what dead processes left",
      "Removes segments and sockets of your processes that have ended. Never those of a process that lives."},
-    {COMMAND_HELP, "help", "tscap help", cmd_help, "COMMAND", 0, 1, "explain a command", "The same as `tscap COMMAND --help`."},
+    {COMMAND_HELP, "help", "tscap help", NULL, "COMMAND", 0, 1, "explain a command", "The same as `tscap COMMAND --help`."},
 };
 const size_t command_count = sizeof commands / sizeof *commands;
 

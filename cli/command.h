@@ -1,4 +1,4 @@
-/* Commands: one row and one file (cmd_*.c) each. */
+/* Commands: one row each, and a file (cmd_*.c) for those that are alike. */
 #ifndef TSCAP_COMMAND_H
 #define TSCAP_COMMAND_H
 
@@ -28,7 +28,7 @@ struct command {
     enum command_id id;
     const char *name;
     const char *invocation; /* what to type before its options */
-    int (*run)(const struct settings *s); /* an exit code; errors have been printed */
+    int (*run)(const struct settings *s); /* an exit code; errors have been printed. NULL: it explains the table itself */
     const char *operand;                  /* as in the help; NULL: none */
     unsigned operands_least, operands_most;
     const char *summary;
@@ -53,6 +53,5 @@ int cmd_gc(const struct settings *s);
 int cmd_attach(const struct settings *s);
 int cmd_detach(const struct settings *s);
 int cmd_doctor(const struct settings *s);
-int cmd_help(const struct settings *s);
 
 #endif

@@ -9,6 +9,7 @@
 #include "help.h"
 #include "message.h"
 #include "option.h"
+#include "settings.h"
 #include "text.h"
 #include "version.h"
 
@@ -35,18 +36,27 @@ static int finish(int code)
                 strerror(errno));
 }
 
+static int explain(const char *name)
+{
+    const struct command *c = name ? command_find(name) : NULL;
+    if (c)
+        help_command(c);
+    else if (!name)
+        help_overview();
+    return c || !name ? EXIT_OK : EXIT_USAGE;
+}
+
 static int run_command(int argc, char **argv)
 {
     struct settings settings;
     int rest;
     const struct command *c = command_find(argv[0]);
-    if (!c)
-        return EXIT_USAGE;
-    int r = option_parse(c, argc, argv, &settings, &rest);
-    if (r != EXIT_OK || !settings.help)
-        return r == EXIT_OK ? c->run(&settings) : r;
-    help_command(c);
-    return EXIT_OK;
+    int r = c ? option_parse(c, argc, argv, &settings, &rest) : EXIT_USAGE;
+    if (r != EXIT_OK)
+        return r;
+    if (settings.help)
+        return explain(c->name);
+    return c->run ? c->run(&settings) : explain(settings.operand);
 }
 
 static int list_options(const char *name)

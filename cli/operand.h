@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "option.h"
+#include "settings.h"
 #include "subject.h"
 
 enum operand_kind {

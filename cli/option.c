@@ -6,6 +6,7 @@
 
 #include "command.h"
 #include "message.h"
+#include "settings.h"
 #include "units.h"
 
 #define AT(field) offsetof(struct settings, field)

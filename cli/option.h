@@ -7,28 +7,7 @@
 #include <stdint.h>
 
 struct command;
-
-/* What a command line says. Counts and times that it does not mention are UNSET. */
-#define UNSET UINT64_MAX
-#define LIST_MAX 64
-struct list { /* of an option that may be repeated */
-    const char *text[LIST_MAX];
-    size_t count;
-};
-struct settings {
-    const char *command; /* its full name */
-    bool attach, dry_run, builtins, while_attached;
-    bool help, version, list_options;
-    bool all, json, tree, threads, no_start, native, subprocesses;
-    uint64_t batch, limit, width, max_loss;
-    uint64_t delay, timeout; /* ns */
-    bool memfd;
-    const char *sort, *method;
-    struct list match, exclude;
-    const char *operand; /* NULL: none */
-};
-
-static inline uint64_t setting_or(uint64_t value, uint64_t otherwise) { return value == UNSET ? otherwise : value; }
+struct settings;
 
 enum option_type { OPTION_FLAG, OPTION_COUNT, OPTION_TIME, OPTION_TEXT, OPTION_LIST };
 
@@ -37,7 +16,7 @@ struct option_row {
     char letter;          /* 0: none */
     const char *argument; /* as in the help; NULL: a flag */
     enum option_type type;
-    size_t offset;        /* in struct settings */
+    size_t offset;        /* in struct settings: see settings.h */
     uint64_t least, most; /* of counts and times (ns) */
     unsigned commands;    /* bit mask of enum command_id */
     bool hidden;

@@ -10,11 +10,9 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "family_order.h"
 #include "filters.h"
 #include "load.h"
 #include "message.h"
-#include "operand.h"
 #include "process.h"
 #include "status.h"
 #include "target.h"
@@ -269,17 +267,5 @@ int order_give(const struct subject *subject, enum control_command command, uint
     int code = order_check(subject, command, timeout_ns, r, &reply);
     if (code == EXIT_OK)
         tell(subject, &reply, done, already);
-    return code;
-}
-
-int order_run(const struct settings *s, enum control_command command, const char *done, const char *already)
-{
-    struct operand operand;
-    int code = operand_find(&operand, s, OPERAND_LIVING);
-    uint64_t timeout = setting_or(s->timeout, ORDER_TIMEOUT);
-    if (code == EXIT_OK)
-        code = s->subprocesses ? family_order(&operand, command, timeout, done, already)
-                               : order_give(operand.subject, command, timeout, done, already);
-    operand_free(&operand);
     return code;
 }

@@ -6,7 +6,6 @@
 #include <stdint.h>
 
 #include "control.h"
-#include "option.h"
 #include "subject.h"
 
 /* 0 or -errno, as control_ask(). `argument`: see enum control_argument. Prints nothing. */
@@ -26,8 +25,5 @@ int order_check(const struct subject *subject, enum control_command command, uin
 
 /* Tells it, waits, says what it did. `done`, `already`: words for that. */
 int order_give(const struct subject *subject, enum control_command command, uint64_t timeout_ns, const char *done, const char *already);
-
-/* Runs the whole command: finds the process first. */
-int order_run(const struct settings *s, enum control_command command, const char *done, const char *already);
 
 #endif

@@ -5,6 +5,7 @@
 #include "command.h"
 #include "exit_code.h"
 #include "option.h"
+#include "settings.h"
 
 static struct settings s;
 

@@ -1,4 +1,0 @@
-#include "command.h"
-#include "order.h"
-
-int cmd_start(const struct settings *s) { return order_run(s, CONTROL_START, "recording", "records already"); }
