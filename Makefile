@@ -53,16 +53,24 @@ NCURSES_CFLAGS = $(eval NCURSES_CFLAGS := $$(shell pkg-config --cflags ncursesw)
 CLI_LIBS = $(eval CLI_LIBS := -lelf $$(shell pkg-config --libs libunwind-generic ncursesw))$(CLI_LIBS)
 
 # Headers are included by their bare names, and the rooms a source can see are those it may use, so that an
-# include against the direction cli -> inject -> shared <- ext does not compile. Its room: the first part of its path.
-room      = $(firstword $(subst /, ,$<))
+# include against the direction cli -> inject -> shared <- ext does not compile. Its room: the first part of its path;
+# each folder of cli/ is a room, too.
+room      = $(patsubst %/,%,$(if $(filter cli/%,$<),$(dir $<),$(firstword $(subst /, ,$<))))
 INCLUDES  = -iquote shared $(INCLUDES_$(room))
-INCLUDES_cli    := -iquote inject
-INCLUDES_tests  := -iquote inject -iquote cli
+in_cli    = -iquote inject $(addprefix -iquote cli/,$(1))
+INCLUDES_cli/user    :=
+INCLUDES_cli/find    := $(call in_cli,user)
+INCLUDES_cli/view    := $(call in_cli,user find)
+INCLUDES_cli/tell    := $(call in_cli,user find view)
+INCLUDES_cli/attach  := $(call in_cli,user find tell)
+INCLUDES_cli/top     := $(call in_cli,user find tell view attach)
+INCLUDES_cli/command := $(call in_cli,user find tell view attach top)
+INCLUDES_tests       := $(call in_cli,user find tell view attach top command)
 # shared/ ends up in the extension as well as in programs. Its thread-local variables are on the hot path, and
 # initial-exec spares it a call per access; so the extension is never unloaded (nodelete).
 FLAGS_shared    := -fPIC -fvisibility=hidden -ftls-model=initial-exec
 FLAGS_ext       := $(FLAGS_shared)
-FLAGS_cli        = $(NCURSES_CFLAGS)
+FLAGS_cli/top    = $(NCURSES_CFLAGS)
 
 # --- sources ---
 
@@ -70,7 +78,7 @@ objects      = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1))))
 programs     = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1))))
 SHARED_OBJ  := $(call objects,shared/*.c)
 INJECT_OBJ  := $(call objects,inject/*.c)
-CLI_OBJ     := $(call objects,cli/*.c)
+CLI_OBJ     := $(call objects,cli/*/*.c)
 UNIT        := $(call programs,tests/unit/*.c)
 MODEL       := $(call programs,tests/model/*.c)
 STRESS      := $(call programs,tests/stress/*.c)
@@ -145,7 +153,7 @@ $(B)/%.o: %.c $(B)/flags | $(O)/bootstrap/build
 
 $(LIB_SHARED): $(SHARED_OBJ)
 $(LIB_INJECT): $(INJECT_OBJ)
-$(LIB_CLI): $(filter-out $(B)/cli/main.o,$(CLI_OBJ))
+$(LIB_CLI): $(filter-out $(B)/cli/command/main.o,$(CLI_OBJ))
 $(ARCHIVES): $(B)/sources
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
