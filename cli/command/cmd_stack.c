@@ -4,6 +4,7 @@
 
 #include "command.h"
 #include "diagnosis.h"
+#include "format.h"
 #include "message.h"
 #include "process.h"
 #include "settings.h"
@@ -100,11 +101,7 @@ int cmd_stack(const struct settings *s)
     int r = stacks_read(&stacks, pid, s->native);
     if (r < 0)
         return explain(pid, s, &stacks, r);
-    bool whole = true;
-    if (s->json)
-        whole = stack_report_json(&stacks, pid, stdout);
-    else
-        stack_report_print(&stacks, pid);
+    bool whole = format_choose(FORMAT_STACKS, s)->write(&(struct stack_report){&stacks, pid}, s);
     code = whole ? check_whole(&stacks, pid) : fail(EXIT_FAILED,
                                                         "cannot show the stacks\n"
                                                         "out of memory\n"

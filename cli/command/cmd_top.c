@@ -8,28 +8,28 @@
 #include "clock.h"
 #include "command.h"
 #include "diagnosis.h"
+#include "format.h"
 #include "functions.h"
 #include "live.h"
-#include "members.h"
 #include "message.h"
 #include "offer.h"
 #include "operand.h"
 #include "report.h"
 #include "settings.h"
+#include "source.h"
 #include "terminal.h"
 
 #define DEFAULT_DELAY 1000000000u
-#define DEFAULT_LIMIT 20
 #define STATE 64
 #define END_NS 3000000000u /* from its segment's end to its own */
 #define END_LOOK_NS 2000000u
 
 struct top {
-    struct subject *subject;
-    struct members *members; /* NULL: of this process alone */
-    const struct column *sort;
-    uint64_t delay, limit;
-    size_t width;
+    struct source *source;
+    struct subject *subject; /* its root */
+    const struct settings *settings;
+    const struct format *format;
+    uint64_t delay;
     uint64_t tables; /* printed so far */
     bool ended;      /* the process, or the last of the family */
     bool complete;   /* so were all that was shown */
@@ -54,28 +54,14 @@ static int print_interval(const struct top *t, const struct capture *now, const 
                     "out of memory\n"
                     "the same again");
     char state[STATE];
-    if (t->members)
-        members_state(t->members, state, sizeof state);
-    else
-        snprintf(state, sizeof state, "%s", subject_state(now->subject));
+    source_state(t->source, state, sizeof state);
     struct moment m = {.f = &f, .now = now, .before = before, .state = state};
-    report_interval(&m);
-    bool whole = functions_print(&f, t->members ? FUNCTIONS_TOP_FAMILY : FUNCTIONS_TOP, t->sort, t->limit, t->width);
-    if (f.count > t->limit)
-        printf("%zu more not shown (--limit)\n", f.count - (size_t)t->limit);
+    bool whole = t->format->write(&m, t->settings);
     functions_free(&f);
     return whole ? EXIT_OK : fail(EXIT_FAILED,
                                   "cannot show the interval\n"
                                   "out of memory\n"
                                   "the same again");
-}
-
-static int first_look(const struct top *t, struct capture *c)
-{
-    if (!t->members)
-        return capture_take(c, t->subject);
-    int r = members_look(t->members, c);
-    return r < 0 ? diagnose_segment(t->subject->where, r) : EXIT_OK;
 }
 
 /* A process that ends takes its segment along, unless it was killed, and is there for a while yet: its interpreter has more
@@ -107,7 +93,7 @@ static int next_table(struct top *t, struct capture *last)
 {
     struct capture now;
     subject_refresh(t->subject);
-    int r = t->members ? members_look(t->members, &now) : capture_try(&now, t->subject);
+    int r = source_look(t->source, &now);
     if (r == -ENOENT) {
         t->ended = is_ending(t);
         return t->ended ? EXIT_OK : has_no_segment(t);
@@ -127,16 +113,15 @@ static int next_table(struct top *t, struct capture *last)
 /* Of a family: the last of them. */
 static bool anybody_lives(const struct top *t)
 {
-    size_t alive = t->subject->alive, recording;
-    if (t->members)
-        members_count(t->members, &alive, &recording);
+    size_t alive, recording;
+    source_count(t->source, &alive, &recording);
     return alive > 0;
 }
 
 static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
 {
     struct capture last;
-    int code = first_look(t, &last);
+    int code = source_take(t->source, &last);
     if (code != EXIT_OK)
         return code;
     uint64_t due = last.taken;
@@ -180,42 +165,40 @@ static int check_form(const struct settings *s)
     return EXIT_OK;
 }
 
-static int show_tables(struct subject *subject, struct members *members, const struct settings *s, const struct column *sort)
+static int show_tables(struct source *source, const struct settings *s)
 {
     struct top t = {
-        .subject = subject,
-        .sort = sort,
+        .source = source,
+        .subject = source_root(source),
+        .settings = s,
+        .format = format_choose(FORMAT_INTERVAL, s),
         .delay = setting_or(s->delay, DEFAULT_DELAY),
-        .limit = setting_or(s->limit, DEFAULT_LIMIT),
-        .width = s->width == UNSET ? terminal_width() : s->width,
         .complete = true,
     };
-    t.members = members;
     return print_tables(&t, s->batch, setting_or(s->max_loss, 0));
 }
 
-static int show_screen(struct subject *subject, struct members *members, const struct attachment *a, const struct column *sort)
+static int show_screen(struct source *source, const struct attachment *a, const struct column *sort)
 {
     const struct settings *s = a->settings;
     struct live_options o = {
-        .members = members,
         .attachment = a,
         .sort = sort,
         .delay = setting_or(s->delay, DEFAULT_DELAY),
         .max_loss = setting_or(s->max_loss, 0),
         .start = !s->no_start,
     };
-    return live_run(subject, &o);
+    return live_run(source, &o);
 }
 
 static int show(const struct operand *o, const struct attachment *a, const struct column *sort)
 {
+    struct source source;
     const struct settings *s = a->settings;
-    struct members m = {0}, *members = s->subprocesses ? &m : NULL;
-    if (members)
-        members_begin(members, &o->places, o->subject);
-    int code = s->batch == UNSET ? show_screen(o->subject, members, a, sort) : show_tables(o->subject, members, s, sort);
-    members_free(&m);
+    int code = source_open(&source, &o->places, o->subject, s->subprocesses);
+    if (code == EXIT_OK)
+        code = s->batch == UNSET ? show_screen(&source, a, sort) : show_tables(&source, s);
+    source_free(&source);
     return code;
 }
 

@@ -1,4 +1,4 @@
-/* The full-screen top: a process looked at again and again, until its user leaves. */
+/* The full-screen top: a source looked at again and again, until its user leaves. */
 #ifndef TSCAP_LIVE_H
 #define TSCAP_LIVE_H
 
@@ -6,12 +6,10 @@
 #include <stdint.h>
 
 #include "attachment.h"
-#include "members.h"
-#include "subject.h"
+#include "source.h"
 #include "table.h"
 
 struct live_options {
-    struct members *members; /* (borrowed) NULL: the process alone */
     const struct attachment *attachment; /* (borrowed) what was attached for it, if anything */
     const struct column *sort;
     uint64_t delay;    /* ns between two looks */
@@ -21,6 +19,6 @@ struct live_options {
 
 /* An exit code; errors have been printed. A signal that is to end tscap does so, after the terminal and the process are as
  * they were. */
-int live_run(struct subject *subject, const struct live_options *o);
+int live_run(struct source *source, const struct live_options *o);
 
 #endif

@@ -4,13 +4,9 @@
 #include <inttypes.h>
 
 #include "cputime.h"
-#include "diagnosis.h"
-#include "members.h"
 #include "message.h"
 #include "scale.h"
-#include "thread_clocks.h"
-
-#define PATIENCE 500000000u /* ns for lanes that meet their writer at work: a dump shall end within a second */
+#include "source.h"
 
 static void choose_scale(struct capture *c)
 {
@@ -26,51 +22,10 @@ static void sum_up(struct capture *c)
     c->cpu = c->snapshot.header.cpu_mode != CPUTIME_WALL;
 }
 
-int capture_snapshot(struct snapshot *s, const struct subject *subject)
-{
-    struct view view;
-    struct thread_clocks clocks;
-    struct snapshot_options options = {.alive = subject->alive, .ask_cpu = thread_clocks_ask_cpu, .context = &clocks, .patience = PATIENCE};
-    long owner = subject->file[0] == '/' ? -1 : (long)subject->uid;
-    int r = view_open(&view, subject->dirfd, subject->file, owner);
-    if (r < 0)
-        return r;
-    thread_clocks_begin(&clocks, subject->pid, subject->apart);
-    r = snapshot_take(s, &view, &options);
-    thread_clocks_free(&clocks);
-    view_close(&view);
-    return r;
-}
-
 void capture_ready(struct capture *c)
 {
     choose_scale(c);
     sum_up(c);
-}
-
-int capture_try(struct capture *c, const struct subject *subject)
-{
-    *c = (struct capture){.subject = subject};
-    int r = capture_snapshot(&c->snapshot, subject);
-    if (r < 0)
-        return r;
-    c->taken = clock_ns(CLOCK_MONOTONIC);
-    r = profile_make(&c->profile, &c->snapshot);
-    if (r < 0)
-        snapshot_free(&c->snapshot);
-    else
-        capture_ready(c);
-    return r;
-}
-
-int capture_take(struct capture *c, const struct subject *subject)
-{
-    int r = capture_try(c, subject);
-    if (r < 0)
-        return diagnose_segment(subject->where, r);
-    if (!c->same_boot)
-        note("%s is from before this machine was started last: times are converted by today's clock rate", subject->where);
-    return EXIT_OK;
 }
 
 void capture_free(struct capture *c)
@@ -81,7 +36,7 @@ void capture_free(struct capture *c)
 
 const struct subject *capture_process(const struct capture *c, uint32_t number)
 {
-    return c->members ? &c->members->member[number]->subject : c->subject;
+    return &c->source->member[number]->subject;
 }
 
 bool capture_continues(const struct capture *now, const struct capture *before)
@@ -132,8 +87,8 @@ static int tell_strays(const struct strays *s)
 int capture_check_loss(const struct capture *c, uint64_t allowed)
 {
     const struct profile *p = &c->profile;
-    if (c->members && c->members->strays.count)
-        return tell_strays(&c->members->strays);
+    if (c->source->strays.count)
+        return tell_strays(&c->source->strays);
     if (p->lost_processes)
         return fail(EXIT_LOSS,
                     "the picture is not complete\n"

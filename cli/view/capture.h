@@ -10,11 +10,12 @@
 #include "snapshot.h"
 #include "subject.h"
 
-struct members;
+struct source;
 
 struct capture {
     const struct subject *subject; /* (borrowed) */
-    const struct members *members; /* (borrowed) it is the sum of these; NULL: of this process alone */
+    const struct source *source;   /* (borrowed) of which it was taken, see there; `subject` is its root */
+    bool family;                   /* with the subject's descendants */
     struct snapshot snapshot;
     struct profile profile;
     struct clock_scale scale;
@@ -24,14 +25,9 @@ struct capture {
     uint64_t total;  /* ticks: exclusive times of all functions */
 };
 
-/* EXIT_OK, or an exit code after a message. */
-int capture_take(struct capture *c, const struct subject *subject);
-/* 0 or -errno, as `error` of a subject; prints nothing. */
-int capture_try(struct capture *c, const struct subject *subject);
 void capture_free(struct capture *c);
 
-/* The pieces of it: the look itself, 0 or -errno; what follows from the profile. */
-int capture_snapshot(struct snapshot *s, const struct subject *subject);
+/* What follows from its profile and its snapshot. */
 void capture_ready(struct capture *c);
 
 /* Which process a thread is of, by the number that it has in the profile. */

@@ -4,7 +4,7 @@
 #include "cputime.h"
 #include "json.h"
 #include "losses.h"
-#include "members.h"
+#include "source.h"
 #include "threads.h"
 #include "version.h"
 
@@ -93,12 +93,10 @@ static void write_member(struct writer *w, const struct subject *s, bool read)
 
 static void write_members(struct writer *w)
 {
-    const struct members *m = w->c->members;
+    const struct source *source = w->c->source;
     json_array(&w->json, "processes");
-    if (!m)
-        write_member(w, w->c->subject, true);
-    for (size_t i = 0; m && i < m->count; i++)
-        write_member(w, &m->member[i]->subject, m->member[i]->taken);
+    for (size_t i = 0; i < source->count; i++)
+        write_member(w, &source->member[i]->subject, source->member[i]->taken);
     json_end(&w->json);
 }
 

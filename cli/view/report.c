@@ -5,7 +5,7 @@
 
 #include "cputime.h"
 #include "losses.h"
-#include "members.h"
+#include "source.h"
 #include "threads.h"
 #include "units.h"
 
@@ -48,12 +48,12 @@ static void print_session(const struct capture *c)
 
 void report_write_whose(const struct capture *c, char *buffer, size_t size)
 {
-    size_t others = c->members ? c->members->count - 1 : 0, ended = others;
+    size_t others = c->source->count - 1, ended = others;
     int n = snprintf(buffer, size, "%d", (int)c->subject->pid);
     if (!others)
         return;
     for (size_t i = 1; i <= others; i++)
-        ended -= c->members->member[i]->subject.alive;
+        ended -= c->source->member[i]->subject.alive;
     n += snprintf(buffer + n, size - (size_t)n, " and %zu subprocess%s", others, others == 1 ? "" : "es");
     if (ended && c->subject->alive)
         snprintf(buffer + n, size - (size_t)n, " (%zu ended)", ended);

@@ -68,12 +68,13 @@ static void print_heading(const struct stacks *s, const struct stacks_thread *t)
     putchar('\n');
 }
 
-void stack_report_print(const struct stacks *s, pid_t pid)
+void stack_report_print(const struct stack_report *r)
 {
+    const struct stacks *s = r->stacks;
     char command[COMMAND_MAX] = "", version[32], pause[UNITS_TEXT];
-    process_command(pid, command, sizeof command);
+    process_command(r->pid, command, sizeof command);
     write_version(s, version, sizeof version);
-    printf("process %d: %s\nPython %s, %zu thread%s", (int)pid, command, version, s->threads, s->threads == 1 ? "" : "s");
+    printf("process %d: %s\nPython %s, %zu thread%s", (int)r->pid, command, version, s->threads, s->threads == 1 ? "" : "s");
     if (s->with_native) {
         units_write_time(pause, sizeof pause, s->native.pause_us * 1000);
         printf(", stopped for %s\n", pause);
@@ -141,17 +142,18 @@ static void write_thread(struct json *j, const struct stacks *s, const struct st
     json_end(j);
 }
 
-bool stack_report_json(const struct stacks *s, pid_t pid, FILE *out)
+bool stack_report_json(const struct stack_report *r, FILE *out)
 {
+    const struct stacks *s = r->stacks;
     struct json j;
     char command[COMMAND_MAX] = "", version[32];
-    process_command(pid, command, sizeof command);
+    process_command(r->pid, command, sizeof command);
     write_version(s, version, sizeof version);
     json_begin(&j, out);
     json_object(&j, NULL);
     json_string(&j, "schema", "tscap.stack/1");
     json_string(&j, "tscap_version", TSCAP_VERSION);
-    json_count(&j, "pid", (uint64_t)pid);
+    json_count(&j, "pid", (uint64_t)r->pid);
     json_string(&j, "command", command);
     json_string(&j, "python", version);
     if (s->with_native)

@@ -8,7 +8,12 @@
 
 #include "stacks.h"
 
-void stack_report_print(const struct stacks *s, pid_t pid);
-bool stack_report_json(const struct stacks *s, pid_t pid, FILE *out); /* false: no memory */
+struct stack_report {
+    const struct stacks *stacks; /* (borrowed) */
+    pid_t pid;                   /* whose */
+};
+
+void stack_report_print(const struct stack_report *r);
+bool stack_report_json(const struct stack_report *r, FILE *out); /* false: no memory */
 
 #endif

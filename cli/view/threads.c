@@ -199,7 +199,7 @@ bool threads_print(const struct capture *c, uint64_t limit, size_t width)
     struct threads x;
     if (threads_make(&x, c, NULL) < 0)
         return false;
-    table_begin(&t, thread_columns, c->members ? THREADS_FAMILY : THREADS, &x);
+    table_begin(&t, thread_columns, c->family ? THREADS_FAMILY : THREADS, &x);
     for (size_t i = 0; i < x.count && i < limit; i++)
         table_add(&t, &x.row[i]);
     bool whole = table_finish(&t, stdout, width, terminal_styled());

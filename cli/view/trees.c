@@ -81,7 +81,7 @@ static bool print_tree(struct tree *tree, const struct profile_thread *thread, u
 static void print_heading(const struct capture *c, const struct profile_thread *thread)
 {
     putchar('\n');
-    if (c->members)
+    if (c->family)
         printf("process %d ", (int)capture_process(c, thread->process)->pid);
     if (thread->merged)
         printf("%s\n", thread_name(thread));

@@ -100,6 +100,7 @@ static inline void actor_do(struct actor *a, char order)
         break;
     case 'h': /* its session was handed on to it */
         *actor_flags() |= SESSION_COUNTED | SESSION_INHERITED;
+        h->session_seq = 2;
         break;
     case 'o': /* it has handed on its session once more */
         h->offspring++;
@@ -142,6 +143,8 @@ static inline struct control_reply actor_obey(const struct control_request *requ
         reply.result = runs ? CONTROL_OK : CONTROL_ALREADY;
         *actor_flags() &= ~(uint32_t)SESSION_RUNNING;
     }
+    if (request->command == CONTROL_START || request->command == CONTROL_STOP)
+        actor_segment.segment.header->session_seq += 2;
     return reply;
 }
 

@@ -6,9 +6,12 @@
 #include "keys.h"
 #include "page.h"
 #include "picture.h"
+#include "source.h"
 #include "text.h"
 
 static struct subject subject = {.pid = 42, .alive = true, .command = "python3 service.py"};
+static struct member member, *members[] = {&member};
+static struct source source = {.member = members, .count = 1};
 static struct picture p;
 
 static void setup(void)
@@ -30,7 +33,7 @@ TestSuite(picture, .init = setup, .fini = teardown);
 /* A look at second `at`, whose site i ("f00", "f01" ...) had `calls[i]` calls, of 1000 * (i + 1) ns each. */
 static struct capture look_at(unsigned at, const uint64_t *calls, unsigned sites)
 {
-    struct capture c = {.subject = &subject, .taken = at * 1000000000ull, .cpu = true, .scale.ns_per_tick = 1};
+    struct capture c = {.subject = &subject, .source = &source, .taken = at * 1000000000ull, .cpu = true, .scale.ns_per_tick = 1};
     c.snapshot.session = (struct session_state){.running = true, .started = 1};
     c.snapshot.asof = c.taken;
     snprintf(c.snapshot.header.python, sizeof c.snapshot.header.python, "3.12.1");

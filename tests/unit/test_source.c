@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 
 #include "exit_code.h"
-#include "members.h"
+#include "source.h"
 
 #include "support.h"
 
@@ -11,7 +11,7 @@
 static const char *const f_g[] = {"f", "g", NULL}, *const g_f[] = {"g", "f", NULL}, *const only_h[] = {"h", NULL};
 
 static struct places places;
-static struct members members;
+static struct source source;
 static struct capture capture;
 static bool captured;
 
@@ -36,23 +36,40 @@ static void forget_capture(void)
 static void end(void)
 {
     forget_capture();
-    members_free(&members);
+    source_free(&source);
     places_close(&places);
     actors_end();
 }
-TestSuite(members, .init = begin, .fini = end);
+TestSuite(source, .init = begin, .fini = end);
 
-static void begin_members(void)
+static void open_family_of(int number)
+{
+    const struct subject root = {.pid = actors[number].pid, .start_time = actors[number].start_time, .uid = geteuid()};
+    cr_assert_eq(source_open(&source, &places, &root, true), EXIT_OK);
+}
+
+static void open_alone(int number)
+{
+    struct subjects all;
+    cr_assert_eq(places_open(&places), EXIT_OK);
+    cr_assert_eq(subjects_find(&all, &places), 0);
+    for (size_t i = 0; i < all.count; i++)
+        if (all.subject[i].pid == actors[number].pid)
+            cr_assert_eq(source_open(&source, &places, &all.subject[i], false), EXIT_OK);
+    cr_assert_eq(source.count, 1);
+    subjects_free(&all);
+}
+
+static void begin_source(void)
 {
     cr_assert_eq(places_open(&places), EXIT_OK);
-    const struct subject root = {.pid = actors[0].pid, .start_time = actors[0].start_time};
-    members_begin(&members, &places, &root);
+    open_family_of(0);
 }
 
 static int try_look(void)
 {
     forget_capture();
-    int r = members_look(&members, &capture);
+    int r = source_look(&source, &capture);
     captured = r == 0;
     return r;
 }
@@ -61,7 +78,7 @@ static void look_again(void) { cr_assert_eq(try_look(), 0); }
 
 static void look_first(void)
 {
-    begin_members();
+    begin_source();
     look_again();
 }
 
@@ -81,7 +98,7 @@ static const char *calls(const char *name)
 static const char *state(void)
 {
     static char text[128];
-    members_state(&members, text, sizeof text);
+    source_state(&source, text, sizeof text);
     return text;
 }
 
@@ -89,22 +106,22 @@ static const char *counts(void)
 {
     static char text[64];
     size_t alive, recording;
-    members_count(&members, &alive, &recording);
+    source_count(&source, &alive, &recording);
     snprintf(text, sizeof text, "%zu %zu", alive, recording);
     return text;
 }
 
 /* ---- the sum ---- */
 
-Test(members, the_same_function_is_one_row)
+Test(source, the_same_function_is_one_row)
 {
     actors_begin(4);
     actors_tell(0, "mAA");  /* f f */
     actors_tell(1, "mBBBA"); /* f f f g */
     actors_tell(3, "mB");   /* g */
     look_first();
-    cr_expect_eq(members.count, 3);
-    cr_expect_eq(members.member[0]->subject.pid, actors[0].pid);
+    cr_expect_eq(source.count, 3);
+    cr_expect_eq(source.member[0]->subject.pid, actors[0].pid);
     cr_expect_str_eq(calls("f"), "5/2");
     cr_expect_str_eq(calls("g"), "2/2");
     cr_expect_eq(capture.profile.lost_processes, 0);
@@ -113,10 +130,10 @@ Test(members, the_same_function_is_one_row)
     look_again();
     cr_expect_str_eq(calls("f"), "6/3");
     cr_expect_str_eq(calls("g"), "3/2");
-    cr_expect_eq(members.breaks, 0);
+    cr_expect_eq(source.breaks, 0);
 }
 
-Test(members, threads_say_of_which_process_they_are)
+Test(source, threads_say_of_which_process_they_are)
 {
     actors_begin(3);
     actors_tell(0, "mA");
@@ -129,7 +146,7 @@ Test(members, threads_say_of_which_process_they_are)
 }
 
 /* A number that was given away again is another process, though both may be of the family. */
-Test(members, who_has_the_number_at_another_time_is_somebody_else)
+Test(source, who_has_the_number_at_another_time_is_somebody_else)
 {
     actors_begin(2);
     actors_tell(0, "mA");
@@ -137,8 +154,8 @@ Test(members, who_has_the_number_at_another_time_is_somebody_else)
     actor_has_double(0, -5);
     actor_has_double(1, 5);
     look_first();
-    cr_expect_eq(members.count, 3);
-    cr_expect_eq(members.member[0]->subject.start_time, actors[0].start_time);
+    cr_expect_eq(source.count, 3);
+    cr_expect_eq(source.member[0]->subject.start_time, actors[0].start_time);
     cr_expect_str_eq(calls("f"), "3/3");
     actors_tell(1, "B");
     look_again();
@@ -146,22 +163,21 @@ Test(members, who_has_the_number_at_another_time_is_somebody_else)
 }
 
 /* Neither a stranger nor an ancestor belongs to it. */
-Test(members, only_descendants)
+Test(source, only_descendants)
 {
     actors_begin(4);
     for (int i = 0; i < 4; i++)
         actors_tell(i, "mA");
     cr_assert_eq(places_open(&places), EXIT_OK);
-    const struct subject root = {.pid = actors[1].pid, .start_time = actors[1].start_time};
-    members_begin(&members, &places, &root);
+    open_family_of(1);
     look_again();
-    cr_expect_eq(members.count, 2);
+    cr_expect_eq(source.count, 2);
     cr_expect_str_eq(calls("g"), "1/1");
     cr_expect_str_eq(calls("f"), "1/1");
 }
 
 /* From the first that began to the last that ended. */
-Test(members, the_session_spans_all)
+Test(source, the_session_spans_all)
 {
     actors_begin(3);
     actors_tell(1, "mA");
@@ -170,17 +186,17 @@ Test(members, the_session_spans_all)
     look_first();
     const struct session_state *s = &capture.snapshot.session;
     cr_expect(s->running);
-    cr_expect_eq(s->started, members.member[1]->snapshot.session.started);
+    cr_expect_eq(s->started, source.member[1]->snapshot.session.started);
     for (int i = 0; i < 3; i++)
         actors_tell(i, "s");
     look_again();
     cr_expect_not(s->running);
-    cr_expect_eq(s->stopped, members.member[2]->snapshot.session.stopped);
+    cr_expect_eq(s->stopped, source.member[2]->snapshot.session.stopped);
 }
 
 /* ---- what they do ---- */
 
-Test(members, in_words)
+Test(source, in_words)
 {
     actors_begin(2);
     actors_tell(0, "m");
@@ -198,7 +214,7 @@ Test(members, in_words)
     cr_expect_str_eq(state(), "stopped");
 }
 
-Test(members, in_words_when_the_root_has_ended)
+Test(source, in_words_when_the_root_has_ended)
 {
     actors_begin(2);
     actors_tell(0, "m");
@@ -217,7 +233,7 @@ Test(members, in_words_when_the_root_has_ended)
 
 /* ---- who goes ---- */
 
-Test(members, what_the_ended_left_stays)
+Test(source, what_the_ended_left_stays)
 {
     actors_begin(2);
     actors_tell(0, "mA");
@@ -227,7 +243,7 @@ Test(members, what_the_ended_left_stays)
     actor_end(1);
     look_again();
     cr_expect_str_eq(calls("f"), "4/2", "what it left is looked at once more");
-    cr_expect(members.member[1]->settled);
+    cr_expect(source.member[1]->settled);
     cr_expect_str_eq(counts(), "1 1");
     uint32_t nowhere = UINT32_MAX;
     int fd = open(actor_file(1, "tscap", 0), O_WRONLY | O_CLOEXEC);
@@ -237,7 +253,7 @@ Test(members, what_the_ended_left_stays)
     cr_expect_str_eq(calls("f"), "4/2", "once is enough");
 }
 
-Test(members, of_what_is_gone_the_last_look_stays)
+Test(source, of_what_is_gone_the_last_look_stays)
 {
     actors_begin(2);
     actors_tell(0, "moA");
@@ -247,23 +263,23 @@ Test(members, of_what_is_gone_the_last_look_stays)
     actor_end(1);
     look_again();
     cr_expect_str_eq(calls("f"), "3/2");
-    cr_expect_eq(members.count, 2);
-    cr_expect_not(members.member[1]->subject.alive);
-    cr_expect_not(members.member[1]->present);
+    cr_expect_eq(source.count, 2);
+    cr_expect_not(source.member[1]->subject.alive);
+    cr_expect_not(source.member[1]->present);
     cr_expect_eq(capture.profile.lost_processes, 0, "it was seen");
 }
 
-Test(members, without_the_root_there_is_nothing)
+Test(source, without_the_root_there_is_nothing)
 {
     actors_begin(2);
     actors_tell(0, "mA");
     actors_tell(1, "mA");
-    begin_members();
+    begin_source();
     actors_tell(0, "u");
     cr_expect_eq(try_look(), -ENOENT);
 }
 
-Test(members, once_seen_the_root_may_not_go_either)
+Test(source, once_seen_the_root_may_not_go_either)
 {
     actors_begin(2);
     actors_tell(0, "mA");
@@ -275,7 +291,7 @@ Test(members, once_seen_the_root_may_not_go_either)
 
 /* ---- who is missing ---- */
 
-Test(members, heirs_of_which_nothing_is_there_are_missing)
+Test(source, heirs_of_which_nothing_is_there_are_missing)
 {
     actors_begin(3);
     actors_tell(0, "mooo");
@@ -283,13 +299,13 @@ Test(members, heirs_of_which_nothing_is_there_are_missing)
     actors_tell(2, "m"); /* its session is its own */
     look_first();
     cr_expect_eq(capture.profile.lost_processes, 2);
-    cr_expect_eq(members.missing, 2);
+    cr_expect_eq(source.missing, 2);
     actors_tell(2, "h");
     look_again();
     cr_expect_eq(capture.profile.lost_processes, 1);
 }
 
-Test(members, more_heirs_than_it_knows_of_are_none_missing)
+Test(source, more_heirs_than_it_knows_of_are_none_missing)
 {
     actors_begin(3);
     actors_tell(0, "mo");
@@ -301,7 +317,7 @@ Test(members, more_heirs_than_it_knows_of_are_none_missing)
 
 /* ---- who begins anew ---- */
 
-Test(members, a_reset_of_one_is_a_break)
+Test(source, a_reset_of_one_is_a_break)
 {
     actors_begin(2);
     actors_tell(0, "mA");
@@ -310,15 +326,15 @@ Test(members, a_reset_of_one_is_a_break)
     cr_expect_eq(capture.snapshot.session.resets, 0);
     actors_tell(1, "r");
     look_again();
-    cr_expect_eq(members.breaks, 1);
+    cr_expect_eq(source.breaks, 1);
     cr_expect_eq(capture.snapshot.session.resets, 1);
     cr_expect_str_eq(calls("f"), "1/1");
     look_again();
-    cr_expect_eq(members.breaks, 1, "once");
+    cr_expect_eq(source.breaks, 1, "once");
 }
 
 /* By exec: the same process, another segment. */
-Test(members, another_segment_is_a_break)
+Test(source, another_segment_is_a_break)
 {
     actors_begin(2);
     actors_tell(0, "mA");
@@ -326,11 +342,11 @@ Test(members, another_segment_is_a_break)
     look_first();
     actors_tell(1, "um");
     look_again();
-    cr_expect_eq(members.breaks, 1);
-    cr_expect_eq(members.count, 2);
+    cr_expect_eq(source.breaks, 1);
+    cr_expect_eq(source.count, 2);
 }
 
-Test(members, with_the_roots_reset_the_gone_are_forgotten)
+Test(source, with_the_roots_reset_the_gone_are_forgotten)
 {
     actors_begin(3);
     actors_tell(0, "mA");
@@ -340,21 +356,21 @@ Test(members, with_the_roots_reset_the_gone_are_forgotten)
     actors_tell(1, "u");
     actor_end(1);
     look_again();
-    cr_expect_eq(members.count, 3);
+    cr_expect_eq(source.count, 3);
     actors_tell(2, "r");
     look_again();
-    cr_expect_eq(members.count, 3, "another's reset forgets nobody");
+    cr_expect_eq(source.count, 3, "another's reset forgets nobody");
     actors_tell(0, "r");
     look_again();
-    cr_expect_eq(members.count, 2);
-    cr_expect_eq(members.member[1]->subject.pid, actors[2].pid);
-    cr_expect_eq(members.breaks, 2);
+    cr_expect_eq(source.count, 2);
+    cr_expect_eq(source.member[1]->subject.pid, actors[2].pid);
+    cr_expect_eq(source.breaks, 2);
     cr_expect_str_eq(calls("f"), "0/0");
 }
 
 /* ---- what cannot be read, or does not fit ---- */
 
-Test(members, a_damaged_one_makes_it_incomplete)
+Test(source, a_damaged_one_makes_it_incomplete)
 {
     actors_begin(2);
     actors_tell(0, "mA");
@@ -368,7 +384,7 @@ Test(members, a_damaged_one_makes_it_incomplete)
 }
 
 /* What it says of its ancestors is not believed either: as if it were gone. */
-Test(members, of_one_that_is_no_segment_any_more_the_last_look_stays)
+Test(source, of_one_that_is_no_segment_any_more_the_last_look_stays)
 {
     actors_begin(3);
     actors_tell(0, "moA");
@@ -378,12 +394,12 @@ Test(members, of_one_that_is_no_segment_any_more_the_last_look_stays)
     actors_tell(2, "mhx");
     look_again();
     cr_expect_str_eq(calls("f"), "3/2");
-    cr_expect_not(members.member[1]->present);
-    cr_expect_eq(members.count, 2, "one that was never seen is not met");
+    cr_expect_not(source.member[1]->present);
+    cr_expect_eq(source.count, 2, "one that was never seen is not met");
     cr_expect_eq(capture.profile.lost_processes, 1, "but missed");
 }
 
-Test(members, of_one_that_cannot_be_copied_the_last_look_stays)
+Test(source, of_one_that_cannot_be_copied_the_last_look_stays)
 {
     actors_begin(2);
     actors_tell(0, "mA");
@@ -392,19 +408,19 @@ Test(members, of_one_that_cannot_be_copied_the_last_look_stays)
     actors_tell(1, "Bv");
     look_again();
     cr_expect_str_eq(calls("f"), "3/2");
-    cr_expect_eq(members.member[1]->error, -EBADMSG);
+    cr_expect_eq(source.member[1]->error, -EBADMSG);
     cr_expect_not(capture.profile.complete);
 }
 
-Test(members, a_root_that_cannot_be_read_is_said)
+Test(source, a_root_that_cannot_be_read_is_said)
 {
     actors_begin(1);
     actors_tell(0, "mAx");
-    begin_members();
+    begin_source();
     cr_expect_eq(try_look(), -EBADMSG);
 }
 
-Test(members, another_clock_is_counted_and_left_out)
+Test(source, another_clock_is_counted_and_left_out)
 {
     actors[1].other_clock = true;
     actors_begin(3);
@@ -418,20 +434,49 @@ Test(members, another_clock_is_counted_and_left_out)
     cr_expect_str_eq(calls("f"), "2/2");
 }
 
-Test(members, functions_beyond_the_most_are_counted)
+Test(source, functions_beyond_the_most_are_counted)
 {
     actors[1].function = only_h;
     actors_begin(2);
     actors_tell(0, "mA");
     actors_tell(1, "mA");
-    begin_members();
+    begin_source();
     look_again();
     cr_expect_eq(capture.profile.lost_sites, 0);
-    members_free(&members);
-    const struct subject root = {.pid = actors[0].pid, .start_time = actors[0].start_time};
-    members_begin(&members, &places, &root);
-    members.identities.count = IDENTITIES_MAX - 2;
+    source_free(&source);
+    open_family_of(0);
+    source.identities.count = IDENTITIES_MAX - 2;
     look_again();
     cr_expect_eq(capture.profile.lost_sites, 1, "h");
     cr_expect_str_eq(calls("f"), "1/1");
+}
+
+/* ---- one process alone ---- */
+
+Test(source, alone_it_is_without_its_descendants)
+{
+    actors_begin(2);
+    actors_tell(0, "mA");
+    actors_tell(1, "mB");
+    open_alone(0);
+    look_again();
+    cr_expect_str_eq(calls("f"), "1/1");
+    cr_expect_not(capture.family);
+    cr_expect_eq(capture_process(&capture, capture.profile.thread[0].process)->pid, actors[0].pid);
+    actors_tell(0, "rr");
+    look_again();
+    cr_expect_eq(capture.snapshot.session.resets, 2, "as its segment says");
+    cr_expect_str_eq(calls("f"), "0/0");
+}
+
+Test(source, alone_what_cannot_be_read_is_said)
+{
+    actors_begin(1);
+    actors_tell(0, "mA");
+    open_alone(0);
+    look_again();
+    actors_tell(0, "v");
+    cr_expect_eq(try_look(), -EBADMSG);
+    actors_tell(0, "u");
+    cr_expect_eq(try_look(), -ENOENT);
 }

@@ -1,0 +1,256 @@
+#include "own_session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "array.h"
+#include "clock.h"
+#include "message.h"
+#include "order.h"
+
+#define ROUNDS_MAX 100
+#define PAUSE_NS 5000000
+#define BEGIN_TIMEOUT 500000000u /* ns; who watches a screen does not wait longer for one of many */
+#define SETTLE_NS 1000000000u    /* to learn what became of an order that we no longer wait for */
+#define ANSWER_MS 1000
+#define LOOKS 5 /* at a header that is just being changed */
+#define LOOK_NS 1000000
+
+void own_session_open(struct own_session *s, const struct group *group)
+{
+    *s = (struct own_session){.group = group, .since = clock_ns(CLOCK_MONOTONIC), .asked = -1};
+}
+
+void own_session_free(struct own_session *s)
+{
+    free(s->begun);
+    *s = (struct own_session){.asked = -1};
+}
+
+/* ---- those that were told ---- */
+
+static struct begun *find_begun(const struct own_session *s, const struct subject *subject)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->begun[i].pid == subject->pid && s->begun[i].start_time == subject->start_time)
+            return &s->begun[i];
+    return NULL;
+}
+
+static bool add_begun(struct own_session *s, const struct subject *subject, uint32_t orders)
+{
+    struct begun *begun = array_room(s->begun, s->count, &s->room, sizeof *begun);
+    if (!begun) {
+        s->failure = OWN_SESSION_NO_MEMORY;
+        return false;
+    }
+    s->begun = begun;
+    s->begun[s->count++] = (struct begun){subject->pid, subject->start_time, subject->header.anchor_ticks, orders, false};
+    return true;
+}
+
+static void remove_begun(struct own_session *s, const struct subject *subject)
+{
+    struct begun *b = find_begun(s, subject);
+    if (b)
+        *b = s->begun[--s->count];
+}
+
+/* The order that began it is still the last one. */
+bool own_session_lasts(const struct own_session *s, const struct subject *subject)
+{
+    const struct begun *b = find_begun(s, subject);
+    return b && subject_ready(subject) && subject->session.running && subject->session.orders == b->orders &&
+           subject->header.anchor_ticks == b->anchor;
+}
+
+bool own_session_has_others(const struct own_session *s) { return s->count > (find_begun(s, &s->group->root) != NULL); }
+
+/* ---- the beginning ---- */
+
+static void refuse(struct own_session *s, int error)
+{
+    s->failure = OWN_SESSION_REFUSED;
+    s->error = error;
+}
+
+/* It counts as told from now on: the answer may not come, and yet it may have obeyed. */
+static void ask_root(struct own_session *s, const struct subject *root)
+{
+    if (!add_begun(s, root, root->session.orders + 1))
+        return;
+    s->patience = clock_ns(CLOCK_MONOTONIC) + ORDER_TIMEOUT;
+    s->asked = order_send(root, CONTROL_START, s->group->family ? CONTROL_SUBPROCESSES : 0);
+    if (s->asked < 0)
+        refuse(s, s->asked);
+}
+
+void own_session_begin(struct own_session *s, const struct subject *root)
+{
+    s->wanted = s->group->family;
+    if (!root->session.running)
+        ask_root(s, root);
+}
+
+static void take_answer(struct own_session *s, const struct subject *root)
+{
+    int r = control_take_reply(s->asked, &s->reply, ANSWER_MS);
+    bool done = r == 0 && s->reply.result == CONTROL_OK;
+    s->asked = -1;
+    if (!done)
+        remove_begun(s, root);
+    if (!done && (r < 0 || s->reply.result != CONTROL_ALREADY))
+        refuse(s, r);
+}
+
+static bool begin_one(struct own_session *s, const struct subject *subject)
+{
+    struct control_reply reply;
+    if (!subject_ready(subject) || subject->session.running || find_begun(s, subject))
+        return true;
+    int r = order_ask(subject, CONTROL_START, CONTROL_SUBPROCESSES, BEGIN_TIMEOUT, &reply);
+    return r < 0 || reply.result != CONTROL_OK || add_begun(s, subject, subject->session.orders + 1);
+}
+
+static void begin_others(struct own_session *s)
+{
+    struct subjects all;
+    struct family f;
+    s->wanted = false;
+    bool whole = group_find(s->group, &all, &f) != -ENOMEM;
+    for (size_t i = 1; i < f.count && whole; i++)
+        whole = begin_one(s, f.relative[i].subject);
+    if (!whole)
+        s->failure = OWN_SESSION_NO_MEMORY;
+    family_free(&f);
+    subjects_free(&all);
+}
+
+bool own_session_go_on(struct own_session *s, const struct subject *root, bool readable)
+{
+    bool answered = s->asked >= 0 && readable;
+    if (answered)
+        take_answer(s, root);
+    else if (s->asked >= 0 && clock_ns(CLOCK_MONOTONIC) >= s->patience)
+        refuse(s, -ETIMEDOUT);
+    if (s->wanted && s->asked < 0 && !s->failure)
+        begin_others(s);
+    return answered;
+}
+
+int own_session_explain(const struct own_session *s, const struct subject *root)
+{
+    return order_check(root, CONTROL_START, ORDER_TIMEOUT, s->error, &s->reply);
+}
+
+/* ---- the end ---- */
+
+/* Whoever closes the connection is not obeyed any more, but it may just have happened. The listener answers one after
+ * another: when it answers this, it is through with that. */
+static void withdraw(struct own_session *s, const struct subject *root)
+{
+    struct control_reply reply;
+    if (s->asked < 0)
+        return;
+    close(s->asked);
+    s->asked = -1;
+    order_ask(root, CONTROL_STATUS, 0, SETTLE_NS, &reply);
+}
+
+static bool lasts_still(const struct own_session *s, struct subject *root)
+{
+    struct timespec pause = {.tv_nsec = LOOK_NS};
+    for (int i = 0; i < LOOKS && find_begun(s, root); i++) {
+        subject_refresh(root);
+        if (own_session_lasts(s, root))
+            return true;
+        nanosleep(&pause, NULL);
+    }
+    return false;
+}
+
+/* Made since, and it got the recording from its parent, which is ours; one that was told anything else is not. */
+static bool got_it_from_us(const struct own_session *s, const struct family *f, size_t i)
+{
+    const struct relative *r = &f->relative[i];
+    const struct segment_header *h = &r->subject->header;
+    bool heir = h->session_flags & SESSION_INHERITED && r->subject->session.orders == 1 && h->anchor_monotonic >= s->since;
+    return heir && r->parent != FAMILY_NONE && find_begun(s, f->relative[r->parent].subject);
+}
+
+static int stop_one(struct own_session *s, const struct subject *subject, size_t *stopped, bool *deaf)
+{
+    struct begun *b = find_begun(s, subject);
+    struct control_reply reply;
+    if (b->over || !own_session_lasts(s, subject))
+        return EXIT_OK;
+    int r = order_ask(subject, CONTROL_STOP, 0, ORDER_TIMEOUT, &reply);
+    if (order_is_deaf(r)) {
+        *deaf = true; /* it has just begun, or ends */
+        return EXIT_OK;
+    }
+    b->over = true;
+    int code = order_check(subject, CONTROL_STOP, ORDER_TIMEOUT, r, &reply);
+    *stopped += code == EXIT_OK;
+    return code;
+}
+
+/* `news`: how many were not known before, or are to be told again. */
+static int stop_all(struct own_session *s, const struct family *f, size_t *stopped, size_t *news)
+{
+    int code = EXIT_OK;
+    *news = 0;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct subject *subject = f->relative[i].subject;
+        bool new = !find_begun(s, subject) && got_it_from_us(s, f, i) && add_begun(s, subject, subject->session.orders);
+        *news += new;
+        if (find_begun(s, subject)) {
+            bool deaf = false;
+            int r = stop_one(s, subject, stopped, &deaf);
+            code = code == EXIT_OK ? r : code;
+            *news += deaf;
+        }
+    }
+    return code;
+}
+
+static int stop_round(struct own_session *s, size_t *stopped, size_t *news)
+{
+    struct subjects all;
+    struct family f;
+    int code = EXIT_OK;
+    *news = 0;
+    if (group_find(s->group, &all, &f) == 0)
+        code = stop_all(s, &f, stopped, news);
+    family_free(&f);
+    subjects_free(&all);
+    return code;
+}
+
+static int end_family(struct own_session *s)
+{
+    struct timespec pause = {.tv_nsec = PAUSE_NS};
+    size_t stopped = 0, news = 1;
+    int code = EXIT_OK;
+    for (unsigned i = 0; i < ROUNDS_MAX && news && s->count; i++) {
+        int r = stop_round(s, &stopped, &news);
+        code = code == EXIT_OK ? r : code;
+        if (news)
+            nanosleep(&pause, NULL);
+    }
+    if (stopped)
+        note("stopped recording %zu process%s of the family of %d", stopped, stopped == 1 ? "" : "es", (int)s->group->root.pid);
+    return code;
+}
+
+int own_session_end(struct own_session *s, struct subject *root)
+{
+    withdraw(s, root);
+    if (!lasts_still(s, root))
+        remove_begun(s, root);
+    if (s->group->family)
+        return end_family(s);
+    return s->count ? order_give(root, CONTROL_STOP, ORDER_TIMEOUT, "stopped recording", "does not record") : EXIT_OK;
+}
