@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "histogram.h"
+#include "word.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -12,15 +13,6 @@
 #define ENTRIES_PER_PAGE PAGE_ITEMS(struct entry)
 
 const struct folder_limits folder_default_limits = {.nodes = 16384, .depth = 512, .suspended = UINT32_MAX};
-
-/* Everything a reader may see is stored with release: pairs with the acquire loads of snapshot.c (copy_words). */
-static inline void put(_Atomic uint64_t *p, uint64_t v) { atomic_store_explicit(p, v, memory_order_release); }
-static inline uint64_t get(const _Atomic uint64_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
-static inline void put32(_Atomic uint32_t *p, uint32_t v) { atomic_store_explicit(p, v, memory_order_release); }
-static inline uint32_t get32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
-
-/* What only the owner looks at, though readers copy it. */
-static inline void hint_set(_Atomic uint32_t *p, uint32_t v) { atomic_store_explicit(p, v, memory_order_relaxed); }
 
 static inline struct node *node_at(const struct folder *f, segment_ref ref) { return segment_at(f->base, ref); }
 static inline segment_ref ref_of(const struct folder *f, const void *p) { return segment_ref_of(f->base, p); }
@@ -54,11 +46,11 @@ static inline void begin(struct folder *f)
     f->logged = 0;
     f->stamp++;
     f->mark = commit_pack(f->tail, f->depth, 1);
-    put(&f->lane->undo_count, 0);
-    put(&f->lane->commit, f->mark);
+    word_put(&f->lane->undo_count, 0);
+    word_put(&f->lane->commit, f->mark);
 }
 
-static inline void finish(struct folder *f) { put(&f->lane->commit, commit_pack(f->tail, f->depth, 0)); }
+static inline void finish(struct folder *f) { word_put(&f->lane->commit, commit_pack(f->tail, f->depth, 0)); }
 
 /* Words in a row. Their before-images are complete before they are counted, and counted before a word changes. */
 static inline __attribute__((always_inline)) void log_words(struct folder *f, const _Atomic uint64_t *word, unsigned words)
@@ -68,10 +60,10 @@ static inline __attribute__((always_inline)) void log_words(struct folder *f, co
     _Atomic uint64_t *published = &f->lane->undo_count;
     f->logged = count;
     for (unsigned i = 0; i < words; i++) {
-        put(&u[i].ref, ref + i);
-        put(&u[i].old, get(&word[i]));
+        word_put(&u[i].ref, ref + i);
+        word_put(&u[i].old, word_get(&word[i]));
     }
-    put(published, count);
+    word_put(published, count);
 }
 
 static inline void log_word(struct folder *f, const _Atomic uint64_t *word) { log_words(f, word, 1); }
@@ -80,8 +72,8 @@ static inline void log_word(struct folder *f, const _Atomic uint64_t *word) { lo
 static inline void mark_page(struct folder *f, const void *item)
 {
     struct page_header *page = segment_page_of(item);
-    if (get(&page->change) != f->mark)
-        put(&page->change, f->mark);
+    if (word_get(&page->change) != f->mark)
+        word_put(&page->change, f->mark);
 }
 
 /* Any word of the lane or its items, whatever has happened to it in this batch. */
@@ -89,16 +81,16 @@ static void change(struct folder *f, _Atomic uint64_t *word, uint64_t value)
 {
     log_word(f, word);
     mark_page(f, (const void *)word);
-    put(word, value);
+    word_put(word, value);
 }
-static void add(struct folder *f, _Atomic uint64_t *word, uint64_t more) { change(f, word, get(word) + more); }
+static void add(struct folder *f, _Atomic uint64_t *word, uint64_t more) { change(f, word, word_get(word) + more); }
 
 /* ---- pages ---- */
 
 static struct page_header *next_in_chain(struct folder *f, enum page_kind kind)
 {
     struct page_header *last = f->last[kind];
-    uint32_t next = last ? get32(&last->next) : get32(&f->lane->chain[kind]);
+    uint32_t next = last ? word_get(&last->next) : word_get(&f->lane->chain[kind]);
     return next ? segment_page_at(f->base, next) : NULL;
 }
 
@@ -112,9 +104,9 @@ static struct page_header *add_page(struct folder *f, enum page_kind kind)
         page = segment_page_at(f->base, number);
         if (f->last[kind]) {
             mark_page(f, f->last[kind]);
-            put32(&f->last[kind]->next, number);
+            word_put(&f->last[kind]->next, number);
         } else
-            put32(&f->lane->chain[kind], number);
+            word_put(&f->lane->chain[kind], number);
     }
     f->last[kind] = page;
     return page;
@@ -125,19 +117,19 @@ static struct page_header *add_page(struct folder *f, enum page_kind kind)
 static void *new_item(struct folder *f, enum page_kind kind, const void *image, size_t size)
 {
     struct page_header *page = f->last[kind];
-    if (!page || (get32(&page->used) + 1) * size > SEGMENT_PAGE - PAGE_ITEMS_OFFSET)
+    if (!page || (word_get(&page->used) + 1) * size > SEGMENT_PAGE - PAGE_ITEMS_OFFSET)
         page = add_page(f, kind);
     if (!page)
         return NULL;
-    uint32_t used = get32(&page->used);
+    uint32_t used = word_get(&page->used);
     char *item = (char *)page + PAGE_ITEMS_OFFSET + used * size;
     mark_page(f, page);
     for (size_t i = 0; i < size; i += 8) {
         uint64_t word;
         memcpy(&word, (const char *)image + i, 8);
-        put((_Atomic uint64_t *)(item + i), word);
+        word_put((_Atomic uint64_t *)(item + i), word);
     }
-    put32(&page->used, used + 1);
+    word_put(&page->used, used + 1);
     return item;
 }
 
@@ -191,12 +183,12 @@ static struct node *find_node(const struct folder *f, uint64_t key)
 
 static struct node *other_node(struct folder *f)
 {
-    segment_ref ref = get32(&f->lane->other);
+    segment_ref ref = word_get(&f->lane->other);
     if (ref)
         return node_at(f, ref);
-    struct node *n = new_node(f, 0, 0, 0, get32(&f->lane->root), NODE_OTHER);
+    struct node *n = new_node(f, 0, 0, 0, word_get(&f->lane->root), NODE_OTHER);
     if (n)
-        put32(&f->lane->other, ref_of(f, n));
+        word_put(&f->lane->other, ref_of(f, n));
     return n;
 }
 
@@ -229,7 +221,7 @@ static bool begin_counting(struct folder *f)
     if (!counts_init(&f->open))
         return false;
     for (uint32_t d = 1; d <= f->depth && d < entries(f); d++) {
-        segment_ref ref = (segment_ref)get(&entry_at(f, d)->node);
+        segment_ref ref = (segment_ref)word_get(&entry_at(f, d)->node);
         if (ref)
             open_add(f, node_caller(node_at(f, ref)), node_at(f, ref)->site);
     }
@@ -260,9 +252,9 @@ static struct node *pair_node(struct folder *f, uint32_t caller, uint32_t site)
 static segment_ref accounted_caller(const struct folder *f)
 {
     uint32_t depth = f->depth < entries(f) ? f->depth : entries(f) - 1;
-    while (depth && !(segment_ref)get(&entry_at(f, depth)->node))
+    while (depth && !(segment_ref)word_get(&entry_at(f, depth)->node))
         depth--;
-    return (segment_ref)get(&entry_at(f, depth)->node);
+    return (segment_ref)word_get(&entry_at(f, depth)->node);
 }
 
 /* The node of `site` called from the innermost open call; 0: no memory. */
@@ -311,16 +303,16 @@ static __attribute__((noinline)) struct bucket_block *block_slow(struct folder *
             return NULL;
         items_insert(f->items, &b->item);
     }
-    hint_set(&n->recent_block[exponent & 1], ref_of(f, b));
+    word_set(&n->recent_block[exponent & 1], ref_of(f, b));
     return b;
 }
 
 static inline struct bucket_block *block_of(struct folder *f, struct node *n, unsigned exponent)
 {
-    segment_ref hint = get32(&n->recent_block[exponent & 1]);
+    segment_ref hint = word_get(&n->recent_block[exponent & 1]);
     if (likely(hint)) {
         struct bucket_block *b = segment_at(f->base, hint);
-        if (likely((get(&b->item.key) & 0xff) == exponent))
+        if (likely((word_get(&b->item.key) & 0xff) == exponent))
             return b;
     }
     return block_slow(f, n, exponent);
@@ -338,7 +330,7 @@ static void set_top(struct folder *f)
     }
     f->top = entry_at(f, f->depth);
     f->top_page_end = entry_at(f, f->depth / ENTRIES_PER_PAGE * ENTRIES_PER_PAGE) + ENTRIES_PER_PAGE;
-    f->top_node = (segment_ref)get(&f->top->node);
+    f->top_node = (segment_ref)word_get(&f->top->node);
 }
 
 /* Room for one more page in the list of the stack's pages. */
@@ -360,7 +352,7 @@ static bool grow_stack(struct folder *f)
     struct page_header *page = stack_room(f) ? add_page(f, PAGE_STACK) : NULL;
     if (!page)
         return false;
-    put32(&page->used, ENTRIES_PER_PAGE);
+    word_put(&page->used, ENTRIES_PER_PAGE);
     f->stack[f->stack_pages++] = (struct entry *)page;
     return true;
 }
@@ -396,7 +388,7 @@ static inline void popped(struct folder *f)
     f->depth--;
     if (likely((f->depth + 1) % ENTRIES_PER_PAGE && f->depth + 1 < entries(f))) {
         f->top--;
-        f->top_node = (segment_ref)get(&f->top->node);
+        f->top_node = (segment_ref)word_get(&f->top->node);
     } else
         set_top(f);
 }
@@ -405,9 +397,9 @@ static inline void popped(struct folder *f)
 
 static inline bool first_touch(struct folder *f, _Atomic uint32_t *stamp)
 {
-    if (likely(get32(stamp) == f->stamp))
+    if (likely(word_get(stamp) == f->stamp))
         return false;
-    hint_set(stamp, f->stamp);
+    word_set(stamp, f->stamp);
     mark_page(f, (const void *)stamp);
     return true;
 }
@@ -424,7 +416,7 @@ static __attribute__((noinline)) void save_entry(struct folder *f, const struct 
     f->saved_entries |= 1ull << below;
     mark_page(f, e);
     log_words(f, &e->begin, 5); /* off_begin, children, off_children, node */
-    if (!(get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED))) /* else the rest of the line says something */
+    if (!(word_get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED))) /* else the rest of the line says something */
         return;
     log_words(f, &e->key, 3); /* carried, off_carried */
 }
@@ -444,7 +436,7 @@ static struct suspended *new_suspended(struct folder *f)
 {
     struct suspended *s = f->free_suspended ? segment_at(f->base, f->free_suspended) : NULL;
     if (s)
-        f->free_suspended = get32(&s->item.next);
+        f->free_suspended = word_get(&s->item.next);
     else if (f->suspended < f->suspended_limit)
         s = new_item(f, PAGE_SUSPENDED, &(struct suspended){.item.key = 0}, sizeof *s);
     if (s)
@@ -456,7 +448,7 @@ static void free_suspended(struct folder *f, struct suspended *s)
 {
     change(f, &s->node, 0);
     items_remove(f->items, &s->item);
-    hint_set(&s->item.next, f->free_suspended);
+    word_set(&s->item.next, f->free_suspended);
     f->free_suspended = ref_of(f, s);
     f->suspended--;
 }
@@ -467,11 +459,11 @@ static inline void fill_entry(struct folder *f, struct entry *e, uint64_t t, seg
 {
     touch_entry(f, e, f->depth + 1);
     mark_page(f, e);
-    put(&e->begin, t);
-    put(&e->off_begin, f->off);
-    put(&e->children, 0);
-    put(&e->off_children, 0);
-    put(&e->node, (uint64_t)flags << 32 | node);
+    word_put(&e->begin, t);
+    word_put(&e->off_begin, f->off);
+    word_put(&e->children, 0);
+    word_put(&e->off_children, 0);
+    word_put(&e->node, (uint64_t)flags << 32 | node);
 }
 
 /* A call for which there is no entry: it is on the stack by its depth alone, and lost when it ends. */
@@ -503,7 +495,7 @@ static inline void enter(struct folder *f, uint64_t t, uint32_t site)
 /* Nothing is amiss where it was not counted. */
 static void ended_silently(struct folder *f, struct suspended *s)
 {
-    if (!(get(&s->node) >> 32 & ENTRY_FOREIGN))
+    if (!(word_get(&s->node) >> 32 & ENTRY_FOREIGN))
         add(f, &f->lane->silent_ends, 1);
     free_suspended(f, s);
 }
@@ -524,9 +516,9 @@ static __attribute__((noinline)) void enter_keyed(struct folder *f, uint64_t t, 
     if (stale)
         ended_silently(f, stale);
     fill_entry(f, e, t, node, ENTRY_KEYED);
-    put(&e->key, f->key);
-    put(&e->carried, 0);
-    put(&e->off_carried, 0);
+    word_put(&e->key, f->key);
+    word_put(&e->carried, 0);
+    word_put(&e->off_carried, 0);
     entered(f, e, node, caller);
 }
 
@@ -540,14 +532,14 @@ static __attribute__((noinline)) void resume(struct folder *f, uint64_t t, uint3
     }
     segment_ref caller = f->top_node, node = child(f, site);
     struct suspended *found = items_find(f->items, suspended_key(f->key));
-    struct suspended *slot = found && !moved && site_at(f, (segment_ref)get(&found->node)) == site ? found : NULL;
-    uint32_t foreign = slot ? (uint32_t)(get(&slot->node) >> 32) & ENTRY_FOREIGN : moved ? 0 : ENTRY_FOREIGN;
-    if (slot && node && t > get(&slot->since))
-        add(f, &node_at(f, node)->waited, t - get(&slot->since));
+    struct suspended *slot = found && !moved && site_at(f, (segment_ref)word_get(&found->node)) == site ? found : NULL;
+    uint32_t foreign = slot ? (uint32_t)(word_get(&slot->node) >> 32) & ENTRY_FOREIGN : moved ? 0 : ENTRY_FOREIGN;
+    if (slot && node && t > word_get(&slot->since))
+        add(f, &node_at(f, node)->waited, t - word_get(&slot->since));
     fill_entry(f, e, t, node, ENTRY_KEYED | foreign);
-    put(&e->key, f->key);
-    put(&e->carried, slot ? get(&slot->carried) : 0);
-    put(&e->off_carried, slot ? get(&slot->off_carried) : 0);
+    word_put(&e->key, f->key);
+    word_put(&e->carried, slot ? word_get(&slot->carried) : 0);
+    word_put(&e->off_carried, slot ? word_get(&slot->off_carried) : 0);
     if (slot)
         free_suspended(f, slot);
     else if (found) /* its memory was used again: for another function, or on another thread */
@@ -561,7 +553,7 @@ static void amend_moved(struct folder *f, unsigned kind, uint64_t ticks)
     struct entry *e = f->top;
     if (f->depth >= entries(f))
         return;
-    if ((get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED)) != ENTRY_KEYED)
+    if ((word_get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED)) != ENTRY_KEYED)
         add(f, &f->lane->mismatched, 1);
     else if (kind == RECORD_CARRIED)
         add(f, &e->carried, ticks);
@@ -598,7 +590,7 @@ struct stretch {
     uint64_t inner, off_inner; /* of them in callees */
 };
 
-static inline void bump(_Atomic uint64_t *word, uint64_t more) { put(word, get(word) + more); }
+static inline void bump(_Atomic uint64_t *word, uint64_t more) { word_put(word, word_get(word) + more); }
 
 static inline void add_stretch(struct folder *f, const struct stretch *x)
 {
@@ -625,9 +617,9 @@ static void add_path_time(struct folder *f, struct node *n, uint64_t elapsed, ui
 
 static __attribute__((noinline)) void add_extremes(struct folder *f, struct node *n, uint64_t duration)
 {
-    if (duration < get(&n->min))
+    if (duration < word_get(&n->min))
         change(f, &n->min, duration);
-    if (duration > get(&n->max))
+    if (duration > word_get(&n->max))
         change(f, &n->max, duration);
 }
 
@@ -635,7 +627,7 @@ static inline __attribute__((always_inline)) void add_duration(struct folder *f,
 {
     unsigned exponent = histogram_exponent(duration);
     struct bucket_block *block = block_of(f, n, exponent);
-    if (unlikely(duration < get(&n->min) || duration > get(&n->max)))
+    if (unlikely(duration < word_get(&n->min) || duration > word_get(&n->max)))
         add_extremes(f, n, duration);
     if (unlikely(!block))
         return;
@@ -659,10 +651,10 @@ static inline struct stretch stretch_of_top(struct folder *f, uint64_t t)
     return (struct stretch){
         .node = node_at(f, f->top_node),
         .receiver = entry_below(f),
-        .elapsed = ticks_between(f, get(&e->begin), t),
-        .off = f->off - get(&e->off_begin),
-        .inner = get(&e->children),
-        .off_inner = get(&e->off_children),
+        .elapsed = ticks_between(f, word_get(&e->begin), t),
+        .off = f->off - word_get(&e->off_begin),
+        .inner = word_get(&e->children),
+        .off_inner = word_get(&e->off_children),
     };
 }
 
@@ -701,8 +693,8 @@ static inline uint64_t leaves(struct folder *f, const struct slot *ring, uint64_
     struct node *n = NULL;
     for (; i + 1 < stop; i += 2) {
         const struct slot *begin = &ring[i & mask], *end = &ring[(i + 1) & mask];
-        uint64_t what = get(&begin->what), since = get(&begin->when), until = get(&end->when);
-        if (!is_leaf(what, get(&end->what), f->depth) || unlikely(until < since || !f->top_page_end))
+        uint64_t what = word_get(&begin->what), since = word_get(&begin->when), until = word_get(&end->when);
+        if (!is_leaf(what, word_get(&end->what), f->depth) || unlikely(until < since || !f->top_page_end))
             break; /* the long way counts what is odd */
         if (what != last) {
             segment_ref ref = child(f, record_site(what));
@@ -732,8 +724,8 @@ static __attribute__((noinline)) void end_lost(struct folder *f)
     if (f->depth < entries(f)) {
         struct entry *below = entry_below(f);
         touch_entry(f, below, f->depth - 1);
-        bump(&below->children, get(&f->top->children));
-        bump(&below->off_children, get(&f->top->off_children));
+        bump(&below->children, word_get(&f->top->children));
+        bump(&below->off_children, word_get(&f->top->off_children));
     }
     if (f->top_node)
         ended(f, node_at(f, f->top_node));
@@ -745,7 +737,7 @@ static __attribute__((noinline)) void end_lost(struct folder *f)
 static __attribute__((noinline)) void become_keyed(struct folder *f)
 {
     struct entry *e = f->top;
-    uint64_t word = get(&e->node);
+    uint64_t word = word_get(&e->node);
     if (!(word >> 32 & ENTRY_KEYED)) {
         add(f, &node_at(f, f->top_node)->calls, 1);
         change(f, &e->carried, 0);
@@ -761,7 +753,7 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
     struct stretch x = stretch_of_top(f, t);
     struct entry *e = f->top;
     struct suspended *slot = waits ? new_suspended(f) : NULL;
-    uint64_t word = get(&e->node), carried = get(&e->carried) + x.elapsed;
+    uint64_t word = word_get(&e->node), carried = word_get(&e->carried) + x.elapsed;
     bool foreign = word >> 32 & ENTRY_FOREIGN;
     touch_entry(f, x.receiver, f->depth - 1);
     add_stretch(f, &x);
@@ -771,9 +763,9 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
     if (waits && !slot) /* it will come back as foreign: counted, its duration unknown */
         add(f, &f->lane->lost_waits, 1);
     if (slot) {
-        change(f, &slot->item.key, suspended_key(get(&e->key)));
+        change(f, &slot->item.key, suspended_key(word_get(&e->key)));
         change(f, &slot->carried, carried);
-        change(f, &slot->off_carried, get(&e->off_carried) + x.off);
+        change(f, &slot->off_carried, word_get(&e->off_carried) + x.off);
         change(f, &slot->since, t);
         change(f, &slot->node, word);
         items_insert(f->items, &slot->item);
@@ -787,7 +779,7 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
 static __attribute__((noinline)) void exit_below(struct folder *f, uint64_t t, uint32_t depth, unsigned flags)
 {
     struct entry *e = entry_at(f, depth), *next = entry_at(f, depth + 1);
-    uint64_t word = get(&e->node), ran = 0, elapsed = 0, off = 0;
+    uint64_t word = word_get(&e->node), ran = 0, elapsed = 0, off = 0;
     bool keyed = word >> 32 & ENTRY_KEYED, foreign = word >> 32 & ENTRY_FOREIGN;
     if (word >> 32 & ENTRY_ENDED) {
         add(f, &f->lane->mismatched, 1);
@@ -795,15 +787,15 @@ static __attribute__((noinline)) void exit_below(struct folder *f, uint64_t t, u
     }
     if ((segment_ref)word) {
         struct node *n = node_at(f, (segment_ref)word);
-        elapsed = ticks_between(f, get(&e->begin), get(&next->begin));
-        off = get(&next->off_begin) - get(&e->off_begin);
-        add_path_time(f, n, elapsed, get(&e->children), off, get(&e->off_children));
+        elapsed = ticks_between(f, word_get(&e->begin), word_get(&next->begin));
+        off = word_get(&next->off_begin) - word_get(&e->off_begin);
+        add_path_time(f, n, elapsed, word_get(&e->children), off, word_get(&e->off_children));
         if (!keyed)
             add(f, &n->calls, 1);
-        ran = keyed ? get(&e->carried) : 0;
+        ran = keyed ? word_get(&e->carried) : 0;
         add_flags(f, n, foreign ? 0 : flags);
         if (!(flags & RECORD_CUT) && !foreign)
-            add_duration(f, n, ran + (t > get(&e->begin) ? t - get(&e->begin) : 0));
+            add_duration(f, n, ran + (t > word_get(&e->begin) ? t - word_get(&e->begin) : 0));
         change(f, &e->children, 0);
         change(f, &e->off_children, 0);
     } else
@@ -819,9 +811,9 @@ static void drop_ended(struct folder *f)
 {
     const struct entry *e = f->top;
     struct entry *below = entry_below(f);
-    uint64_t later = get(&e->children), off_later = get(&e->off_children);
-    add(f, &below->children, get(&e->carried) + later);
-    add(f, &below->off_children, get(&e->off_carried) + off_later);
+    uint64_t later = word_get(&e->children), off_later = word_get(&e->off_children);
+    add(f, &below->children, word_get(&e->carried) + later);
+    add(f, &below->off_children, word_get(&e->off_carried) + off_later);
     if (!f->top_node) {
         popped(f);
         return;
@@ -835,7 +827,7 @@ static __attribute__((noinline)) void drop(struct folder *f, uint16_t depth)
 {
     if (f->depth == 0 || depth != (uint16_t)f->depth)
         add(f, &f->lane->mismatched, 1);
-    else if (f->depth < entries(f) && get(&f->top->node) >> 32 & ENTRY_ENDED)
+    else if (f->depth < entries(f) && word_get(&f->top->node) >> 32 & ENTRY_ENDED)
         drop_ended(f);
     else
         end_lost(f); /* there was no room to take note of its end */
@@ -855,9 +847,9 @@ static __attribute__((noinline)) void end_rare(struct folder *f, uint64_t t, uin
             exit_below(f, t, f->depth - above, flags);
     } else if (!f->top_node) {
         end_lost(f);
-    } else if (site_at(f, f->top_node) != record_site(what) || (get(&f->top->node) >> 32) & ENTRY_ENDED) {
+    } else if (site_at(f, f->top_node) != record_site(what) || (word_get(&f->top->node) >> 32) & ENTRY_ENDED) {
         add(f, &f->lane->mismatched, 1);
-    } else if ((get(&f->top->node) >> 32) & ENTRY_KEYED || (waits && flags & RECORD_KEYED)) {
+    } else if ((word_get(&f->top->node) >> 32) & ENTRY_KEYED || (waits && flags & RECORD_KEYED)) {
         if (waits && flags & RECORD_KEYED)
             become_keyed(f);
         end_keyed(f, t, flags, waits);
@@ -874,7 +866,7 @@ static inline void end(struct folder *f, uint64_t t, uint64_t what)
 {
     /* The whole second word of a plain end on top: site, depth, kind, no flags. */
     segment_ref top = f->top_node;
-    bool plain = top && what == record_pack(node_at(f, top)->site, f->depth, RECORD_EXIT, 0) && !(get(&f->top->node) >> 32);
+    bool plain = top && what == record_pack(node_at(f, top)->site, f->depth, RECORD_EXIT, 0) && !(word_get(&f->top->node) >> 32);
     if (likely(plain && f->depth))
         exit_plain(f, t, 0);
     else
@@ -940,7 +932,7 @@ static void run_batch(struct folder *f, const struct slot *ring, uint64_t mask, 
     begin(f);
     while (tail < stop) {
         const struct slot *r = &ring[tail & mask];
-        uint64_t when = get(&r->when), what = get(&r->what), plain = what >> 48; /* kind and flags */
+        uint64_t when = word_get(&r->when), what = word_get(&r->what), plain = what >> 48; /* kind and flags */
         if (plain == RECORD_ENTER) {
             uint64_t folded = leaves(f, ring, mask, tail, stop);
             if (folded) {
@@ -973,7 +965,7 @@ void folder_cut(struct folder *f, uint64_t when)
         add(f, &f->lane->lost, f->depth - (entries(f) - 1));
         f->depth = entries(f) - 1;
         set_top(f);
-    } else if (get(&f->top->node) >> 32 & ENTRY_ENDED)
+    } else if (word_get(&f->top->node) >> 32 & ENTRY_ENDED)
         drop_ended(f);
     else
         end_rare(f, when - f->own, record_pack(site_at(f, f->top_node), f->depth, RECORD_EXIT, RECORD_CUT));
@@ -1004,20 +996,20 @@ segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct
     begin(f);
     struct node *n = from ? merge_target(f, parent, from, flat) : NULL;
     if (n) {
-        add(f, &n->inclusive, get(&from->inclusive));
-        add(f, &n->children, get(&from->children));
-        add(f, &n->calls, get(&from->calls));
-        add(f, &n->waited, get(&from->waited));
-        add(f, &n->off_inclusive, get(&from->off_inclusive));
-        add(f, &n->off_children, get(&from->off_children));
-        add(f, &n->raised, get(&from->raised));
-        add(f, &n->cut, get(&from->cut));
-        if (get(&from->min) < get(&n->min))
-            change(f, &n->min, get(&from->min));
-        if (get(&from->max) > get(&n->max))
-            change(f, &n->max, get(&from->max));
+        add(f, &n->inclusive, word_get(&from->inclusive));
+        add(f, &n->children, word_get(&from->children));
+        add(f, &n->calls, word_get(&from->calls));
+        add(f, &n->waited, word_get(&from->waited));
+        add(f, &n->off_inclusive, word_get(&from->off_inclusive));
+        add(f, &n->off_children, word_get(&from->off_children));
+        add(f, &n->raised, word_get(&from->raised));
+        add(f, &n->cut, word_get(&from->cut));
+        if (word_get(&from->min) < word_get(&n->min))
+            change(f, &n->min, word_get(&from->min));
+        if (word_get(&from->max) > word_get(&n->max))
+            change(f, &n->max, word_get(&from->max));
     } else if (from)
-        add(f, &f->lane->lost, get(&from->calls));
+        add(f, &f->lane->lost, word_get(&from->calls));
     f->tail++;
     finish(f);
     return n ? ref_of(f, n) : 0;
@@ -1025,7 +1017,7 @@ segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct
 
 void folder_merge_block(struct folder *f, const struct bucket_block *from)
 {
-    uint64_t key = get(&from->item.key);
+    uint64_t key = word_get(&from->item.key);
     begin(f);
     struct bucket_block *b = items_find(f->items, key), image = {.item.key = key};
     if (!b) {
@@ -1034,18 +1026,18 @@ void folder_merge_block(struct folder *f, const struct bucket_block *from)
             items_insert(f->items, &b->item);
     }
     for (unsigned i = 0; b && i < HISTOGRAM_STEPS; i++)
-        if (get(&from->count[i]))
-            add(f, &b->count[i], get(&from->count[i]));
+        if (word_get(&from->count[i]))
+            add(f, &b->count[i], word_get(&from->count[i]));
     f->tail++;
     finish(f);
 }
 
 static void fill_suspended(struct folder *f, struct suspended *s, const struct suspended *from, uint64_t word)
 {
-    change(f, &s->item.key, get(&from->item.key));
-    change(f, &s->carried, get(&from->carried));
-    change(f, &s->off_carried, get(&from->off_carried));
-    change(f, &s->since, get(&from->since));
+    change(f, &s->item.key, word_get(&from->item.key));
+    change(f, &s->carried, word_get(&from->carried));
+    change(f, &s->off_carried, word_get(&from->off_carried));
+    change(f, &s->since, word_get(&from->since));
     change(f, &s->node, word);
     items_insert(f->items, &s->item);
 }
@@ -1077,15 +1069,15 @@ void folder_merge_counters(struct folder *f, const struct lane *from)
 {
     struct lane *l = f->lane;
     begin(f);
-    add(f, &l->own, get(&from->own));
-    add(f, &l->off, get(&from->off));
-    add(f, &l->lost, get(&from->lost));
-    add(f, &l->clamped, get(&from->clamped));
-    add(f, &l->mismatched, get(&from->mismatched));
-    add(f, &l->silent_ends, get(&from->silent_ends));
-    add(f, &l->lost_waits, get(&from->lost_waits));
-    add(f, &l->threads, lane_recorded(f->base, from, get(&from->head)));
-    add(f, &l->records, get(&from->head) - get(&from->first));
+    add(f, &l->own, word_get(&from->own));
+    add(f, &l->off, word_get(&from->off));
+    add(f, &l->lost, word_get(&from->lost));
+    add(f, &l->clamped, word_get(&from->clamped));
+    add(f, &l->mismatched, word_get(&from->mismatched));
+    add(f, &l->silent_ends, word_get(&from->silent_ends));
+    add(f, &l->lost_waits, word_get(&from->lost_waits));
+    add(f, &l->threads, lane_recorded(f->base, from, word_get(&from->head)));
+    add(f, &l->records, word_get(&from->head) - word_get(&from->first));
     f->tail++;
     finish(f);
 }
@@ -1095,12 +1087,12 @@ void folder_merge_counters(struct folder *f, const struct lane *from)
 /* The log's pages, which come first: nothing changes without it. */
 static bool make_log(struct folder *f)
 {
-    uint32_t page = get32(&f->lane->undo_page);
+    uint32_t page = word_get(&f->lane->undo_page);
     if (!page) {
         page = f->new_page(f->context, PAGE_UNDO);
         if (!page)
             return false;
-        put32(&f->lane->undo_page, page);
+        word_put(&f->lane->undo_page, page);
     }
     f->log = segment_page_at(f->base, page);
     return true;
@@ -1111,15 +1103,15 @@ static bool make_root(struct folder *f)
     struct node *root = new_node(f, 0, 0, 0, 0, 0);
     if (!root || !grow_stack(f))
         return false;
-    put32(&f->lane->root, ref_of(f, root));
+    word_put(&f->lane->root, ref_of(f, root));
     struct entry *e = entry_at(f, 0);
     _Atomic uint64_t *zero[] = {&e->begin, &e->off_begin, &e->children, &e->off_children};
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
-        put(zero[i], 0);
-    put(&e->node, ref_of(f, root));
+        word_put(zero[i], 0);
+    word_put(&e->node, ref_of(f, root));
     f->depth = 0;
     set_top(f);
-    put(&f->lane->commit, commit_pack(f->tail, 0, 0));
+    word_put(&f->lane->commit, commit_pack(f->tail, 0, 0));
     return true;
 }
 
@@ -1145,36 +1137,36 @@ int folder_init(struct folder *f, void *base, struct lane *lane, const struct fo
 
 static int attach_stack(struct folder *f)
 {
-    for (uint32_t number = get32(&f->lane->chain[PAGE_STACK]); number;) {
+    for (uint32_t number = word_get(&f->lane->chain[PAGE_STACK]); number;) {
         struct page_header *page = segment_page_at(f->base, number);
-        if (!get32(&page->used))
+        if (!word_get(&page->used))
             break; /* left from before a reset */
         if (!stack_room(f))
             return -ENOMEM;
         f->stack[f->stack_pages++] = (struct entry *)page;
         f->last[PAGE_STACK] = page;
-        number = get32(&page->next);
+        number = word_get(&page->next);
     }
     return f->stack_pages ? 0 : -EINVAL;
 }
 
 static void attach_items(struct folder *f, enum page_kind kind, size_t size, size_t key_offset)
 {
-    for (uint32_t number = get32(&f->lane->chain[kind]); number;) {
+    for (uint32_t number = word_get(&f->lane->chain[kind]); number;) {
         struct page_header *page = segment_page_at(f->base, number);
-        uint32_t used = get32(&page->used);
+        uint32_t used = word_get(&page->used);
         if (!used)
             break;
         for (uint32_t i = 0; i < used; i++) {
             struct item *item = (struct item *)((char *)page + PAGE_ITEMS_OFFSET + i * size + key_offset);
-            bool waits = kind != PAGE_SUSPENDED || get(&((struct suspended *)item)->node);
-            if (get(&item->key) && waits)
+            bool waits = kind != PAGE_SUSPENDED || word_get(&((struct suspended *)item)->node);
+            if (word_get(&item->key) && waits)
                 items_insert(f->items, item);
             f->suspended += kind == PAGE_SUSPENDED && waits;
             f->nodes += kind == PAGE_NODE;
         }
         f->last[kind] = page;
-        number = get32(&page->next);
+        number = word_get(&page->next);
     }
 }
 
@@ -1183,7 +1175,7 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
     *f = (struct folder){.base = base, .lane = lane, .new_page = new_page, .context = context, .tail = tail};
     set_limits(f, &folder_default_limits);
     f->items = items_new(base);
-    put32(&lane->undo_page, 0); /* a log of our own: the lane is a copy */
+    word_put(&lane->undo_page, 0); /* a log of our own: the lane is a copy */
     grow_cache(f);
     int r = f->items && f->cache && make_log(f) ? attach_stack(f) : -ENOMEM;
     if (r < 0) {
@@ -1193,13 +1185,13 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
     attach_items(f, PAGE_NODE, sizeof(struct node), offsetof(struct node, item));
     attach_items(f, PAGE_HISTOGRAM, sizeof(struct bucket_block), 0);
     attach_items(f, PAGE_SUSPENDED, sizeof(struct suspended), 0);
-    f->own = get(&lane->own);
-    f->off = get(&lane->off);
-    f->key = get(&lane->key);
-    f->depth = commit_depth(get(&lane->commit));
+    f->own = word_get(&lane->own);
+    f->off = word_get(&lane->off);
+    f->key = word_get(&lane->key);
+    f->depth = commit_depth(word_get(&lane->commit));
     set_top(f);
     /* The target had given up paths: from here on recursion must be told as it tells it. */
-    if (get32(&lane->other) && !begin_counting(f)) {
+    if (word_get(&lane->other) && !begin_counting(f)) {
         folder_free(f);
         return -ENOMEM;
     }
@@ -1215,19 +1207,19 @@ void folder_reset(struct folder *f, uint64_t tail)
     counts_free(&f->open);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         f->last[kinds[i]] = NULL;
-        for (uint32_t number = get32(&l->chain[kinds[i]]); number;) {
+        for (uint32_t number = word_get(&l->chain[kinds[i]]); number;) {
             struct page_header *page = segment_page_at(f->base, number);
-            put32(&page->used, 0); /* first: a copy with the new mark has nothing in it */
-            put(&page->change, 0);
-            number = get32(&page->next);
+            word_put(&page->used, 0); /* first: a copy with the new mark has nothing in it */
+            word_put(&page->change, 0);
+            number = word_get(&page->next);
         }
     }
     _Atomic uint64_t *zero[] = {&l->own, &l->off, &l->lost, &l->clamped, &l->mismatched, &l->silent_ends,
                                 &l->lost_waits, &l->threads, &l->records};
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
-        put(zero[i], 0);
-    put32(&l->root, 0);
-    put32(&l->other, 0);
+        word_put(zero[i], 0);
+    word_put(&l->root, 0);
+    word_put(&l->other, 0);
     f->depth = 0;
     f->mark = commit_pack(tail, 0, 1); /* no batch before began here */
     f->own = f->off = 0;
@@ -1251,10 +1243,10 @@ void folder_free(struct folder *f)
 /* Last first: a word that changed twice gets its first value back. */
 void folder_undo(void *base, struct lane *lane, const struct undo_word *log)
 {
-    uint64_t commit = get(&lane->commit), count = get(&lane->undo_count);
+    uint64_t commit = word_get(&lane->commit), count = word_get(&lane->undo_count);
     if (!commit_odd(commit))
         return;
     for (uint64_t i = count < UNDO_WORDS ? count : UNDO_WORDS; i > 0; i--)
-        put((_Atomic uint64_t *)segment_at(base, (segment_ref)get(&log[i - 1].ref)), get(&log[i - 1].old));
-    put(&lane->commit, commit & ~1ull);
+        word_put((_Atomic uint64_t *)segment_at(base, (segment_ref)word_get(&log[i - 1].ref)), word_get(&log[i - 1].old));
+    word_put(&lane->commit, commit & ~1ull);
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "word.h"
+
 static uint32_t hash(uint64_t key)
 {
     key ^= key >> 32; /* the multiplication below spreads upwards only */
@@ -20,9 +22,9 @@ static uint32_t bucket_of(const struct items *t, uint64_t key)
 static struct item *at(const struct items *t, segment_ref ref) { return segment_at(t->base, ref); }
 
 /* Links are the owner's alone, but they lie in pages that readers copy: relaxed atomics. */
-static segment_ref link_get(const struct item *i) { return atomic_load_explicit(&i->next, memory_order_relaxed); }
-static void link_set(struct item *i, segment_ref ref) { atomic_store_explicit(&i->next, ref, memory_order_relaxed); }
-static uint64_t key_of(const struct item *i) { return atomic_load_explicit(&i->key, memory_order_relaxed); }
+static segment_ref link_get(const struct item *i) { return word_get(&i->next); }
+static void link_set(struct item *i, segment_ref ref) { word_set(&i->next, ref); }
+static uint64_t key_of(const struct item *i) { return word_get(&i->key); }
 
 struct items *items_new(void *base)
 {

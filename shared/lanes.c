@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "merge.h"
+#include "word.h"
 
 struct lanes {
     struct segment *segment;
@@ -21,11 +22,6 @@ struct lanes {
     struct merge *graveyard;
     bool threaded; /* a second lane has been wanted */
 };
-
-static void put32(_Atomic uint32_t *p, uint32_t v) { atomic_store_explicit(p, v, memory_order_release); }
-static uint32_t get32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
-static void put(_Atomic uint64_t *p, uint64_t v) { atomic_store_explicit(p, v, memory_order_release); }
-static uint64_t get(const _Atomic uint64_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
 
 static uint32_t ring_pages(const struct lanes *l) { return l->options.ring_slots / (SEGMENT_PAGE / (uint32_t)sizeof(struct slot)); }
 
@@ -76,8 +72,8 @@ static void give_ring(struct lanes *l, uint32_t page)
 static void link_lane(struct lanes *l, struct lane *lane, uint32_t page)
 {
     struct segment_header *h = l->segment->header;
-    put32(&lane->lane_next, get32(&h->lane_first));
-    put32(&h->lane_first, page);
+    word_put(&lane->lane_next, word_get(&h->lane_first));
+    word_put(&h->lane_first, page);
 }
 
 static struct writer *new_writer(struct lanes *l)
@@ -91,7 +87,7 @@ static struct writer *new_writer(struct lanes *l)
     w->lane = segment_page_at(l->segment->base, page);
     w->lane->page.kind = PAGE_LANE;
     w->lane->page.owner = page;
-    put32(&w->lane->resets, UINT32_MAX); /* empty for every reader until it is ready */
+    word_put(&w->lane->resets, UINT32_MAX); /* empty for every reader until it is ready */
     if (folder_init(&w->folder, l->segment->base, w->lane, &l->options.limits, page_for_lane, w) < 0) {
         free(w);
         return NULL;
@@ -134,13 +130,13 @@ static void start_ring(struct writer *w, uint32_t page)
     w->ring = segment_page_at(l->segment->base, page);
     w->mask = l->options.ring_slots - 1;
     w->fold_at = w->folder.tail + l->options.ring_slots / 4 * 3;
-    put32(&w->lane->ring_slots, l->options.ring_slots);
-    put32(&w->lane->ring, page);
+    word_put(&w->lane->ring_slots, l->options.ring_slots);
+    word_put(&w->lane->ring, page);
 }
 
 static void note_cpu_mode(struct segment_header *h, uint32_t mode)
 {
-    uint32_t weakest = get32(&h->cpu_mode);
+    uint32_t weakest = word_get(&h->cpu_mode);
     while (weakest < mode && !atomic_compare_exchange_weak(&h->cpu_mode, &weakest, mode))
         ;
 }
@@ -152,38 +148,38 @@ static void put_name(struct lane *lane, const char *name)
     uint64_t words[sizeof lane->name / 8] = {0};
     snprintf((char *)words, sizeof words, "%s", name);
     for (size_t i = 0; i < sizeof words / 8; i++)
-        put((_Atomic uint64_t *)lane->name + i, words[i]);
+        word_put((_Atomic uint64_t *)lane->name + i, words[i]);
 }
 
 static void publish_cpu_clock(struct writer *w)
 {
     struct lane *lane = w->lane;
-    put(&lane->cpu_base_ticks, w->cpu.base.ticks);
-    put(&lane->cpu_base_monotonic, w->cpu.base.monotonic);
-    put(&lane->cpu_base, w->cpu.base.cpu);
-    put(&lane->cpu_off, 0);
-    put(&lane->stopped, 0);
-    put(&lane->cpu_stop, 0);
+    word_put(&lane->cpu_base_ticks, w->cpu.base.ticks);
+    word_put(&lane->cpu_base_monotonic, w->cpu.base.monotonic);
+    word_put(&lane->cpu_base, w->cpu.base.cpu);
+    word_put(&lane->cpu_off, 0);
+    word_put(&lane->stopped, 0);
+    word_put(&lane->cpu_stop, 0);
 }
 
 static void start_lane(struct writer *w, uint32_t ring, const char *name)
 {
     struct lane *lane = w->lane;
     struct segment_header *h = w->lanes->segment->header;
-    put32(&lane->state, LANE_NEW);
-    put32(&lane->generation, get32(&lane->generation) + 1);
-    writer_reset(w, get32(&h->resets));
+    word_put(&lane->state, LANE_NEW);
+    word_put(&lane->generation, word_get(&lane->generation) + 1);
+    writer_reset(w, word_get(&h->resets));
     start_ring(w, ring);
     cputime_open(&w->cpu, w->lanes->options.cpu_mode);
     put_name(lane, name);
-    put32(&lane->tid, (uint32_t)syscall(SYS_gettid));
-    put32(&lane->cpu_mode, w->cpu.mode);
+    word_put(&lane->tid, (uint32_t)syscall(SYS_gettid));
+    word_put(&lane->cpu_mode, w->cpu.mode);
     publish_cpu_clock(w);
     note_cpu_mode(h, w->cpu.mode);
     w->last = clock_ticks();
-    put(&lane->began, w->last);
-    put(&lane->ended, 0);
-    put32(&lane->state, LANE_LIVE);
+    word_put(&lane->began, w->last);
+    word_put(&lane->ended, 0);
+    word_put(&lane->state, LANE_LIVE);
 }
 
 void lanes_rename(struct writer *w, const char *name) { put_name(w->lane, name); }
@@ -221,10 +217,10 @@ static uint32_t retire(struct writer *w)
     pthread_mutex_lock(&w->lock);
     flush(w);
     cputime_close(&w->cpu);
-    put(&w->lane->ended, clock_ticks());
-    uint32_t ring = get32(&w->lane->ring);
-    put32(&w->lane->state, LANE_EXITED);
-    put32(&w->lane->ring, 0); /* readers that still copy from it look at `ring` again afterwards */
+    word_put(&w->lane->ended, clock_ticks());
+    uint32_t ring = word_get(&w->lane->ring);
+    word_put(&w->lane->state, LANE_EXITED);
+    word_put(&w->lane->ring, 0); /* readers that still copy from it look at `ring` again afterwards */
     pthread_mutex_unlock(&w->lock);
     return ring;
 }
@@ -296,7 +292,7 @@ void lanes_abandon(struct lanes *l)
 static void put_off(struct writer *w, uint64_t when, uint64_t off)
 {
     writer_store(w, when, record_pack_duration(off, RECORD_OFF_CPU));
-    put(&w->lane->cpu_off, w->cpu.reported);
+    word_put(&w->lane->cpu_off, w->cpu.reported);
 }
 
 /* What the thread was off the CPU lies between its last record and `now`, which moves on if it was. */
@@ -334,7 +330,7 @@ static inline __attribute__((always_inline)) void fold_of(struct writer *w, stru
     w->own += after - before;
     writer_store(w, after, record_pack_duration(after - before, RECORD_OWN));
     if (left)
-        put(&w->lane->cpu_off, w->cpu.reported);
+        word_put(&w->lane->cpu_off, w->cpu.reported);
 }
 
 static void fold_some(struct writer *w) { fold_of(w, w); }
@@ -403,13 +399,13 @@ static void put_taken(struct writer *from, uint64_t key, unsigned flags)
 static void take_from(struct writer *w, struct writer *from, uint64_t key, unsigned flags)
 {
     pthread_mutex_lock(&from->lock);
-    if (get32(&from->lane->state) == LANE_LIVE) {
+    if (word_get(&from->lane->state) == LANE_LIVE) {
         put_taken(from, key, flags);
         if (from->head >= from->fold_at)
             fold_of(w, from);
     } else {
         folder_take(&from->folder, key, flags);
-        put(&from->lane->head, ++from->head);
+        word_put(&from->lane->head, ++from->head);
     }
     pthread_mutex_unlock(&from->lock);
 }
@@ -418,7 +414,7 @@ static void take_from(struct writer *w, struct writer *from, uint64_t key, unsig
 static void take(struct writer *w, uint64_t key, const struct waiting *c, unsigned flags)
 {
     const struct lane *lane = c->writer->lane;
-    if (get32(&lane->generation) == c->generation && get32(&lane->state) != LANE_MERGED)
+    if (word_get(&lane->generation) == c->generation && word_get(&lane->state) != LANE_MERGED)
         take_from(w, c->writer, key, flags);
     else if (w->lanes->graveyard)
         merge_take(w->lanes->graveyard, key, flags);
@@ -430,13 +426,13 @@ void writer_resume_moved(struct writer *w, uint32_t site, uint64_t key, const st
 {
     _Atomic uint64_t *moves = &w->lanes->segment->header->moves;
     pthread_mutex_lock(&w->lanes->lock);
-    uint64_t before = atomic_load_explicit(moves, memory_order_relaxed);
-    put(moves, before + 1); /* pairs with copy_lanes() in snapshot.c, like the next but one */
+    uint64_t before = word_get(moves);
+    word_put(moves, before + 1); /* pairs with copy_lanes() in snapshot.c, like the next but one */
     take(w, key, c, 0);
     push_keyed(w, key, record_pack(site, ++w->depth, RECORD_RESUME, RECORD_KEYED | RECORD_MOVED));
     put_duration(w, w->last > c->since ? w->last - c->since : 0, RECORD_WAITED);
     put_duration(w, c->carried, RECORD_CARRIED);
-    put(moves, before + 2);
+    word_put(moves, before + 2);
     pthread_mutex_unlock(&w->lanes->lock);
 }
 
@@ -497,15 +493,15 @@ static void note_off_until_stop(struct writer *w, uint64_t when, uint64_t stop)
 }
 
 /* Stopped with calls open, and not heard of since. */
-static bool was_stopped(const struct writer *w) { return get(&w->lane->stopped) > w->last; }
+static bool was_stopped(const struct writer *w) { return word_get(&w->lane->stopped) > w->last; }
 
 void writer_cut_at_stop(struct writer *w, uint64_t when)
 {
     pthread_mutex_lock(&w->lock);
     uint64_t stop = 0;
     if (was_stopped(w)) {
-        when = get(&w->lane->stopped);
-        stop = get(&w->lane->cpu_stop);
+        when = word_get(&w->lane->stopped);
+        stop = word_get(&w->lane->cpu_stop);
     }
     if (w->depth && when > w->last && w->cpu.mode != CPUTIME_WALL)
         note_off_until_stop(w, when, stop);
@@ -517,10 +513,10 @@ void writer_cut_at_stop(struct writer *w, uint64_t when)
 static void note_stop(struct writer *w, uint64_t when)
 {
     struct cputime_reading now;
-    bool read = cputime_read_thread(&now, (pid_t)get32(&w->lane->tid));
+    bool read = cputime_read_thread(&now, (pid_t)word_get(&w->lane->tid));
     uint64_t off = read ? cputime_off_between(&w->cpu.base, &now) : 0, since = read && now.ticks > when ? now.ticks - when : 0;
-    put(&w->lane->cpu_stop, read ? 1 + (off > since ? off - since : 0) : 0);
-    put(&w->lane->stopped, when);
+    word_put(&w->lane->cpu_stop, read ? 1 + (off > since ? off - since : 0) : 0);
+    word_put(&w->lane->stopped, when);
 }
 
 void lanes_note_stop(struct lanes *l, uint64_t when)
@@ -528,7 +524,7 @@ void lanes_note_stop(struct lanes *l, uint64_t when)
     pthread_mutex_lock(&l->lock);
     for (struct writer *w = l->all; w; w = w->next) {
         pthread_mutex_lock(&w->lock); /* of a thread that ends meanwhile */
-        if (get32(&w->lane->state) == LANE_LIVE && w->depth && !was_stopped(w))
+        if (word_get(&w->lane->state) == LANE_LIVE && w->depth && !was_stopped(w))
             note_stop(w, when);
         pthread_mutex_unlock(&w->lock);
     }
@@ -538,12 +534,12 @@ void lanes_note_stop(struct lanes *l, uint64_t when)
 void writer_reset(struct writer *w, uint32_t resets)
 {
     pthread_mutex_lock(&w->lock);
-    put32(&w->lane->resets, UINT32_MAX); /* whatever a reader finds from here on counts as nothing */
+    word_put(&w->lane->resets, UINT32_MAX); /* whatever a reader finds from here on counts as nothing */
     folder_reset(&w->folder, w->head);
-    put(&w->lane->first, w->head);
+    word_put(&w->lane->first, w->head);
     w->depth = 0;
     if (w->ring)
         w->fold_at = w->folder.tail + (w->mask + 1) / 4 * 3;
-    put32(&w->lane->resets, resets);
+    word_put(&w->lane->resets, resets);
     pthread_mutex_unlock(&w->lock);
 }

@@ -14,6 +14,7 @@
 #include "cputime.h"
 #include "fold.h"
 #include "segment_file.h"
+#include "word.h"
 
 #define WRITER_STRIDE 64u  /* pushes between foldings */
 #define WRITER_FOLD 192u   /* records folded then: more than arrive in between, so the backlog shrinks */
@@ -96,11 +97,11 @@ static inline uint64_t writer_store(struct writer *w, uint64_t when, uint64_t wh
 {
     uint64_t head = w->head;
     struct slot *slot = &w->ring[head & w->mask];
-    /* All three pair with the acquire loads of snapshot.c: whoever sees a word of record h also sees head >= h. */
-    atomic_store_explicit(&slot->when, when, memory_order_release);
-    atomic_store_explicit(&slot->what, what, memory_order_release);
+    /* All three pair with words_read() in the copier: whoever sees a word of record h also sees head >= h. */
+    word_put(&slot->when, when);
+    word_put(&slot->what, what);
     w->head = ++head;
-    atomic_store_explicit(&w->lane->head, head, memory_order_release);
+    word_put(&w->lane->head, head);
     return head;
 }
 

@@ -3,15 +3,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "word.h"
+
 struct merge {
     struct segment *segment;
     struct lane *lane;
     struct folder folder;
     uint32_t spare_page, spare_pages;
 };
-
-static uint32_t get32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_relaxed); }
-static void put32(_Atomic uint32_t *p, uint32_t v) { atomic_store_explicit(p, v, memory_order_release); }
 
 static uint32_t page_number(const struct merge *m, const void *p)
 {
@@ -51,9 +50,9 @@ struct merge *merge_new(struct segment *segment, const struct folder_limits *lim
         free(m);
         return NULL;
     }
-    put32(&m->lane->resets, get32(&segment->header->resets));
-    put32(&m->lane->state, LANE_EXITED);
-    put32(&segment->header->graveyard, page);
+    word_put(&m->lane->resets, word_get(&segment->header->resets));
+    word_put(&m->lane->state, LANE_EXITED);
+    word_put(&segment->header->graveyard, page);
     return m;
 }
 
@@ -80,52 +79,52 @@ static void merge_one(struct merge *m, const struct lane *from, struct node *n)
 {
     segment_ref target;
     segment_ref self = segment_ref_of(m->segment->base, n);
-    if (self == get32(&from->root) || n->flags & NODE_OTHER) {
-        target = n->flags & NODE_OTHER ? 0 : get32(&m->lane->root);
+    if (self == word_get(&from->root) || n->flags & NODE_OTHER) {
+        target = n->flags & NODE_OTHER ? 0 : word_get(&m->lane->root);
         folder_merge_node(&m->folder, 0, NULL, 0); /* an item like any other for whoever counts them */
     } else {
         const struct node *parent = segment_at(m->segment->base, n->parent);
         uint32_t flat = n->flags & NODE_PAIR ? n->flags : flat_flags(m, n);
-        target = folder_merge_node(&m->folder, get32(&parent->scratch), n, flat);
+        target = folder_merge_node(&m->folder, word_get(&parent->scratch), n, flat);
     }
-    atomic_store_explicit(&n->scratch, target, memory_order_relaxed);
+    word_set(&n->scratch, target);
 }
 
 static void merge_nodes(struct merge *m, const struct lane *from)
 {
-    for (uint32_t number = get32(&from->chain[PAGE_NODE]); number;) {
+    for (uint32_t number = word_get(&from->chain[PAGE_NODE]); number;) {
         struct page_header *page = segment_page_at(m->segment->base, number);
         struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
-        for (uint32_t i = 0; i < get32(&page->used); i++)
+        for (uint32_t i = 0; i < word_get(&page->used); i++)
             merge_one(m, from, n + i);
-        number = get32(&page->next);
+        number = word_get(&page->next);
     }
 }
 
 static void merge_blocks(struct merge *m, const struct lane *from)
 {
-    for (uint32_t number = get32(&from->chain[PAGE_HISTOGRAM]); number;) {
+    for (uint32_t number = word_get(&from->chain[PAGE_HISTOGRAM]); number;) {
         struct page_header *page = segment_page_at(m->segment->base, number);
         struct bucket_block *b = (struct bucket_block *)((char *)page + PAGE_ITEMS_OFFSET);
-        for (uint32_t i = 0; i < get32(&page->used); i++)
+        for (uint32_t i = 0; i < word_get(&page->used); i++)
             folder_merge_block(&m->folder, b + i);
-        number = get32(&page->next);
+        number = word_get(&page->next);
     }
 }
 
 /* Generators that wait when their thread has gone may go on on another. */
 static void merge_suspended(struct merge *m, const struct lane *from)
 {
-    for (uint32_t number = get32(&from->chain[PAGE_SUSPENDED]); number;) {
+    for (uint32_t number = word_get(&from->chain[PAGE_SUSPENDED]); number;) {
         struct page_header *page = segment_page_at(m->segment->base, number);
         const struct suspended *s = (const struct suspended *)((const char *)page + PAGE_ITEMS_OFFSET);
-        for (uint32_t i = 0; i < get32(&page->used); i++) {
-            uint64_t word = atomic_load_explicit(&s[i].node, memory_order_relaxed);
+        for (uint32_t i = 0; i < word_get(&page->used); i++) {
+            uint64_t word = word_get(&s[i].node);
             const struct node *n = segment_at(m->segment->base, (segment_ref)word);
             bool counts = (segment_ref)word && !(word >> 32 & ENTRY_FOREIGN);
-            folder_merge_suspended(&m->folder, counts ? get32(&n->scratch) : 0, &s[i]);
+            folder_merge_suspended(&m->folder, counts ? word_get(&n->scratch) : 0, &s[i]);
         }
-        number = get32(&page->next);
+        number = word_get(&page->next);
     }
 }
 
@@ -133,24 +132,23 @@ static void merge_suspended(struct merge *m, const struct lane *from)
 static void note_merged(struct merge *m, struct lane *from)
 {
     struct segment_header *h = m->segment->header;
-    uint32_t merges = get32(&h->merges);
-    atomic_store_explicit(&h->merge_log[merges % SEGMENT_MERGE_LOG], (uint64_t)page_number(m, from) << 32 | get32(&from->generation),
-                          memory_order_release);
-    put32(&h->merges, merges + 1);
-    put32(&from->state, LANE_MERGED);
-    atomic_store_explicit(&m->lane->merging, 0, memory_order_release);
+    uint32_t merges = word_get(&h->merges);
+    word_put(&h->merge_log[merges % SEGMENT_MERGE_LOG], (uint64_t)page_number(m, from) << 32 | word_get(&from->generation));
+    word_put(&h->merges, merges + 1);
+    word_put(&from->state, LANE_MERGED);
+    word_put(&m->lane->merging, 0);
 }
 
 void merge_lane(struct merge *m, struct lane *from)
 {
-    uint32_t resets = get32(&m->segment->header->resets);
-    if (get32(&m->lane->resets) != resets) {
-        put32(&m->lane->resets, UINT32_MAX);
+    uint32_t resets = word_get(&m->segment->header->resets);
+    if (word_get(&m->lane->resets) != resets) {
+        word_put(&m->lane->resets, UINT32_MAX);
         folder_reset(&m->folder, m->folder.tail);
-        put32(&m->lane->resets, resets);
+        word_put(&m->lane->resets, resets);
     }
-    atomic_store_explicit(&m->lane->merging, (uint64_t)page_number(m, from) << 32 | (uint32_t)m->folder.tail, memory_order_release);
-    if (get32(&from->resets) == resets) {
+    word_put(&m->lane->merging, (uint64_t)page_number(m, from) << 32 | (uint32_t)m->folder.tail);
+    if (word_get(&from->resets) == resets) {
         merge_nodes(m, from);
         merge_blocks(m, from);
         folder_merge_counters(&m->folder, from);
@@ -161,6 +159,6 @@ void merge_lane(struct merge *m, struct lane *from)
 
 void merge_take(struct merge *m, uint64_t key, unsigned flags)
 {
-    if (get32(&m->lane->resets) == get32(&m->segment->header->resets))
+    if (word_get(&m->lane->resets) == word_get(&m->segment->header->resets))
         folder_take(&m->folder, key, flags);
 }

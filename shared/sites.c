@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "word.h"
+
 #define STRING_PAGES 4u /* pages taken at a time */
 
 /* A set of numbers whose meaning lies in the segment: string refs or site numbers. */
@@ -172,7 +174,7 @@ static bool add_site_page(struct sites *t)
     struct page_header *page = segment_page_at(t->segment->base, number);
     page->kind = PAGE_SITE;
     _Atomic uint32_t *link = t->pages ? &t->page[t->pages - 1]->next : &t->segment->header->site_first;
-    atomic_store_explicit(link, number, memory_order_release);
+    word_put(link, number);
     t->page[t->pages++] = page;
     return true;
 }
@@ -181,14 +183,14 @@ static bool add_site_page(struct sites *t)
 static uint32_t add_record(struct sites *t, const struct site_record *record)
 {
     struct segment_header *h = t->segment->header;
-    uint32_t count = atomic_load_explicit(&h->site_count, memory_order_relaxed);
+    uint32_t count = word_get(&h->site_count);
     uint32_t index = count % PAGE_ITEMS(struct site_record);
     if (count >= SITES_MAX - 1 || (index == 0 && !add_site_page(t)))
         return 0;
     struct page_header *page = t->page[t->pages - 1];
     ((struct site_record *)((char *)page + PAGE_ITEMS_OFFSET))[index] = *record;
-    atomic_store_explicit(&page->used, index + 1, memory_order_release);
-    atomic_store_explicit(&h->site_count, count + 1, memory_order_release);
+    word_put(&page->used, index + 1);
+    word_put(&h->site_count, count + 1);
     return count + 1;
 }
 

@@ -18,22 +18,10 @@
 #include "process.h"
 #include "segment_file.h"
 #include "sites.h"
+#include "word.h"
 
 #define STILL_LOOKS 8u /* for one in which no call changes threads */
 #define READER_PAGES 16384u /* room in the image for what the reader itself folds */
-
-static uint32_t load32(const _Atomic uint32_t *p) { return atomic_load_explicit(p, memory_order_acquire); }
-static uint64_t load64(const _Atomic uint64_t *p) { return atomic_load_explicit(p, memory_order_acquire); }
-
-/* Pairs with the release stores of fold.c (put) and lanes.h (writer_store): whoever gets a word of a step also sees that
- * the step began. `bytes`: a multiple of 8. */
-static void copy_words(void *to, const void *from, size_t bytes)
-{
-    for (size_t i = 0; i < bytes / 8; i++) {
-        uint64_t word = load64((const _Atomic uint64_t *)from + i);
-        memcpy((char *)to + 8 * i, &word, 8);
-    }
-}
 
 /* ---- a file that shrinks under us: SIGBUS, within the mapped range only ---- */
 
@@ -75,7 +63,7 @@ static void end_strings(struct segment_header *h)
 
 static int identify(struct view *v)
 {
-    copy_words(&v->identity, v->base, sizeof v->identity);
+    words_read(&v->identity, v->base, sizeof v->identity);
     end_strings(&v->identity);
     return check_header(&v->identity, v->bytes);
 }
@@ -208,13 +196,13 @@ static void copy_page(struct copier *c, uint32_t number, uint32_t item_size, uin
 {
     const struct page_header *live = live_page(c, number);
     struct page_header *copy = image_page(c->s, number);
-    uint64_t change = load64(&live->change);
-    uint32_t used = load32(&live->used);
+    uint64_t change = word_read(&live->change);
+    uint32_t used = word_read(&live->used);
     if (used > most)
         used = most;
-    copy_words(copy, live, PAGE_ITEMS_OFFSET + used * item_size);
-    atomic_store_explicit(&copy->change, change, memory_order_relaxed);
-    atomic_store_explicit(&copy->used, used, memory_order_relaxed);
+    words_read(copy, live, PAGE_ITEMS_OFFSET + used * item_size);
+    word_set(&copy->change, change);
+    word_set(&copy->used, used);
     c->trusted[number] = (int32_t)(commit_tail(commit) - commit_tail(change)) > 0;
 }
 
@@ -237,9 +225,9 @@ static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_p
             return -EBADMSG;
         c->owner[number] = lane_page;
         struct page_header *copy = image_page(c->s, number);
-        bool fresh = !first_time && c->trusted[number] && load64(&page->change) == atomic_load_explicit(&copy->change, memory_order_relaxed);
+        bool fresh = !first_time && c->trusted[number] && word_read(&page->change) == word_get(&copy->change);
         if (!fresh)
-            copy_page(c, number, chains[chain].size, chains[chain].most, load64(&live->commit));
+            copy_page(c, number, chains[chain].size, chains[chain].most, word_read(&live->commit));
         if (copy->used == 0)
             copy->next = 0; /* left from before a reset; nothing lies behind it */
         number = copy->next;
@@ -260,8 +248,8 @@ static int copy_chains(struct copier *c, const struct lane *live, uint32_t lane_
 /* Records after the folded ones, and the last folded one. -EAGAIN: overtaken by the writer. */
 static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy *l, struct ring_copy *ring)
 {
-    uint32_t first = load32(&l->lane->ring), slots = load32(&l->lane->ring_slots), folded = commit_tail(load64(&l->lane->commit));
-    uint64_t head = load64(&live->head);
+    uint32_t first = word_read(&l->lane->ring), slots = word_read(&l->lane->ring_slots), folded = commit_tail(word_read(&l->lane->commit));
+    uint64_t head = word_read(&live->head);
     bool all_folded = l->page == c->grave || l->lane->state == LANE_EXITED; /* whatever has been taken from it since */
     uint64_t count = all_folded ? 0 : (uint32_t)((uint32_t)head - folded);
     l->head = head;
@@ -286,24 +274,24 @@ static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy
     ring->mask = room - 1;
     const struct slot *from = live_page(c, first);
     for (uint64_t i = ring->first; i < head; i++)
-        copy_words(&copy[i & ring->mask], &from[i & (slots - 1)], sizeof *copy);
+        words_read(&copy[i & ring->mask], &from[i & (slots - 1)], sizeof *copy);
     /* A record is whole iff the writer is not a lap further; strictly: the slot of record i is written again before head
      * says so. Relaxed is enough: whatever the copy read was released after the heads before it. */
-    uint64_t now = atomic_load_explicit(&live->head, memory_order_relaxed);
+    uint64_t now = word_get(&live->head);
     bool whole = (int64_t)(ring->first - (now - slots)) > 0;
-    return whole && load32(&live->ring) == first ? 0 : -EAGAIN;
+    return whole && word_read(&live->ring) == first ? 0 : -EAGAIN;
 }
 
 /* The log of the batch in progress, after everything else: a change that was copied is in it. */
 static int copy_log(struct copier *c, const struct lane *live, struct ring_copy *ring)
 {
-    uint64_t count = load64(&live->undo_count);
-    uint32_t first = load32(&live->undo_page);
+    uint64_t count = word_read(&live->undo_count);
+    uint32_t first = word_read(&live->undo_page);
     if (count > UNDO_WORDS || first == 0 || !pages_exist(c, first, UNDO_PAGES))
         return -EBADMSG;
     if (!ring->log && !(ring->log = malloc(UNDO_WORDS * sizeof *ring->log)))
         return -ENOMEM;
-    copy_words(ring->log, live_page(c, first), count * sizeof *ring->log);
+    words_read(ring->log, live_page(c, first), count * sizeof *ring->log);
     ring->log_count = count;
     return 0;
 }
@@ -313,26 +301,26 @@ static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct
 {
     const struct lane *live = live_page(c, page);
     const struct segment_header *header = c->view->base;
-    uint64_t before = load64(&live->commit);
-    copy_words(l->lane, live, sizeof *live);
+    uint64_t before = word_read(&live->commit);
+    words_read(l->lane, live, sizeof *live);
     int r = copy_chains(c, live, page);
-    *merges = load32(&header->merges); /* after `merging` and before the second look at commit: counts no merge that began later */
+    *merges = word_read(&header->merges); /* after `merging` and before the second look at commit: counts no merge that began later */
     if (r == 0 && commit_odd(before))
         r = copy_log(c, live, ring);
     if (r < 0 && r != -EBADMSG)
         return r;
-    if (atomic_load_explicit(&live->commit, memory_order_relaxed) != before)
+    if (word_get(&live->commit) != before)
         return -EAGAIN;
     if (r < 0)
         return r;
-    atomic_store_explicit(&l->lane->commit, before, memory_order_relaxed);
-    atomic_store_explicit(&l->lane->undo_count, ring->log_count, memory_order_relaxed);
+    word_set(&l->lane->commit, before);
+    word_set(&l->lane->undo_count, ring->log_count);
     r = copy_ring(c, live, l, ring);
-    l->cpu_off = load64(&live->cpu_off); /* after the records that tell of it */
+    l->cpu_off = word_read(&live->cpu_off); /* after the records that tell of it */
     if (r < 0)
         return r;
-    bool same = load32(&live->generation) == l->lane->generation && load32(&live->resets) == l->lane->resets &&
-                load32(&live->state) == l->lane->state;
+    bool same = word_read(&live->generation) == l->lane->generation && word_read(&live->resets) == l->lane->resets &&
+                word_read(&live->state) == l->lane->state;
     return same ? 0 : -EAGAIN;
 }
 
@@ -536,7 +524,7 @@ static int copy_sites(struct copier *c)
 {
     const struct segment_header *h = c->view->base;
     const uint32_t per_page = PAGE_ITEMS(struct site_record);
-    uint32_t count = load32(&h->site_count), number = load32(&h->site_first);
+    uint32_t count = word_read(&h->site_count), number = word_read(&h->site_first);
     refresh_limit(c);
     if (count >= SITES_MAX || count / per_page > c->limit)
         return -EBADMSG;
@@ -552,8 +540,8 @@ static int copy_sites(struct copier *c)
         uint32_t here = count - done < per_page ? count - done : per_page;
         if (page->kind != PAGE_SITE)
             return -EBADMSG;
-        copy_words(&c->s->site[1 + done], (const char *)page + PAGE_ITEMS_OFFSET, here * sizeof(struct site_record));
-        number = load32(&page->next);
+        words_read(&c->s->site[1 + done], (const char *)page + PAGE_ITEMS_OFFSET, here * sizeof(struct site_record));
+        number = word_read(&page->next);
     }
     c->s->sites = count;
     return 0;
@@ -570,12 +558,12 @@ static void copy_string(struct copier *c, uint32_t ref)
     if (page->kind != PAGE_STRING)
         return;
     char *copy = (char *)c->s->image + offset;
-    copy_words(copy, (const char *)c->view->base + offset, 8);
+    words_read(copy, (const char *)c->view->base + offset, 8);
     memcpy(&length, copy, sizeof length);
     size_t bytes = (sizeof length + length + 7) & ~(size_t)7;
     if (length > SITE_STRING_MAX || bytes > SEGMENT_PAGE - at)
         return;
-    copy_words(copy, (const char *)c->view->base + offset, bytes);
+    words_read(copy, (const char *)c->view->base + offset, bytes);
     memcpy(copy, &length, sizeof length); /* the one that was checked */
     c->owner[number] = UINT32_MAX;
     ((struct page_header *)image_page(c->s, (uint32_t)number))->kind = PAGE_STRING;
@@ -682,8 +670,8 @@ static bool all_merged(const struct copier *c, uint64_t merging, uint32_t merges
     if (page >= c->limit || merges == 0)
         return false;
     const struct lane *live = live_page(c, page);
-    uint64_t last = (uint64_t)page << 32 | load32(&live->generation);
-    return load32(&live->state) == LANE_MERGED && load64(&h->merge_log[(merges - 1) % SEGMENT_MERGE_LOG]) == last;
+    uint64_t last = (uint64_t)page << 32 | word_read(&live->generation);
+    return word_read(&live->state) == LANE_MERGED && word_read(&h->merge_log[(merges - 1) % SEGMENT_MERGE_LOG]) == last;
 }
 
 /* The lane that was being merged when the merged ones were copied: what of it is there counts once. False: it was copied
@@ -712,10 +700,10 @@ static bool account_for_merges(struct copier *c, const struct lane_copy *grave, 
     if (after - before > SEGMENT_MERGE_LOG)
         return false;
     for (uint32_t i = before; i != after; i++) {
-        uint64_t entry = load64(&h->merge_log[i % SEGMENT_MERGE_LOG]);
+        uint64_t entry = word_read(&h->merge_log[i % SEGMENT_MERGE_LOG]);
         drop_lane(c->s, (uint32_t)(entry >> 32), (uint32_t)entry);
     }
-    return load32(&h->merges) - before <= SEGMENT_MERGE_LOG && part_merging(c, grave, after);
+    return word_read(&h->merges) - before <= SEGMENT_MERGE_LOG && part_merging(c, grave, after);
 }
 
 /* ---- the whole ---- */
@@ -763,7 +751,7 @@ static int add_lane(struct copier *c, uint32_t page, uint32_t *merges)
 /* The lane that holds the merged ones, last. -EAGAIN: lanes moved there in a way that cannot be told apart. */
 static int add_merged(struct copier *c, uint32_t merges_before)
 {
-    uint32_t grave = load32(&((const struct segment_header *)c->view->base)->graveyard), merges = merges_before;
+    uint32_t grave = word_read(&((const struct segment_header *)c->view->base)->graveyard), merges = merges_before;
     if (!grave)
         return 0;
     refresh_limit(c);
@@ -783,7 +771,7 @@ static int add_merged(struct copier *c, uint32_t merges_before)
 static int try_lanes(struct copier *c)
 {
     const struct segment_header *h = c->view->base;
-    uint32_t before = load32(&h->merges), ignored, number = load32(&h->lane_first);
+    uint32_t before = word_read(&h->merges), ignored, number = word_read(&h->lane_first);
     int r = 0;
     while (number && r == 0) {
         if (number >= c->limit)
@@ -793,7 +781,7 @@ static int try_lanes(struct copier *c)
             c->s->complete = false;
             break;
         }
-        uint32_t state = load32(&live->state), next = load32(&live->lane_next);
+        uint32_t state = word_read(&live->state), next = word_read(&live->lane_next);
         c->owner[number] = number; /* whatever its state: the walk comes by once */
         if (state == LANE_LIVE || state == LANE_EXITED)
             r = add_lane(c, number, &ignored);
@@ -801,7 +789,7 @@ static int try_lanes(struct copier *c)
     }
     if (r == 0)
         r = add_merged(c, before);
-    return r == 0 && load32(&h->resets) != c->s->session.resets ? -EAGAIN : r;
+    return r == 0 && word_read(&h->resets) != c->s->session.resets ? -EAGAIN : r;
 }
 
 /* Together; or, if the writer died while it changed them, as they are. */
@@ -809,13 +797,13 @@ static void read_session(const struct view *v, struct session_state *s)
 {
     const struct segment_header *h = v->base;
     for (int i = 0; i < 1000; i++) {
-        uint32_t before = load32(&h->session_seq);
-        s->running = load32(&h->session_flags) & SESSION_RUNNING;
-        s->started = load64(&h->session_started);
-        s->stopped = load64(&h->session_stopped);
-        s->resets = load32(&h->resets);
+        uint32_t before = word_read(&h->session_seq);
+        s->running = word_read(&h->session_flags) & SESSION_RUNNING;
+        s->started = word_read(&h->session_started);
+        s->stopped = word_read(&h->session_stopped);
+        s->resets = word_read(&h->resets);
         s->orders = session_orders(before, s->resets);
-        if (!(before & 1) && atomic_load_explicit(&h->session_seq, memory_order_relaxed) == before)
+        if (!(before & 1) && word_get(&h->session_seq) == before)
             return;
     }
 }
@@ -841,7 +829,7 @@ static void forget_lanes(struct copier *c)
 static uint64_t moved_since(const struct copier *c, uint64_t moves)
 {
     const struct segment_header *h = c->view->base;
-    return (atomic_load_explicit(&h->moves, memory_order_relaxed) - (moves & ~1ull) + 1) / 2;
+    return (word_get(&h->moves) - (moves & ~1ull) + 1) / 2;
 }
 
 /* Lanes are copied one after the other: a call that goes from one to another meanwhile may be seen in both or in neither.
@@ -851,7 +839,7 @@ static int copy_lanes(struct copier *c)
     const struct segment_header *h = c->view->base;
     for (unsigned look = 1;; look++) {
         read_session(c->view, &c->s->session);
-        uint64_t moves = load64(&h->moves); /* pairs with writer_resume_moved() in lanes.c */
+        uint64_t moves = word_read(&h->moves); /* pairs with writer_resume_moved() in lanes.c */
         int r = try_lanes(c);
         c->s->moving = moved_since(c, moves);
         if (r != -EAGAIN && (r < 0 || c->s->moving == 0 || look >= STILL_LOOKS))
@@ -1024,7 +1012,7 @@ static int end_open_calls(struct snapshot *s, const struct snapshot_options *o)
 static int take(struct copier *c, const struct snapshot_options *o)
 {
     struct snapshot *s = c->s;
-    copy_words(&s->header, c->view->base, sizeof s->header);
+    words_read(&s->header, c->view->base, sizeof s->header);
     end_strings(&s->header);
     int r = check_header(&s->header, 0);
     if (r == 0)
