@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chain.h"
 #include "histogram.h"
-#include "word.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -114,15 +114,16 @@ static struct page_header *add_page(struct folder *f, enum page_kind kind)
 
 /* A new item, a copy of `image`, on a page of its kind; NULL: no memory. Readers look at `used` items only. One that a
  * dead process left without a link to it has nothing in it but its name: it needs no undo. */
-static void *new_item(struct folder *f, enum page_kind kind, const void *image, size_t size)
+static void *new_item(struct folder *f, enum page_kind kind, const void *image)
 {
     struct page_header *page = f->last[kind];
+    uint32_t size = chain_item_size(kind);
     if (!page || (word_get(&page->used) + 1) * size > SEGMENT_PAGE - PAGE_ITEMS_OFFSET)
         page = add_page(f, kind);
     if (!page)
         return NULL;
     uint32_t used = word_get(&page->used);
-    char *item = (char *)page + PAGE_ITEMS_OFFSET + used * size;
+    char *item = page_item(page, used, size);
     mark_page(f, page);
     for (size_t i = 0; i < size; i += 8) {
         uint64_t word;
@@ -165,7 +166,7 @@ static struct node *new_node(struct folder *f, uint64_t key, uint32_t site, uint
         .flags = flags,
         .depth = parent ? node_at(f, parent)->depth + 1 : 0,
     };
-    struct node *n = new_item(f, PAGE_NODE, &image, sizeof image);
+    struct node *n = new_item(f, PAGE_NODE, &image);
     if (!n)
         return NULL;
     if (++f->nodes > f->cache_mask / 2)
@@ -196,7 +197,7 @@ static uint32_t site_at(const struct folder *f, segment_ref node) { return node 
 
 static struct entry *entry_at(const struct folder *f, uint32_t depth)
 {
-    return (struct entry *)((char *)f->stack[depth / ENTRIES_PER_PAGE] + PAGE_ITEMS_OFFSET) + depth % ENTRIES_PER_PAGE;
+    return page_item(f->stack[depth / ENTRIES_PER_PAGE], depth % ENTRIES_PER_PAGE, sizeof(struct entry));
 }
 
 static uint32_t entries(const struct folder *f) { return f->stack_pages * ENTRIES_PER_PAGE; }
@@ -298,7 +299,7 @@ static __attribute__((noinline)) struct bucket_block *block_slow(struct folder *
     struct bucket_block *b = items_find(f->items, key);
     if (!b) {
         struct bucket_block image = {.item.key = key};
-        b = new_item(f, PAGE_HISTOGRAM, &image, sizeof image);
+        b = new_item(f, PAGE_HISTOGRAM, &image);
         if (!b)
             return NULL;
         items_insert(f->items, &b->item);
@@ -339,7 +340,7 @@ static bool stack_room(struct folder *f)
     if (f->stack_pages < f->stack_room)
         return true;
     uint32_t room = f->stack_room ? 2 * f->stack_room : 8;
-    struct entry **more = realloc(f->stack, room * sizeof(struct entry *));
+    struct page_header **more = realloc(f->stack, room * sizeof *more);
     if (!more)
         return false;
     f->stack = more;
@@ -353,7 +354,7 @@ static bool grow_stack(struct folder *f)
     if (!page)
         return false;
     word_put(&page->used, ENTRIES_PER_PAGE);
-    f->stack[f->stack_pages++] = (struct entry *)page;
+    f->stack[f->stack_pages++] = page;
     return true;
 }
 
@@ -438,7 +439,7 @@ static struct suspended *new_suspended(struct folder *f)
     if (s)
         f->free_suspended = word_get(&s->item.next);
     else if (f->suspended < f->suspended_limit)
-        s = new_item(f, PAGE_SUSPENDED, &(struct suspended){.item.key = 0}, sizeof *s);
+        s = new_item(f, PAGE_SUSPENDED, &(struct suspended){.item.key = 0});
     if (s)
         f->suspended++;
     return s;
@@ -1021,7 +1022,7 @@ void folder_merge_block(struct folder *f, const struct bucket_block *from)
     begin(f);
     struct bucket_block *b = items_find(f->items, key), image = {.item.key = key};
     if (!b) {
-        b = new_item(f, PAGE_HISTOGRAM, &image, sizeof image);
+        b = new_item(f, PAGE_HISTOGRAM, &image);
         if (b)
             items_insert(f->items, &b->item);
     }
@@ -1137,37 +1138,49 @@ int folder_init(struct folder *f, void *base, struct lane *lane, const struct fo
 
 static int attach_stack(struct folder *f)
 {
-    for (uint32_t number = word_get(&f->lane->chain[PAGE_STACK]); number;) {
-        struct page_header *page = segment_page_at(f->base, number);
+    chain_each_page(page, f->base, word_get(&f->lane->chain[PAGE_STACK])) {
         if (!word_get(&page->used))
-            break; /* left from before a reset */
+            break;
         if (!stack_room(f))
             return -ENOMEM;
-        f->stack[f->stack_pages++] = (struct entry *)page;
+        f->stack[f->stack_pages++] = page;
         f->last[PAGE_STACK] = page;
-        number = word_get(&page->next);
     }
     return f->stack_pages ? 0 : -EINVAL;
 }
 
-static void attach_items(struct folder *f, enum page_kind kind, size_t size, size_t key_offset)
+static void attach_item(struct folder *f, struct item *item)
 {
-    for (uint32_t number = word_get(&f->lane->chain[kind]); number;) {
-        struct page_header *page = segment_page_at(f->base, number);
-        uint32_t used = word_get(&page->used);
-        if (!used)
+    if (word_get(&item->key))
+        items_insert(f->items, item);
+}
+
+static void attach_last(struct folder *f, enum page_kind kind)
+{
+    chain_each_page(page, f->base, word_get(&f->lane->chain[kind])) {
+        if (!word_get(&page->used))
             break;
-        for (uint32_t i = 0; i < used; i++) {
-            struct item *item = (struct item *)((char *)page + PAGE_ITEMS_OFFSET + i * size + key_offset);
-            bool waits = kind != PAGE_SUSPENDED || word_get(&((struct suspended *)item)->node);
-            if (word_get(&item->key) && waits)
-                items_insert(f->items, item);
-            f->suspended += kind == PAGE_SUSPENDED && waits;
-            f->nodes += kind == PAGE_NODE;
-        }
         f->last[kind] = page;
-        number = word_get(&page->next);
     }
+}
+
+static void attach_items(struct folder *f)
+{
+    const _Atomic uint32_t *first = f->lane->chain;
+    chain_each_item(struct node, n, f->base, word_get(&first[PAGE_NODE])) {
+        attach_item(f, &n->item);
+        f->nodes++;
+    }
+    chain_each_item(struct bucket_block, b, f->base, word_get(&first[PAGE_HISTOGRAM]))
+        attach_item(f, &b->item);
+    chain_each_item(struct suspended, s, f->base, word_get(&first[PAGE_SUSPENDED]))
+        if (word_get(&s->node)) {
+            attach_item(f, &s->item);
+            f->suspended++;
+        }
+    attach_last(f, PAGE_NODE);
+    attach_last(f, PAGE_HISTOGRAM);
+    attach_last(f, PAGE_SUSPENDED);
 }
 
 int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail, folder_new_page *new_page, void *context)
@@ -1182,9 +1195,7 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
         folder_free(f);
         return r;
     }
-    attach_items(f, PAGE_NODE, sizeof(struct node), offsetof(struct node, item));
-    attach_items(f, PAGE_HISTOGRAM, sizeof(struct bucket_block), 0);
-    attach_items(f, PAGE_SUSPENDED, sizeof(struct suspended), 0);
+    attach_items(f);
     f->own = word_get(&lane->own);
     f->off = word_get(&lane->off);
     f->key = word_get(&lane->key);
@@ -1198,22 +1209,24 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
     return 0;
 }
 
+static void empty_chain(struct folder *f, enum page_kind kind)
+{
+    f->last[kind] = NULL;
+    chain_each_page(page, f->base, word_get(&f->lane->chain[kind])) {
+        word_put(&page->used, 0); /* first: a copy with the new mark has nothing in it */
+        word_put(&page->change, 0);
+    }
+}
+
 void folder_reset(struct folder *f, uint64_t tail)
 {
-    static const enum page_kind kinds[] = {PAGE_NODE, PAGE_HISTOGRAM, PAGE_SUSPENDED, PAGE_STACK};
     struct lane *l = f->lane;
     items_clear(f->items);
     memset(f->cache, 0, (f->cache_mask + 1) * sizeof *f->cache);
     counts_free(&f->open);
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        f->last[kinds[i]] = NULL;
-        for (uint32_t number = word_get(&l->chain[kinds[i]]); number;) {
-            struct page_header *page = segment_page_at(f->base, number);
-            word_put(&page->used, 0); /* first: a copy with the new mark has nothing in it */
-            word_put(&page->change, 0);
-            number = word_get(&page->next);
-        }
-    }
+    for (enum page_kind kind = 0; kind < PAGE_KINDS; kind++)
+        if (chain_item_size(kind))
+            empty_chain(f, kind);
     _Atomic uint64_t *zero[] = {&l->own, &l->off, &l->lost, &l->clamped, &l->mismatched, &l->silent_ends,
                                 &l->lost_waits, &l->threads, &l->records};
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)

@@ -42,7 +42,7 @@ struct folder {
     struct entry *top, *top_page_end;
     uint32_t depth;
     segment_ref top_node;
-    struct entry **stack; /* pages of the stack */
+    struct page_header **stack; /* pages of the stack */
     uint32_t stack_pages, stack_room;
     struct page_header *last[PAGE_KINDS]; /* last page of each chain */
     struct items *items;

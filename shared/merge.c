@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "word.h"
+#include "chain.h"
 
 struct merge {
     struct segment *segment;
@@ -92,39 +92,24 @@ static void merge_one(struct merge *m, const struct lane *from, struct node *n)
 
 static void merge_nodes(struct merge *m, const struct lane *from)
 {
-    for (uint32_t number = word_get(&from->chain[PAGE_NODE]); number;) {
-        struct page_header *page = segment_page_at(m->segment->base, number);
-        struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
-        for (uint32_t i = 0; i < word_get(&page->used); i++)
-            merge_one(m, from, n + i);
-        number = word_get(&page->next);
-    }
+    chain_each_item(struct node, n, m->segment->base, word_get(&from->chain[PAGE_NODE]))
+        merge_one(m, from, n);
 }
 
 static void merge_blocks(struct merge *m, const struct lane *from)
 {
-    for (uint32_t number = word_get(&from->chain[PAGE_HISTOGRAM]); number;) {
-        struct page_header *page = segment_page_at(m->segment->base, number);
-        struct bucket_block *b = (struct bucket_block *)((char *)page + PAGE_ITEMS_OFFSET);
-        for (uint32_t i = 0; i < word_get(&page->used); i++)
-            folder_merge_block(&m->folder, b + i);
-        number = word_get(&page->next);
-    }
+    chain_each_item(struct bucket_block, b, m->segment->base, word_get(&from->chain[PAGE_HISTOGRAM]))
+        folder_merge_block(&m->folder, b);
 }
 
 /* Generators that wait when their thread has gone may go on on another. */
 static void merge_suspended(struct merge *m, const struct lane *from)
 {
-    for (uint32_t number = word_get(&from->chain[PAGE_SUSPENDED]); number;) {
-        struct page_header *page = segment_page_at(m->segment->base, number);
-        const struct suspended *s = (const struct suspended *)((const char *)page + PAGE_ITEMS_OFFSET);
-        for (uint32_t i = 0; i < word_get(&page->used); i++) {
-            uint64_t word = word_get(&s[i].node);
-            const struct node *n = segment_at(m->segment->base, (segment_ref)word);
-            bool counts = (segment_ref)word && !(word >> 32 & ENTRY_FOREIGN);
-            folder_merge_suspended(&m->folder, counts ? word_get(&n->scratch) : 0, &s[i]);
-        }
-        number = word_get(&page->next);
+    chain_each_item(struct suspended, s, m->segment->base, word_get(&from->chain[PAGE_SUSPENDED])) {
+        uint64_t word = word_get(&s->node);
+        const struct node *n = segment_at(m->segment->base, (segment_ref)word);
+        bool counts = (segment_ref)word && !(word >> 32 & ENTRY_FOREIGN);
+        folder_merge_suspended(&m->folder, counts ? word_get(&n->scratch) : 0, s);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "array.h"
+#include "chain.h"
 #include "counts.h"
 
 struct builder {
@@ -90,15 +91,12 @@ static struct profile_times times_of(struct profile *p, const struct node *n)
 
 typedef int visit_item(struct builder *b, const struct lane_copy *l, void *item);
 
-static int each_item(struct builder *b, const struct lane_copy *l, enum page_kind kind, size_t size, visit_item *visit)
+static int each_item(struct builder *b, const struct lane_copy *l, enum page_kind kind, visit_item *visit)
 {
     int r = 0;
-    for (uint32_t number = l->lane->chain[kind]; number && r == 0;) {
-        struct page_header *page = segment_page_at(b->s->image, number);
+    chain_each_page(page, b->s->image, l->lane->chain[kind])
         for (uint32_t i = 0; i < page->used && r == 0; i++)
-            r = visit(b, l, (char *)page + PAGE_ITEMS_OFFSET + i * size);
-        number = page->next;
-    }
+            r = visit(b, l, page_item(page, i, chain_item_size(kind)));
     return r;
 }
 
@@ -337,13 +335,8 @@ static int walk(struct builder *b, uint32_t top, struct node *const *source)
 
 static void collect_source(struct builder *b, const struct lane_copy *l, struct node **source)
 {
-    for (uint32_t number = l->lane->chain[PAGE_NODE]; number;) {
-        struct page_header *page = segment_page_at(b->s->image, number);
-        struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
-        for (uint32_t i = 0; i < page->used; i++)
-            source[n[i].scratch] = &n[i];
-        number = page->next;
-    }
+    chain_each_item(struct node, n, b->s->image, l->lane->chain[PAGE_NODE])
+        source[n->scratch] = n;
 }
 
 static uint64_t root_ticks(const struct profile *p, uint32_t root, struct node *const *source)
@@ -379,11 +372,11 @@ static int add_tree(struct builder *b, const struct lane_copy *l, struct profile
 {
     struct profile *p = b->p;
     uint32_t first = p->nodes;
-    int r = each_item(b, l, PAGE_NODE, sizeof(struct node), add_node);
+    int r = each_item(b, l, PAGE_NODE, add_node);
     if (r == 0)
-        r = each_item(b, l, PAGE_SUSPENDED, sizeof(struct suspended), add_suspended);
+        r = each_item(b, l, PAGE_SUSPENDED, add_suspended);
     if (r == 0)
-        r = each_item(b, l, PAGE_HISTOGRAM, sizeof(struct bucket_block), add_block);
+        r = each_item(b, l, PAGE_HISTOGRAM, add_block);
     struct node **source = r == 0 ? calloc((size_t)p->nodes + 1, sizeof *source) : NULL;
     if (!source)
         return -ENOMEM;

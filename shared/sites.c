@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "word.h"
+#include "chain.h"
 
 #define STRING_PAGES 4u /* pages taken at a time */
 
@@ -61,7 +61,7 @@ static const char *string_at(const struct sites *t, uint32_t ref, uint16_t *leng
 static struct site_record *record_at(const struct sites *t, uint32_t site)
 {
     const uint32_t per_page = PAGE_ITEMS(struct site_record);
-    return (struct site_record *)((char *)t->page[(site - 1) / per_page] + PAGE_ITEMS_OFFSET) + (site - 1) % per_page;
+    return page_item(t->page[(site - 1) / per_page], (site - 1) % per_page, sizeof(struct site_record));
 }
 
 static uint64_t hash_of(const struct sites *t, const struct set *set, uint32_t number)
@@ -113,7 +113,7 @@ static uint32_t add_string(struct sites *t, const char *text, size_t n)
             return 0;
         struct page_header *page = segment_page_at(t->segment->base, number);
         page->kind = PAGE_STRING;
-        t->next_string = (char *)page + PAGE_ITEMS_OFFSET;
+        t->next_string = page_item(page, 0, 0);
         t->strings_end = (char *)page + SEGMENT_PAGE;
     }
     uint16_t length = (uint16_t)n;
@@ -188,7 +188,7 @@ static uint32_t add_record(struct sites *t, const struct site_record *record)
     if (count >= SITES_MAX - 1 || (index == 0 && !add_site_page(t)))
         return 0;
     struct page_header *page = t->page[t->pages - 1];
-    ((struct site_record *)((char *)page + PAGE_ITEMS_OFFSET))[index] = *record;
+    *(struct site_record *)page_item(page, index, sizeof *record) = *record;
     word_put(&page->used, index + 1);
     word_put(&h->site_count, count + 1);
     return count + 1;

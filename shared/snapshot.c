@@ -13,12 +13,12 @@
 #include <unistd.h>
 
 #include "array.h"
+#include "chain.h"
 #include "cputime.h"
 #include "histogram.h"
 #include "process.h"
 #include "segment_file.h"
 #include "sites.h"
-#include "word.h"
 
 #define STILL_LOOKS 8u /* for one in which no call changes threads */
 #define READER_PAGES 16384u /* room in the image for what the reader itself folds */
@@ -157,17 +157,10 @@ struct copier {
 
 static const void *live_page(const struct copier *c, uint32_t page) { return (const char *)c->view->base + (size_t)page * SEGMENT_PAGE; }
 static void *image_page(const struct snapshot *s, uint32_t page) { return segment_page_at(s->image, page); }
-
-static const struct {
-    enum page_kind kind;
-    uint32_t size, most;
-} chains[] = {
-    {PAGE_NODE, sizeof(struct node), PAGE_ITEMS(struct node)},
-    {PAGE_HISTOGRAM, sizeof(struct bucket_block), PAGE_ITEMS(struct bucket_block)},
-    {PAGE_STACK, sizeof(struct entry), PAGE_ITEMS(struct entry)},
-    {PAGE_SUSPENDED, sizeof(struct suspended), PAGE_ITEMS(struct suspended)},
-};
-#define CHAINS (sizeof chains / sizeof *chains)
+static uint32_t page_number(const struct snapshot *s, const struct page_header *page)
+{
+    return (uint32_t)((size_t)((const char *)page - (const char *)s->image) / SEGMENT_PAGE);
+}
 
 static void refresh_limit(struct copier *c)
 {
@@ -188,12 +181,23 @@ static bool pages_exist(struct copier *c, uint32_t first, uint32_t count)
     return first < c->limit && count <= c->limit - first;
 }
 
+/* The next page of a walk through the segment, where nothing is to be trusted. False: it does not exist, or the walk has come
+ * by before. */
+static bool visit(struct copier *c, uint32_t number)
+{
+    if (number == 0 || !pages_exist(c, number, 1) || c->stamp[number] == c->walk)
+        return false;
+    c->stamp[number] = c->walk;
+    return true;
+}
+
 /* The change mark first: what is copied after it is at least as new. A mark is stored when a batch begins to touch a page,
  * so a copy made during that very batch may lack what comes after the mark: it is trusted only if the batch it names had
  * ended before (`commit`, loaded earlier). tests/model proves the doubt, and `commit` before the words,
  * necessary. */
-static void copy_page(struct copier *c, uint32_t number, uint32_t item_size, uint32_t most, uint64_t commit)
+static void copy_page(struct copier *c, uint32_t number, enum page_kind kind, uint64_t commit)
 {
+    const uint32_t item_size = chain_item_size(kind), most = (SEGMENT_PAGE - PAGE_ITEMS_OFFSET) / item_size;
     const struct page_header *live = live_page(c, number);
     struct page_header *copy = image_page(c->s, number);
     uint64_t change = word_read(&live->change);
@@ -208,26 +212,22 @@ static void copy_page(struct copier *c, uint32_t number, uint32_t item_size, uin
 
 /* Every page of a chain that is not in the image as it is now. The walk follows the links in the image, which are what is
  * used later, not those in the segment, which may have changed. -EBADMSG: not a chain of this lane's. */
-static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_page, size_t chain)
+static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_page, enum page_kind kind)
 {
-    bool first_time;
-    uint32_t number = ((const struct lane *)image_page(c->s, lane_page))->chain[chains[chain].kind];
+    uint32_t number = ((const struct lane *)image_page(c->s, lane_page))->chain[kind];
     c->walk++;
     while (number) {
-        if (number >= c->limit)
-            refresh_limit(c);
-        if (number >= c->limit || c->stamp[number] == c->walk)
+        if (!visit(c, number))
             return -EBADMSG;
-        c->stamp[number] = c->walk;
         const struct page_header *page = live_page(c, number);
-        first_time = c->owner[number] != lane_page;
-        if (number == lane_page || (first_time && c->owner[number]) || page->kind != (uint32_t)chains[chain].kind || page->owner != lane_page)
+        bool first_time = c->owner[number] != lane_page;
+        if (number == lane_page || (first_time && c->owner[number]) || page->kind != (uint32_t)kind || page->owner != lane_page)
             return -EBADMSG;
         c->owner[number] = lane_page;
         struct page_header *copy = image_page(c->s, number);
         bool fresh = !first_time && c->trusted[number] && word_read(&page->change) == word_get(&copy->change);
         if (!fresh)
-            copy_page(c, number, chains[chain].size, chains[chain].most, word_read(&live->commit));
+            copy_page(c, number, kind, word_read(&live->commit));
         if (copy->used == 0)
             copy->next = 0; /* left from before a reset; nothing lies behind it */
         number = copy->next;
@@ -237,12 +237,11 @@ static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_p
 
 static int copy_chains(struct copier *c, const struct lane *live, uint32_t lane_page)
 {
-    for (size_t i = 0; i < CHAINS; i++) {
-        int r = copy_chain(c, live, lane_page, i);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    int r = 0;
+    for (enum page_kind kind = 0; kind < PAGE_KINDS && r == 0; kind++)
+        if (chain_item_size(kind))
+            r = copy_chain(c, live, lane_page, kind);
+    return r;
 }
 
 /* Records after the folded ones, and the last folded one. -EAGAIN: overtaken by the writer. */
@@ -393,22 +392,24 @@ static uint64_t place(const struct checker *k, segment_ref ref)
 
 typedef bool check_item(struct checker *k, void *item, segment_ref ref);
 
-static bool each_item(struct checker *k, size_t chain, check_item *check)
+static bool each_item(struct checker *k, enum page_kind kind, check_item *check)
 {
     struct snapshot *s = k->c->s;
-    uint32_t pages = 0;
-    for (uint32_t number = k->l->lane->chain[chains[chain].kind]; number;) {
-        struct page_header *page = image_page(s, number);
-        if (chains[chain].kind == PAGE_NODE)
-            k->ordinal[number] = ++pages;
+    chain_each_page(page, s->image, k->l->lane->chain[kind])
         for (uint32_t i = 0; i < page->used; i++) {
-            char *item = (char *)page + PAGE_ITEMS_OFFSET + i * chains[chain].size;
+            void *item = page_item(page, i, chain_item_size(kind));
             if (!check(k, item, segment_ref_of(s->image, item)))
                 return false;
         }
-        number = page->next;
-    }
     return true;
+}
+
+static void number_node_pages(struct checker *k)
+{
+    const struct snapshot *s = k->c->s;
+    uint32_t pages = 0;
+    chain_each_page(page, s->image, k->l->lane->chain[PAGE_NODE])
+        k->ordinal[page_number(s, page)] = ++pages;
 }
 
 static bool check_node(struct checker *k, void *item, segment_ref ref)
@@ -444,23 +445,14 @@ static bool check_suspended(struct checker *k, void *item, segment_ref ref)
     return !node || (is_node(k, node) && folder_suspended_key_is(w->item.key));
 }
 
-static bool check_entry(struct checker *k, void *item, segment_ref ref)
-{
-    (void)k, (void)item, (void)ref; /* those in use are checked below */
-    return true;
-}
-
+/* The entries in use, and the root's. */
 static bool check_stack(struct checker *k)
 {
-    struct lane *lane = k->l->lane;
-    uint32_t left = commit_depth(lane->commit), number = lane->chain[PAGE_STACK];
-    left = left < UINT32_MAX - 1 ? left + 1 : left; /* and the root's */
-    if (!number)
-        return false;
-    for (; number && left; number = ((struct page_header *)image_page(k->c->s, number))->next) {
-        const struct page_header *page = image_page(k->c->s, number);
-        const struct entry *e = (const struct entry *)((const char *)page + PAGE_ITEMS_OFFSET);
-        if (page->used == 0)
+    const struct lane *lane = k->l->lane;
+    uint32_t left = commit_depth(lane->commit) + 1;
+    chain_each_page(page, k->c->s->image, lane->chain[PAGE_STACK]) {
+        const struct entry *e = page_item(page, 0, sizeof *e);
+        if (page->used == 0 || left == 0)
             return true;
         if (page->used != PAGE_ITEMS(struct entry))
             return false;
@@ -470,7 +462,7 @@ static bool check_stack(struct checker *k)
                 return false;
         }
     }
-    return true;
+    return lane->chain[PAGE_STACK] != 0;
 }
 
 /* The log may name words of the lane and of its items only. Those on a page that the batch has added since the chains were
@@ -496,13 +488,12 @@ static bool check_log(const struct checker *k, struct ring_copy *ring)
 /* Before anything follows a ref. The log comes first: it restores what the others look at. */
 static bool check_lane(struct checker *k, struct ring_copy *ring)
 {
-    static check_item *const checks[CHAINS] = {check_node, check_block, check_entry, check_suspended};
     if (!check_log(k, ring))
         return false;
     folder_undo(k->c->s->image, k->l->lane, ring->log);
-    for (size_t i = 0; i < CHAINS; i++)
-        if (!each_item(k, i, checks[i]))
-            return false;
+    number_node_pages(k);
+    if (!each_item(k, PAGE_NODE, check_node) || !each_item(k, PAGE_HISTOGRAM, check_block) || !each_item(k, PAGE_SUSPENDED, check_suspended))
+        return false;
     const struct lane *lane = k->l->lane;
     return is_node(k, lane->root) && (!lane->other || is_node(k, lane->other)) && check_stack(k);
 }
@@ -533,14 +524,13 @@ static int copy_sites(struct copier *c)
         return -ENOMEM;
     c->walk++;
     for (uint32_t done = 0; done < count; done += per_page) {
-        if (number == 0 || number >= c->limit || c->stamp[number] == c->walk)
+        if (!visit(c, number))
             return -EBADMSG;
-        c->stamp[number] = c->walk;
         const struct page_header *page = live_page(c, number);
         uint32_t here = count - done < per_page ? count - done : per_page;
         if (page->kind != PAGE_SITE)
             return -EBADMSG;
-        words_read(&c->s->site[1 + done], (const char *)page + PAGE_ITEMS_OFFSET, here * sizeof(struct site_record));
+        words_read(&c->s->site[1 + done], page_item(page, 0, 0), here * sizeof(struct site_record));
         number = word_read(&page->next);
     }
     c->s->sites = count;
@@ -603,7 +593,7 @@ const char *snapshot_string(const struct snapshot *s, uint32_t ref, char *buffer
 
 static void forget_nodes(struct page_header *page, uint32_t count)
 {
-    struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
+    struct node *n = page_item(page, 0, sizeof *n);
     for (uint32_t i = 0; i < count; i++) {
         n[i].inclusive = n[i].children = n[i].calls = n[i].max = n[i].waited = 0;
         n[i].off_inclusive = n[i].off_children = n[i].raised = n[i].cut = 0;
@@ -613,7 +603,7 @@ static void forget_nodes(struct page_header *page, uint32_t count)
 
 static void forget_blocks(struct page_header *page, uint32_t count)
 {
-    struct bucket_block *b = (struct bucket_block *)((char *)page + PAGE_ITEMS_OFFSET);
+    struct bucket_block *b = page_item(page, 0, sizeof *b);
     for (uint32_t i = 0; i < count; i++)
         for (unsigned j = 0; j < HISTOGRAM_STEPS; j++)
             b[i].count[j] = 0;
@@ -621,7 +611,7 @@ static void forget_blocks(struct page_header *page, uint32_t count)
 
 static void forget_suspended(struct page_header *page, uint32_t count)
 {
-    struct suspended *w = (struct suspended *)((char *)page + PAGE_ITEMS_OFFSET);
+    struct suspended *w = page_item(page, 0, sizeof *w);
     for (uint32_t i = 0; i < count; i++)
         w[i].node = 0;
 }
@@ -629,12 +619,10 @@ static void forget_suspended(struct page_header *page, uint32_t count)
 /* Of a chain's first `count` items; how many are left to forget elsewhere. */
 static uint32_t forget_items(struct snapshot *s, uint32_t number, uint32_t count, void (*forget)(struct page_header *, uint32_t))
 {
-    while (number && count) {
-        struct page_header *page = image_page(s, number);
+    chain_each_page(page, s->image, number) {
         uint32_t here = page->used < count ? page->used : count;
         forget(page, here);
         count -= here;
-        number = page->next;
     }
     return count;
 }
@@ -754,9 +742,8 @@ static int add_merged(struct copier *c, uint32_t merges_before)
     uint32_t grave = word_read(&((const struct segment_header *)c->view->base)->graveyard), merges = merges_before;
     if (!grave)
         return 0;
-    refresh_limit(c);
     c->grave = grave;
-    if (grave >= c->limit || c->owner[grave] || ((const struct lane *)live_page(c, grave))->page.kind != PAGE_LANE)
+    if (!pages_exist(c, grave, 1) || c->owner[grave] || ((const struct lane *)live_page(c, grave))->page.kind != PAGE_LANE)
         return -EBADMSG;
     int r = add_lane(c, grave, &merges);
     if (r < 0)
@@ -774,9 +761,7 @@ static int try_lanes(struct copier *c)
     uint32_t before = word_read(&h->merges), ignored, number = word_read(&h->lane_first);
     int r = 0;
     while (number && r == 0) {
-        if (number >= c->limit)
-            refresh_limit(c);
-        const struct lane *live = number < c->limit ? live_page(c, number) : NULL;
+        const struct lane *live = pages_exist(c, number, 1) ? live_page(c, number) : NULL;
         if (!live || c->owner[number] || live->page.kind != PAGE_LANE || live->page.owner != number) {
             c->s->complete = false;
             break;
