@@ -6,6 +6,7 @@
 
 #include "chain.h"
 #include "histogram.h"
+#include "item_key.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -15,31 +16,11 @@
 const struct folder_limits folder_default_limits = {.nodes = 16384, .depth = 512, .suspended = UINT32_MAX};
 
 static inline struct node *node_at(const struct folder *f, segment_ref ref) { return segment_at(f->base, ref); }
-static inline segment_ref ref_of(const struct folder *f, const void *p) { return segment_ref_of(f->base, p); }
-
-/* ---- keys: the top three bits tell what kind of item it is; a ref has 29 bits, a site 24 ---- */
-
-static uint64_t node_key(segment_ref parent, uint32_t site) { return (uint64_t)parent << 32 | site; }
-static uint64_t block_key(uint32_t site, unsigned exponent) { return 1ull << 61 | (uint64_t)site << 8 | exponent; }
-static uint64_t suspended_key(uint64_t activation) { return 2ull << 61 | activation >> 3; }
-static uint64_t pair_key(uint32_t caller, uint32_t site) { return 4ull << 61 | (uint64_t)caller << 24 | site; }
-static uint64_t pair_node_key(uint32_t caller, uint32_t site, uint32_t flags) { return pair_key(caller, site) | (uint64_t)flags << 48; }
-static uint64_t site_key(uint32_t site) { return 5ull << 61 | site; }
-
-uint64_t folder_node_key(const struct node *n)
-{
-    uint32_t caller = node_caller(n);
-    if (n->flags & NODE_PAIR)
-        return pair_node_key(caller, n->site, n->flags);
-    return n->parent && n->site ? node_key(n->parent, n->site) : 0;
-}
-bool folder_block_key_is(uint64_t key, uint32_t site, unsigned exponent) { return key == block_key(site, exponent); }
-bool folder_suspended_key_is(uint64_t key) { return key >> 61 == 2; }
 
 /* ---- batches and their undo log ---- */
 
-/* Opens a batch: from here to finish() a reader that finds commit odd puts back what the log says. */
-static inline void begin(struct folder *f)
+/* Opens a batch: from here to batch_end() a reader that finds commit odd puts back what the log says. */
+static inline void batch_begin(struct folder *f)
 {
     f->base_depth = f->depth;
     f->saved_entries = 0;
@@ -50,12 +31,12 @@ static inline void begin(struct folder *f)
     word_put(&f->lane->commit, f->mark);
 }
 
-static inline void finish(struct folder *f) { word_put(&f->lane->commit, commit_pack(f->tail, f->depth, 0)); }
+static inline void batch_end(struct folder *f) { word_put(&f->lane->commit, commit_pack(f->tail, f->depth, 0)); }
 
 /* Words in a row. Their before-images are complete before they are counted, and counted before a word changes. */
-static inline __attribute__((always_inline)) void log_words(struct folder *f, const _Atomic uint64_t *word, unsigned words)
+static inline __attribute__((always_inline)) void batch_log(struct folder *f, const _Atomic uint64_t *word, unsigned words)
 {
-    uint64_t ref = ref_of(f, word), count = f->logged + words;
+    uint64_t ref = segment_ref_of(f->base, word), count = f->logged + words;
     struct undo_word *u = &f->log[f->logged];
     _Atomic uint64_t *published = &f->lane->undo_count;
     f->logged = count;
@@ -66,10 +47,8 @@ static inline __attribute__((always_inline)) void log_words(struct folder *f, co
     word_put(published, count);
 }
 
-static inline void log_word(struct folder *f, const _Atomic uint64_t *word) { log_words(f, word, 1); }
-
 /* Before the first store to a page in a batch: readers see by it which pages to copy again. */
-static inline void mark_page(struct folder *f, const void *item)
+static inline void batch_mark(struct folder *f, const void *item)
 {
     struct page_header *page = segment_page_of(item);
     if (word_get(&page->change) != f->mark)
@@ -77,13 +56,13 @@ static inline void mark_page(struct folder *f, const void *item)
 }
 
 /* Any word of the lane or its items, whatever has happened to it in this batch. */
-static void change(struct folder *f, _Atomic uint64_t *word, uint64_t value)
+static void batch_change(struct folder *f, _Atomic uint64_t *word, uint64_t value)
 {
-    log_word(f, word);
-    mark_page(f, (const void *)word);
+    batch_log(f, word, 1);
+    batch_mark(f, (const void *)word);
     word_put(word, value);
 }
-static void add(struct folder *f, _Atomic uint64_t *word, uint64_t more) { change(f, word, word_get(word) + more); }
+static void batch_add(struct folder *f, _Atomic uint64_t *word, uint64_t more) { batch_change(f, word, word_get(word) + more); }
 
 /* ---- pages ---- */
 
@@ -94,7 +73,7 @@ static struct page_header *next_in_chain(struct folder *f, enum page_kind kind)
     return next ? segment_page_at(f->base, next) : NULL;
 }
 
-static struct page_header *add_page(struct folder *f, enum page_kind kind)
+static struct page_header *pages_add(struct folder *f, enum page_kind kind)
 {
     struct page_header *page = next_in_chain(f, kind); /* left from before a reset */
     if (!page) {
@@ -103,7 +82,7 @@ static struct page_header *add_page(struct folder *f, enum page_kind kind)
             return NULL;
         page = segment_page_at(f->base, number);
         if (f->last[kind]) {
-            mark_page(f, f->last[kind]);
+            batch_mark(f, f->last[kind]);
             word_put(&f->last[kind]->next, number);
         } else
             word_put(&f->lane->chain[kind], number);
@@ -114,17 +93,17 @@ static struct page_header *add_page(struct folder *f, enum page_kind kind)
 
 /* A new item, a copy of `image`, on a page of its kind; NULL: no memory. Readers look at `used` items only. One that a
  * dead process left without a link to it has nothing in it but its name: it needs no undo. */
-static void *new_item(struct folder *f, enum page_kind kind, const void *image)
+static void *pages_new_item(struct folder *f, enum page_kind kind, const void *image)
 {
     struct page_header *page = f->last[kind];
     uint32_t size = chain_item_size(kind);
     if (!page || (word_get(&page->used) + 1) * size > SEGMENT_PAGE - PAGE_ITEMS_OFFSET)
-        page = add_page(f, kind);
+        page = pages_add(f, kind);
     if (!page)
         return NULL;
     uint32_t used = word_get(&page->used);
     char *item = page_item(page, used, size);
-    mark_page(f, page);
+    batch_mark(f, page);
     for (size_t i = 0; i < size; i += 8) {
         uint64_t word;
         memcpy(&word, (const char *)image + i, 8);
@@ -138,13 +117,13 @@ static void *new_item(struct folder *f, enum page_kind kind, const void *image)
 
 /* Where to look for a child before asking the hash table: it takes one line instead of three. Sites that are neighbours
  * are neighbours here, which keeps many callees in few lines. */
-static inline segment_ref *remembered(const struct folder *f, segment_ref parent, uint32_t site)
+static inline segment_ref *nodes_remembered(const struct folder *f, segment_ref parent, uint32_t site)
 {
     return &f->cache[(parent * 0x9e3779b1u + site) & f->cache_mask];
 }
 
 /* Twice as large as there are nodes, up to a limit. What was remembered is found again; without memory it stays small. */
-static void grow_cache(struct folder *f)
+static void nodes_grow_cache(struct folder *f)
 {
     uint32_t slots = f->cache ? 2 * (f->cache_mask + 1) : FOLDER_CACHE_MIN;
     segment_ref *more = f->cache && slots > FOLDER_CACHE_MAX ? NULL : calloc(slots, sizeof *more);
@@ -155,7 +134,7 @@ static void grow_cache(struct folder *f)
     f->cache_mask = slots - 1;
 }
 
-static struct node *new_node(struct folder *f, uint64_t key, uint32_t site, uint32_t caller, segment_ref parent, uint32_t flags)
+static struct node *nodes_new(struct folder *f, uint64_t key, uint32_t site, uint32_t caller, segment_ref parent, uint32_t flags)
 {
     struct node image = {
         .min = UINT64_MAX,
@@ -166,65 +145,65 @@ static struct node *new_node(struct folder *f, uint64_t key, uint32_t site, uint
         .flags = flags,
         .depth = parent ? node_at(f, parent)->depth + 1 : 0,
     };
-    struct node *n = new_item(f, PAGE_NODE, &image);
+    struct node *n = pages_new_item(f, PAGE_NODE, &image);
     if (!n)
         return NULL;
     if (++f->nodes > f->cache_mask / 2)
-        grow_cache(f);
+        nodes_grow_cache(f);
     if (key)
         items_insert(f->items, &n->item);
     return n;
 }
 
-static struct node *find_node(const struct folder *f, uint64_t key)
+static struct node *nodes_find(const struct folder *f, uint64_t key)
 {
     char *item = items_find(f->items, key);
     return item ? (struct node *)(item - offsetof(struct node, item)) : NULL;
 }
 
-static struct node *other_node(struct folder *f)
+static struct node *nodes_other(struct folder *f)
 {
     segment_ref ref = word_get(&f->lane->other);
     if (ref)
         return node_at(f, ref);
-    struct node *n = new_node(f, 0, 0, 0, word_get(&f->lane->root), NODE_OTHER);
+    struct node *n = nodes_new(f, 0, 0, 0, word_get(&f->lane->root), NODE_OTHER);
     if (n)
-        word_put(&f->lane->other, ref_of(f, n));
+        word_put(&f->lane->other, segment_ref_of(f->base, n));
     return n;
 }
 
-static uint32_t site_at(const struct folder *f, segment_ref node) { return node ? node_at(f, node)->site : 0; }
+static uint32_t nodes_site(const struct folder *f, segment_ref node) { return node ? node_at(f, node)->site : 0; }
 
-static struct entry *entry_at(const struct folder *f, uint32_t depth)
+static struct entry *stack_entry(const struct folder *f, uint32_t depth)
 {
     return page_item(f->stack[depth / ENTRIES_PER_PAGE], depth % ENTRIES_PER_PAGE, sizeof(struct entry));
 }
 
-static uint32_t entries(const struct folder *f) { return f->stack_pages * ENTRIES_PER_PAGE; }
+static uint32_t stack_entries(const struct folder *f) { return f->stack_pages * ENTRIES_PER_PAGE; }
 
-static void open_add(struct folder *f, uint32_t caller, uint32_t site)
+static void opens_add(struct folder *f, uint32_t caller, uint32_t site)
 {
-    counts_increment(&f->open, site_key(site));
-    counts_increment(&f->open, pair_key(caller, site));
+    counts_increment(&f->open, key_site(site));
+    counts_increment(&f->open, key_pair(caller, site));
 }
 
-static void open_remove(struct folder *f, uint32_t caller, uint32_t site)
+static void opens_remove(struct folder *f, uint32_t caller, uint32_t site)
 {
-    counts_decrement(&f->open, site_key(site));
-    counts_decrement(&f->open, pair_key(caller, site));
+    counts_decrement(&f->open, key_site(site));
+    counts_decrement(&f->open, key_pair(caller, site));
 }
 
 /* From now on what is open is counted per site and pair: a flat node cannot tell recursion by its ancestors. */
-static bool begin_counting(struct folder *f)
+static bool opens_begin(struct folder *f)
 {
     if (f->open.room)
         return true;
     if (!counts_init(&f->open))
         return false;
-    for (uint32_t d = 1; d <= f->depth && d < entries(f); d++) {
-        segment_ref ref = (segment_ref)word_get(&entry_at(f, d)->node);
+    for (uint32_t d = 1; d <= f->depth && d < stack_entries(f); d++) {
+        segment_ref ref = (segment_ref)word_get(&stack_entry(f, d)->node);
         if (ref)
-            open_add(f, node_caller(node_at(f, ref)), node_at(f, ref)->site);
+            opens_add(f, node_caller(node_at(f, ref)), node_at(f, ref)->site);
     }
     return true;
 }
@@ -232,83 +211,83 @@ static bool begin_counting(struct folder *f)
 /* The flat node of a call whose path is given up. NULL: no memory. */
 static struct node *pair_node(struct folder *f, uint32_t caller, uint32_t site)
 {
-    if (!begin_counting(f))
+    if (!opens_begin(f))
         return NULL;
-    struct node *other = other_node(f);
+    struct node *other = nodes_other(f);
     if (!other)
         return NULL;
     uint32_t flags = NODE_PAIR;
-    if (counts_get(&f->open, site_key(site)))
+    if (counts_get(&f->open, key_site(site)))
         flags |= NODE_SITE_OPEN;
-    if (counts_get(&f->open, pair_key(caller, site)))
+    if (counts_get(&f->open, key_pair(caller, site)))
         flags |= NODE_PAIR_OPEN;
-    uint64_t key = pair_node_key(caller, site, flags);
-    struct node *n = find_node(f, key);
+    uint64_t key = key_pair_node(caller, site, flags);
+    struct node *n = nodes_find(f, key);
     if (!n)
-        n = new_node(f, key, site, caller, ref_of(f, other), flags);
+        n = nodes_new(f, key, site, caller, segment_ref_of(f->base, other), flags);
     return n;
 }
 
 /* The innermost open call that has a node; the root has one. */
 static segment_ref accounted_caller(const struct folder *f)
 {
-    uint32_t depth = f->depth < entries(f) ? f->depth : entries(f) - 1;
-    while (depth && !(segment_ref)word_get(&entry_at(f, depth)->node))
+    uint32_t depth = f->depth < stack_entries(f) ? f->depth : stack_entries(f) - 1;
+    while (depth && !(segment_ref)word_get(&stack_entry(f, depth)->node))
         depth--;
-    return (segment_ref)word_get(&entry_at(f, depth)->node);
+    return (segment_ref)word_get(&stack_entry(f, depth)->node);
 }
 
 /* The node of `site` called from the innermost open call; 0: no memory. */
-static __attribute__((noinline)) segment_ref child_slow(struct folder *f, uint32_t site)
+static __attribute__((noinline)) segment_ref nodes_child_slow(struct folder *f, uint32_t site)
 {
     segment_ref parent_ref = f->top_node;
     if (!parent_ref) { /* the caller itself could not be accounted for: what it calls counts as called by its caller */
-        struct node *n = pair_node(f, site_at(f, accounted_caller(f)), site);
-        return n ? ref_of(f, n) : 0;
+        struct node *n = pair_node(f, nodes_site(f, accounted_caller(f)), site);
+        return n ? segment_ref_of(f->base, n) : 0;
     }
     struct node *parent = node_at(f, parent_ref), *n = NULL;
     bool flat = parent->flags & NODE_PAIR || parent->depth >= f->depth_limit || f->depth >= f->depth_limit;
     if (!flat) {
-        n = find_node(f, node_key(parent_ref, site));
+        n = nodes_find(f, key_node(parent_ref, site));
         if (!n && f->nodes < f->node_limit)
-            n = new_node(f, node_key(parent_ref, site), site, parent->site, parent_ref, 0);
+            n = nodes_new(f, key_node(parent_ref, site), site, parent->site, parent_ref, 0);
         if (n)
-            *remembered(f, parent_ref, site) = ref_of(f, n);
+            *nodes_remembered(f, parent_ref, site) = segment_ref_of(f->base, n);
     }
     if (!n)
         n = pair_node(f, parent->site, site);
-    return n ? ref_of(f, n) : 0;
+    return n ? segment_ref_of(f->base, n) : 0;
 }
 
-static inline bool is_child(const struct folder *f, segment_ref ref, segment_ref parent, uint32_t site)
+static inline bool nodes_is_child(const struct folder *f, segment_ref ref, segment_ref parent, uint32_t site)
 {
     return ref && node_at(f, ref)->site == site && node_at(f, ref)->parent == parent;
 }
 
-static inline segment_ref child(struct folder *f, uint32_t site)
+static inline segment_ref nodes_child(struct folder *f, uint32_t site)
 {
-    segment_ref hint = *remembered(f, f->top_node, site);
-    return likely(is_child(f, hint, f->top_node, site)) ? hint : child_slow(f, site);
+    segment_ref hint = *nodes_remembered(f, f->top_node, site);
+    return likely(nodes_is_child(f, hint, f->top_node, site)) ? hint : nodes_child_slow(f, site);
 }
 
 /* ---- histogram ---- */
 
-static __attribute__((noinline)) struct bucket_block *block_slow(struct folder *f, struct node *n, unsigned exponent)
+static __attribute__((noinline)) struct bucket_block *totals_block_slow(struct folder *f, struct node *n, unsigned exponent)
 {
-    uint64_t key = block_key(n->site, exponent);
+    uint64_t key = key_block(n->site, exponent);
     struct bucket_block *b = items_find(f->items, key);
     if (!b) {
         struct bucket_block image = {.item.key = key};
-        b = new_item(f, PAGE_HISTOGRAM, &image);
+        b = pages_new_item(f, PAGE_HISTOGRAM, &image);
         if (!b)
             return NULL;
         items_insert(f->items, &b->item);
     }
-    word_set(&n->recent_block[exponent & 1], ref_of(f, b));
+    word_set(&n->recent_block[exponent & 1], segment_ref_of(f->base, b));
     return b;
 }
 
-static inline struct bucket_block *block_of(struct folder *f, struct node *n, unsigned exponent)
+static inline struct bucket_block *totals_block(struct folder *f, struct node *n, unsigned exponent)
 {
     segment_ref hint = word_get(&n->recent_block[exponent & 1]);
     if (likely(hint)) {
@@ -316,26 +295,26 @@ static inline struct bucket_block *block_of(struct folder *f, struct node *n, un
         if (likely((word_get(&b->item.key) & 0xff) == exponent))
             return b;
     }
-    return block_slow(f, n, exponent);
+    return totals_block_slow(f, n, exponent);
 }
 
 /* ---- the stack of open calls ---- */
 
-static void set_top(struct folder *f)
+static void stack_set_top(struct folder *f)
 {
-    if (f->depth >= entries(f)) { /* deeper than there was memory for */
-        f->top = entry_at(f, entries(f) - 1); /* a pointer to count from; a folder just attached has none yet */
+    if (f->depth >= stack_entries(f)) { /* deeper than there was memory for */
+        f->top = stack_entry(f, stack_entries(f) - 1); /* a pointer to count from; a folder just attached has none yet */
         f->top_node = 0;
         f->top_page_end = NULL;
         return;
     }
-    f->top = entry_at(f, f->depth);
-    f->top_page_end = entry_at(f, f->depth / ENTRIES_PER_PAGE * ENTRIES_PER_PAGE) + ENTRIES_PER_PAGE;
+    f->top = stack_entry(f, f->depth);
+    f->top_page_end = stack_entry(f, f->depth / ENTRIES_PER_PAGE * ENTRIES_PER_PAGE) + ENTRIES_PER_PAGE;
     f->top_node = (segment_ref)word_get(&f->top->node);
 }
 
 /* Room for one more page in the list of the stack's pages. */
-static bool stack_room(struct folder *f)
+static bool list_room(struct folder *f)
 {
     if (f->stack_pages < f->stack_room)
         return true;
@@ -348,9 +327,9 @@ static bool stack_room(struct folder *f)
     return true;
 }
 
-static bool grow_stack(struct folder *f)
+static bool stack_grow(struct folder *f)
 {
-    struct page_header *page = stack_room(f) ? add_page(f, PAGE_STACK) : NULL;
+    struct page_header *page = list_room(f) ? pages_add(f, PAGE_STACK) : NULL;
     if (!page)
         return false;
     word_put(&page->used, ENTRIES_PER_PAGE);
@@ -359,23 +338,23 @@ static bool grow_stack(struct folder *f)
 }
 
 /* The entry above the top; NULL: the call goes on without one, and nothing is added until it has ended. */
-static inline struct entry *entry_above(struct folder *f)
+static inline struct entry *stack_above(struct folder *f)
 {
     if (likely(f->top + 1 < f->top_page_end))
         return f->top + 1;
-    if (f->depth + 1 < entries(f))
-        return entry_at(f, f->depth + 1);
-    if (f->depth + 1 > entries(f) || !grow_stack(f))
+    if (f->depth + 1 < stack_entries(f))
+        return stack_entry(f, f->depth + 1);
+    if (f->depth + 1 > stack_entries(f) || !stack_grow(f))
         return NULL;
-    return entry_at(f, f->depth + 1);
+    return stack_entry(f, f->depth + 1);
 }
 
-static inline struct entry *entry_below(const struct folder *f)
+static inline struct entry *stack_below(const struct folder *f)
 {
-    return likely(f->depth % ENTRIES_PER_PAGE) ? f->top - 1 : entry_at(f, f->depth - 1);
+    return likely(f->depth % ENTRIES_PER_PAGE) ? f->top - 1 : stack_entry(f, f->depth - 1);
 }
 
-static inline void pushed(struct folder *f, struct entry *e, segment_ref node)
+static inline void stack_push(struct folder *f, struct entry *e, segment_ref node)
 {
     f->depth++;
     if (unlikely(e != f->top + 1))
@@ -384,73 +363,83 @@ static inline void pushed(struct folder *f, struct entry *e, segment_ref node)
     f->top_node = node;
 }
 
-static inline void popped(struct folder *f)
+static inline void stack_pop(struct folder *f)
 {
     f->depth--;
-    if (likely((f->depth + 1) % ENTRIES_PER_PAGE && f->depth + 1 < entries(f))) {
+    if (likely((f->depth + 1) % ENTRIES_PER_PAGE && f->depth + 1 < stack_entries(f))) {
         f->top--;
         f->top_node = (segment_ref)word_get(&f->top->node);
     } else
-        set_top(f);
+        stack_set_top(f);
 }
 
 /* ---- what the end of a call touches, logged once per batch ---- */
 
-static inline bool first_touch(struct folder *f, _Atomic uint32_t *stamp)
+static inline bool batch_first_touch(struct folder *f, _Atomic uint32_t *stamp)
 {
     if (likely(word_get(stamp) == f->stamp))
         return false;
     word_set(stamp, f->stamp);
-    mark_page(f, (const void *)stamp);
+    batch_mark(f, (const void *)stamp);
     return true;
 }
 
-static inline void touch_node(struct folder *f, struct node *n)
+static inline void totals_touch(struct folder *f, struct node *n)
 {
-    if (!first_touch(f, &n->stamp))
+    if (!batch_first_touch(f, &n->stamp))
         return;
-    log_words(f, &n->inclusive, 3); /* children, calls */
+    batch_log(f, &n->inclusive, 3); /* children, calls */
 }
 
-static __attribute__((noinline)) void save_entry(struct folder *f, const struct entry *e, uint32_t below)
+static __attribute__((noinline)) void stack_save(struct folder *f, const struct entry *e, uint32_t below)
 {
     f->saved_entries |= 1ull << below;
-    mark_page(f, e);
-    log_words(f, &e->begin, 5); /* off_begin, children, off_children, node */
+    batch_mark(f, e);
+    batch_log(f, &e->begin, 5); /* off_begin, children, off_children, node */
     if (!(word_get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED))) /* else the rest of the line says something */
         return;
-    log_words(f, &e->key, 3); /* carried, off_carried */
+    batch_log(f, &e->key, 3); /* carried, off_carried */
 }
 
 /* Entries above the depth at which the batch began are nobody's if it is undone. A batch is shorter than 64 records, so
  * none further down than that is reached by the ends of calls; exit_below logs what it changes. */
-static inline void touch_entry(struct folder *f, struct entry *e, uint32_t depth)
+static inline void stack_touch(struct folder *f, struct entry *e, uint32_t depth)
 {
     uint32_t below = f->base_depth - depth; /* huge when above */
     if (unlikely(below < 64 && !(f->saved_entries >> below & 1)))
-        save_entry(f, e, below);
+        stack_save(f, e, below);
 }
 
 /* ---- suspended calls ---- */
 
-static struct suspended *new_suspended(struct folder *f)
+static struct suspended *suspended_new(struct folder *f)
 {
     struct suspended *s = f->free_suspended ? segment_at(f->base, f->free_suspended) : NULL;
     if (s)
         f->free_suspended = word_get(&s->item.next);
     else if (f->suspended < f->suspended_limit)
-        s = new_item(f, PAGE_SUSPENDED, &(struct suspended){.item.key = 0});
+        s = pages_new_item(f, PAGE_SUSPENDED, &(struct suspended){.item.key = 0});
     if (s)
         f->suspended++;
     return s;
 }
 
-static void free_suspended(struct folder *f, struct suspended *s)
+static void suspended_fill(struct folder *f, struct suspended *s, const struct suspended *image)
 {
-    change(f, &s->node, 0);
+    batch_change(f, &s->item.key, word_get(&image->item.key));
+    batch_change(f, &s->carried, word_get(&image->carried));
+    batch_change(f, &s->off_carried, word_get(&image->off_carried));
+    batch_change(f, &s->since, word_get(&image->since));
+    batch_change(f, &s->node, word_get(&image->node));
+    items_insert(f->items, &s->item);
+}
+
+static void suspended_free(struct folder *f, struct suspended *s)
+{
+    batch_change(f, &s->node, 0);
     items_remove(f->items, &s->item);
     word_set(&s->item.next, f->free_suspended);
-    f->free_suspended = ref_of(f, s);
+    f->free_suspended = segment_ref_of(f->base, s);
     f->suspended--;
 }
 
@@ -458,8 +447,8 @@ static void free_suspended(struct folder *f, struct suspended *s)
 
 static inline void fill_entry(struct folder *f, struct entry *e, uint64_t t, segment_ref node, uint32_t flags)
 {
-    touch_entry(f, e, f->depth + 1);
-    mark_page(f, e);
+    stack_touch(f, e, f->depth + 1);
+    batch_mark(f, e);
     word_put(&e->begin, t);
     word_put(&e->off_begin, f->off);
     word_put(&e->children, 0);
@@ -471,51 +460,51 @@ static inline void fill_entry(struct folder *f, struct entry *e, uint64_t t, seg
 static __attribute__((noinline)) void enter_without_entry(struct folder *f)
 {
     f->depth++;
-    set_top(f);
+    stack_set_top(f);
 }
 
 static inline void entered(struct folder *f, struct entry *e, segment_ref node, segment_ref caller)
 {
     if (unlikely(f->open.room && node))
-        open_add(f, caller ? site_at(f, caller) : node_caller(node_at(f, node)), node_at(f, node)->site);
-    pushed(f, e, node);
+        opens_add(f, caller ? nodes_site(f, caller) : node_caller(node_at(f, node)), node_at(f, node)->site);
+    stack_push(f, e, node);
 }
 
-static inline void enter(struct folder *f, uint64_t t, uint32_t site)
+static inline void enter_plain(struct folder *f, uint64_t t, uint32_t site)
 {
-    struct entry *e = entry_above(f);
+    struct entry *e = stack_above(f);
     if (unlikely(!e)) {
         enter_without_entry(f);
         return;
     }
-    segment_ref caller = f->top_node, node = child(f, site);
+    segment_ref caller = f->top_node, node = nodes_child(f, site);
     fill_entry(f, e, t, node, 0);
     entered(f, e, node, caller);
 }
 
 /* Nothing is amiss where it was not counted. */
-static void ended_silently(struct folder *f, struct suspended *s)
+static void suspended_end_silently(struct folder *f, struct suspended *s)
 {
     if (!(word_get(&s->node) >> 32 & ENTRY_FOREIGN))
-        add(f, &f->lane->silent_ends, 1);
-    free_suspended(f, s);
+        batch_add(f, &f->lane->silent_ends, 1);
+    suspended_free(f, s);
 }
 
 /* A call whose activation has a key: counted here, since it may end on another path than it began on. A suspended call
  * with the same key ended without an event: its memory was reused (CPython 3.13.0 closes some generators silently). */
 static __attribute__((noinline)) void enter_keyed(struct folder *f, uint64_t t, uint32_t site)
 {
-    struct entry *e = entry_above(f);
+    struct entry *e = stack_above(f);
     if (!e) {
         enter_without_entry(f);
         return;
     }
-    segment_ref caller = f->top_node, node = child(f, site);
-    struct suspended *stale = items_find(f->items, suspended_key(f->key));
+    segment_ref caller = f->top_node, node = nodes_child(f, site);
+    struct suspended *stale = items_find(f->items, key_suspended(f->key));
     if (node)
-        add(f, &node_at(f, node)->calls, 1);
+        batch_add(f, &node_at(f, node)->calls, 1);
     if (stale)
-        ended_silently(f, stale);
+        suspended_end_silently(f, stale);
     fill_entry(f, e, t, node, ENTRY_KEYED);
     word_put(&e->key, f->key);
     word_put(&e->carried, 0);
@@ -524,62 +513,62 @@ static __attribute__((noinline)) void enter_keyed(struct folder *f, uint64_t t, 
 }
 
 /* `moved`: another lane knew it until now, and says what it did there (RECORD_WAITED, RECORD_CARRIED). */
-static __attribute__((noinline)) void resume(struct folder *f, uint64_t t, uint32_t site, bool moved)
+static __attribute__((noinline)) void enter_resume(struct folder *f, uint64_t t, uint32_t site, bool moved)
 {
-    struct entry *e = entry_above(f);
+    struct entry *e = stack_above(f);
     if (!e) {
         enter_without_entry(f);
         return;
     }
-    segment_ref caller = f->top_node, node = child(f, site);
-    struct suspended *found = items_find(f->items, suspended_key(f->key));
-    struct suspended *slot = found && !moved && site_at(f, (segment_ref)word_get(&found->node)) == site ? found : NULL;
+    segment_ref caller = f->top_node, node = nodes_child(f, site);
+    struct suspended *found = items_find(f->items, key_suspended(f->key));
+    struct suspended *slot = found && !moved && nodes_site(f, (segment_ref)word_get(&found->node)) == site ? found : NULL;
     uint32_t foreign = slot ? (uint32_t)(word_get(&slot->node) >> 32) & ENTRY_FOREIGN : moved ? 0 : ENTRY_FOREIGN;
     if (slot && node && t > word_get(&slot->since))
-        add(f, &node_at(f, node)->waited, t - word_get(&slot->since));
+        batch_add(f, &node_at(f, node)->waited, t - word_get(&slot->since));
     fill_entry(f, e, t, node, ENTRY_KEYED | foreign);
     word_put(&e->key, f->key);
     word_put(&e->carried, slot ? word_get(&slot->carried) : 0);
     word_put(&e->off_carried, slot ? word_get(&slot->off_carried) : 0);
     if (slot)
-        free_suspended(f, slot);
+        suspended_free(f, slot);
     else if (found) /* its memory was used again: for another function, or on another thread */
-        ended_silently(f, found);
+        suspended_end_silently(f, found);
     entered(f, e, node, caller);
 }
 
 /* What the call on top, just resumed, did on other threads. Without an entry there is nobody to tell. */
-static void amend_moved(struct folder *f, unsigned kind, uint64_t ticks)
+static void enter_amend(struct folder *f, unsigned kind, uint64_t ticks)
 {
     struct entry *e = f->top;
-    if (f->depth >= entries(f))
+    if (f->depth >= stack_entries(f))
         return;
     if ((word_get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED)) != ENTRY_KEYED)
-        add(f, &f->lane->mismatched, 1);
+        batch_add(f, &f->lane->mismatched, 1);
     else if (kind == RECORD_CARRIED)
-        add(f, &e->carried, ticks);
+        batch_add(f, &e->carried, ticks);
     else if (f->top_node)
-        add(f, &node_at(f, f->top_node)->waited, ticks);
+        batch_add(f, &node_at(f, f->top_node)->waited, ticks);
 }
 
 /* The call that waits goes on on another thread, which counts its end; what had no room here was counted as lost. */
-static void taken(struct folder *f, uint64_t key, unsigned flags)
+static void suspended_take(struct folder *f, uint64_t key, unsigned flags)
 {
-    struct suspended *s = items_find(f->items, suspended_key(key));
+    struct suspended *s = items_find(f->items, key_suspended(key));
     if (s && flags & RECORD_SILENT)
-        ended_silently(f, s);
+        suspended_end_silently(f, s);
     else if (s)
-        free_suspended(f, s);
+        suspended_free(f, s);
 }
 
 /* ---- EXIT and SUSPEND ---- */
 
 /* Ticks from a to b; a clock that steps back gives 0 and is counted. */
-static inline uint64_t ticks_between(struct folder *f, uint64_t a, uint64_t b)
+static inline uint64_t stretch_ticks(struct folder *f, uint64_t a, uint64_t b)
 {
     if (likely(b >= a))
         return b - a;
-    add(f, &f->lane->clamped, 1);
+    batch_add(f, &f->lane->clamped, 1);
     return 0;
 }
 
@@ -591,59 +580,59 @@ struct stretch {
     uint64_t inner, off_inner; /* of them in callees */
 };
 
-static inline void bump(_Atomic uint64_t *word, uint64_t more) { word_put(word, word_get(word) + more); }
+static inline void batch_bump(_Atomic uint64_t *word, uint64_t more) { word_put(word, word_get(word) + more); }
 
-static inline void add_stretch(struct folder *f, const struct stretch *x)
+static inline void stretch_add(struct folder *f, const struct stretch *x)
 {
-    touch_node(f, x->node);
-    bump(&x->receiver->children, x->elapsed);
-    bump(&x->node->inclusive, x->elapsed);
+    totals_touch(f, x->node);
+    batch_bump(&x->receiver->children, x->elapsed);
+    batch_bump(&x->node->inclusive, x->elapsed);
     if (x->inner)
-        bump(&x->node->children, x->inner);
+        batch_bump(&x->node->children, x->inner);
     if (unlikely(x->off | x->off_inner)) {
-        bump(&x->receiver->off_children, x->off);
-        add(f, &x->node->off_inclusive, x->off);
-        add(f, &x->node->off_children, x->off_inner);
+        batch_bump(&x->receiver->off_children, x->off);
+        batch_add(f, &x->node->off_inclusive, x->off);
+        batch_add(f, &x->node->off_children, x->off_inner);
     }
 }
 
 /* The same without a receiver, by the log: whatever has happened to the node in this batch. */
 static void add_path_time(struct folder *f, struct node *n, uint64_t elapsed, uint64_t inner, uint64_t off, uint64_t off_inner)
 {
-    add(f, &n->inclusive, elapsed);
-    add(f, &n->children, inner);
-    add(f, &n->off_inclusive, off);
-    add(f, &n->off_children, off_inner);
+    batch_add(f, &n->inclusive, elapsed);
+    batch_add(f, &n->children, inner);
+    batch_add(f, &n->off_inclusive, off);
+    batch_add(f, &n->off_children, off_inner);
 }
 
-static __attribute__((noinline)) void add_extremes(struct folder *f, struct node *n, uint64_t duration)
+static __attribute__((noinline)) void totals_add_extremes(struct folder *f, struct node *n, uint64_t duration)
 {
     if (duration < word_get(&n->min))
-        change(f, &n->min, duration);
+        batch_change(f, &n->min, duration);
     if (duration > word_get(&n->max))
-        change(f, &n->max, duration);
+        batch_change(f, &n->max, duration);
 }
 
-static inline __attribute__((always_inline)) void add_duration(struct folder *f, struct node *n, uint64_t duration)
+static inline __attribute__((always_inline)) void totals_add_duration(struct folder *f, struct node *n, uint64_t duration)
 {
     unsigned exponent = histogram_exponent(duration);
-    struct bucket_block *block = block_of(f, n, exponent);
+    struct bucket_block *block = totals_block(f, n, exponent);
     if (unlikely(duration < word_get(&n->min) || duration > word_get(&n->max)))
-        add_extremes(f, n, duration);
+        totals_add_extremes(f, n, duration);
     if (unlikely(!block))
         return;
     _Atomic uint64_t *count = &block->count[histogram_step(duration, exponent)];
-    first_touch(f, &block->item.extra);
-    log_word(f, count);
-    bump(count, 1);
+    batch_first_touch(f, &block->item.extra);
+    batch_log(f, count, 1);
+    batch_bump(count, 1);
 }
 
-static void add_flags(struct folder *f, struct node *n, unsigned flags)
+static void totals_add_flags(struct folder *f, struct node *n, unsigned flags)
 {
     if (flags & RECORD_RAISED)
-        add(f, &n->raised, 1);
+        batch_add(f, &n->raised, 1);
     if (flags & RECORD_CUT)
-        add(f, &n->cut, 1);
+        batch_add(f, &n->cut, 1);
 }
 
 static inline struct stretch stretch_of_top(struct folder *f, uint64_t t)
@@ -651,33 +640,33 @@ static inline struct stretch stretch_of_top(struct folder *f, uint64_t t)
     const struct entry *e = f->top;
     return (struct stretch){
         .node = node_at(f, f->top_node),
-        .receiver = entry_below(f),
-        .elapsed = ticks_between(f, word_get(&e->begin), t),
+        .receiver = stack_below(f),
+        .elapsed = stretch_ticks(f, word_get(&e->begin), t),
         .off = f->off - word_get(&e->off_begin),
         .inner = word_get(&e->children),
         .off_inner = word_get(&e->off_children),
     };
 }
 
-static inline void ended(struct folder *f, const struct node *n)
+static inline void exit_ended(struct folder *f, const struct node *n)
 {
     if (unlikely(f->open.room))
-        open_remove(f, node_caller(n), n->site);
-    popped(f);
+        opens_remove(f, node_caller(n), n->site);
+    stack_pop(f);
 }
 
 /* A plain call ends on top of the stack. */
 static inline void exit_plain(struct folder *f, uint64_t t, unsigned flags)
 {
     struct stretch x = stretch_of_top(f, t);
-    touch_entry(f, x.receiver, f->depth - 1);
-    add_stretch(f, &x);
-    bump(&x.node->calls, 1);
+    stack_touch(f, x.receiver, f->depth - 1);
+    stretch_add(f, &x);
+    batch_bump(&x.node->calls, 1);
     if (unlikely(flags))
-        add_flags(f, x.node, flags);
+        totals_add_flags(f, x.node, flags);
     if (likely(!(flags & RECORD_CUT)))
-        add_duration(f, x.node, x.elapsed);
-    ended(f, x.node);
+        totals_add_duration(f, x.node, x.elapsed);
+    exit_ended(f, x.node);
 }
 
 /* Is `end` the record that ends the call that `begin` begins, on top of this many open ones? */
@@ -698,21 +687,21 @@ static inline uint64_t leaves(struct folder *f, const struct slot *ring, uint64_
         if (!is_leaf(what, word_get(&end->what), f->depth) || unlikely(until < since || !f->top_page_end))
             break; /* the long way counts what is odd */
         if (what != last) {
-            segment_ref ref = child(f, record_site(what));
+            segment_ref ref = nodes_child(f, record_site(what));
             if (unlikely(!ref))
                 break;
             n = node_at(f, ref);
-            touch_node(f, n);
+            totals_touch(f, n);
             last = what;
         }
-        bump(&n->inclusive, until - since);
-        bump(&n->calls, 1);
-        add_duration(f, n, until - since);
+        batch_bump(&n->inclusive, until - since);
+        batch_bump(&n->calls, 1);
+        totals_add_duration(f, n, until - since);
         sum += until - since;
     }
     if (sum) {
-        touch_entry(f, f->top, f->depth);
-        bump(&f->top->children, sum);
+        stack_touch(f, f->top, f->depth);
+        batch_bump(&f->top->children, sum);
     }
     return i - tail;
 }
@@ -721,17 +710,17 @@ static inline uint64_t leaves(struct folder *f, const struct slot *ring, uint64_
  * counted as lost. */
 static __attribute__((noinline)) void end_lost(struct folder *f)
 {
-    add(f, &f->lane->lost, 1);
-    if (f->depth < entries(f)) {
-        struct entry *below = entry_below(f);
-        touch_entry(f, below, f->depth - 1);
-        bump(&below->children, word_get(&f->top->children));
-        bump(&below->off_children, word_get(&f->top->off_children));
+    batch_add(f, &f->lane->lost, 1);
+    if (f->depth < stack_entries(f)) {
+        struct entry *below = stack_below(f);
+        stack_touch(f, below, f->depth - 1);
+        batch_bump(&below->children, word_get(&f->top->children));
+        batch_bump(&below->off_children, word_get(&f->top->off_children));
     }
     if (f->top_node)
-        ended(f, node_at(f, f->top_node));
+        exit_ended(f, node_at(f, f->top_node));
     else
-        popped(f);
+        stack_pop(f);
 }
 
 /* A call waits since its stack is left for another one: a plain one is a keyed one from here on, counted as begun. */
@@ -740,12 +729,12 @@ static __attribute__((noinline)) void become_keyed(struct folder *f)
     struct entry *e = f->top;
     uint64_t word = word_get(&e->node);
     if (!(word >> 32 & ENTRY_KEYED)) {
-        add(f, &node_at(f, f->top_node)->calls, 1);
-        change(f, &e->carried, 0);
-        change(f, &e->off_carried, 0);
-        change(f, &e->node, word | (uint64_t)ENTRY_KEYED << 32);
+        batch_add(f, &node_at(f, f->top_node)->calls, 1);
+        batch_change(f, &e->carried, 0);
+        batch_change(f, &e->off_carried, 0);
+        batch_change(f, &e->node, word | (uint64_t)ENTRY_KEYED << 32);
     }
-    change(f, &e->key, f->key);
+    batch_change(f, &e->key, f->key);
 }
 
 /* A keyed call ends, or waits. It was counted when it began; its duration is all it ran. */
@@ -753,25 +742,22 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
 {
     struct stretch x = stretch_of_top(f, t);
     struct entry *e = f->top;
-    struct suspended *slot = waits ? new_suspended(f) : NULL;
+    struct suspended *slot = waits ? suspended_new(f) : NULL;
     uint64_t word = word_get(&e->node), carried = word_get(&e->carried) + x.elapsed;
     bool foreign = word >> 32 & ENTRY_FOREIGN;
-    touch_entry(f, x.receiver, f->depth - 1);
-    add_stretch(f, &x);
-    add_flags(f, x.node, foreign ? 0 : flags); /* what was not counted as begun neither is open nor raised */
+    stack_touch(f, x.receiver, f->depth - 1);
+    stretch_add(f, &x);
+    totals_add_flags(f, x.node, foreign ? 0 : flags); /* what was not counted as begun neither is open nor raised */
     if (!waits && !(flags & RECORD_CUT) && !foreign)
-        add_duration(f, x.node, carried);
+        totals_add_duration(f, x.node, carried);
     if (waits && !slot) /* it will come back as foreign: counted, its duration unknown */
-        add(f, &f->lane->lost_waits, 1);
+        batch_add(f, &f->lane->lost_waits, 1);
     if (slot) {
-        change(f, &slot->item.key, suspended_key(word_get(&e->key)));
-        change(f, &slot->carried, carried);
-        change(f, &slot->off_carried, word_get(&e->off_carried) + x.off);
-        change(f, &slot->since, t);
-        change(f, &slot->node, word);
-        items_insert(f->items, &slot->item);
+        const struct suspended image = {
+            .item.key = key_suspended(word_get(&e->key)), .carried = carried, .off_carried = word_get(&e->off_carried) + x.off, .since = t, .node = word};
+        suspended_fill(f, slot, &image);
     }
-    ended(f, x.node);
+    exit_ended(f, x.node);
 }
 
 /* A block that was left while calls begun after it are still open (blocks of two tasks interleave). Its time up to the
@@ -779,83 +765,83 @@ static __attribute__((noinline)) void end_keyed(struct folder *f, uint64_t t, un
  * on when it is dropped: so an outer block that is left meanwhile does not take them for time before its own next entry. */
 static __attribute__((noinline)) void exit_below(struct folder *f, uint64_t t, uint32_t depth, unsigned flags)
 {
-    struct entry *e = entry_at(f, depth), *next = entry_at(f, depth + 1);
+    struct entry *e = stack_entry(f, depth), *next = stack_entry(f, depth + 1);
     uint64_t word = word_get(&e->node), ran = 0, elapsed = 0, off = 0;
     bool keyed = word >> 32 & ENTRY_KEYED, foreign = word >> 32 & ENTRY_FOREIGN;
     if (word >> 32 & ENTRY_ENDED) {
-        add(f, &f->lane->mismatched, 1);
+        batch_add(f, &f->lane->mismatched, 1);
         return;
     }
     if ((segment_ref)word) {
         struct node *n = node_at(f, (segment_ref)word);
-        elapsed = ticks_between(f, word_get(&e->begin), word_get(&next->begin));
+        elapsed = stretch_ticks(f, word_get(&e->begin), word_get(&next->begin));
         off = word_get(&next->off_begin) - word_get(&e->off_begin);
         add_path_time(f, n, elapsed, word_get(&e->children), off, word_get(&e->off_children));
         if (!keyed)
-            add(f, &n->calls, 1);
+            batch_add(f, &n->calls, 1);
         ran = keyed ? word_get(&e->carried) : 0;
-        add_flags(f, n, foreign ? 0 : flags);
+        totals_add_flags(f, n, foreign ? 0 : flags);
         if (!(flags & RECORD_CUT) && !foreign)
-            add_duration(f, n, ran + (t > word_get(&e->begin) ? t - word_get(&e->begin) : 0));
-        change(f, &e->children, 0);
-        change(f, &e->off_children, 0);
+            totals_add_duration(f, n, ran + (t > word_get(&e->begin) ? t - word_get(&e->begin) : 0));
+        batch_change(f, &e->children, 0);
+        batch_change(f, &e->off_children, 0);
     } else
-        add(f, &f->lane->lost, 1);
-    change(f, &e->carried, elapsed);
-    change(f, &e->off_carried, off);
-    change(f, &e->node, word | (uint64_t)ENTRY_ENDED << 32);
+        batch_add(f, &f->lane->lost, 1);
+    batch_change(f, &e->carried, elapsed);
+    batch_change(f, &e->off_carried, off);
+    batch_change(f, &e->node, word | (uint64_t)ENTRY_ENDED << 32);
 }
 
 /* The entry on top ended out of order before: its own time and that of the calls that outlived it go down. The latter
  * becomes part of its path's time, so that a path has never less than its callees. */
-static void drop_ended(struct folder *f)
+static void exit_drop_ended(struct folder *f)
 {
     const struct entry *e = f->top;
-    struct entry *below = entry_below(f);
+    struct entry *below = stack_below(f);
     uint64_t later = word_get(&e->children), off_later = word_get(&e->off_children);
-    add(f, &below->children, word_get(&e->carried) + later);
-    add(f, &below->off_children, word_get(&e->off_carried) + off_later);
+    batch_add(f, &below->children, word_get(&e->carried) + later);
+    batch_add(f, &below->off_children, word_get(&e->off_carried) + off_later);
     if (!f->top_node) {
-        popped(f);
+        stack_pop(f);
         return;
     }
     struct node *n = node_at(f, f->top_node);
     add_path_time(f, n, later, later, off_later, off_later);
-    ended(f, n);
+    exit_ended(f, n);
 }
 
-static __attribute__((noinline)) void drop(struct folder *f, uint16_t depth)
+static __attribute__((noinline)) void exit_drop(struct folder *f, uint16_t depth)
 {
     if (f->depth == 0 || depth != (uint16_t)f->depth)
-        add(f, &f->lane->mismatched, 1);
-    else if (f->depth < entries(f) && word_get(&f->top->node) >> 32 & ENTRY_ENDED)
-        drop_ended(f);
+        batch_add(f, &f->lane->mismatched, 1);
+    else if (f->depth < stack_entries(f) && word_get(&f->top->node) >> 32 & ENTRY_ENDED)
+        exit_drop_ended(f);
     else
         end_lost(f); /* there was no room to take note of its end */
 }
 
-static __attribute__((noinline)) void end_rare(struct folder *f, uint64_t t, uint64_t what)
+static __attribute__((noinline)) void exit_any(struct folder *f, uint64_t t, uint64_t what)
 {
     unsigned flags = record_flags(what);
     bool waits = record_kind(what) == RECORD_SUSPEND;
     uint32_t above = (uint16_t)(f->depth - record_depth(what)); /* calls above the one that ends */
     if (above >= f->depth) {
-        add(f, &f->lane->mismatched, 1);
+        batch_add(f, &f->lane->mismatched, 1);
     } else if (above) {
-        if (waits || f->depth >= entries(f))
-            add(f, &f->lane->mismatched, 1);
+        if (waits || f->depth >= stack_entries(f))
+            batch_add(f, &f->lane->mismatched, 1);
         else
             exit_below(f, t, f->depth - above, flags);
     } else if (!f->top_node) {
         end_lost(f);
-    } else if (site_at(f, f->top_node) != record_site(what) || (word_get(&f->top->node) >> 32) & ENTRY_ENDED) {
-        add(f, &f->lane->mismatched, 1);
+    } else if (nodes_site(f, f->top_node) != record_site(what) || (word_get(&f->top->node) >> 32) & ENTRY_ENDED) {
+        batch_add(f, &f->lane->mismatched, 1);
     } else if ((word_get(&f->top->node) >> 32) & ENTRY_KEYED || (waits && flags & RECORD_KEYED)) {
         if (waits && flags & RECORD_KEYED)
             become_keyed(f);
         end_keyed(f, t, flags, waits);
     } else if (waits) {
-        add(f, &f->lane->mismatched, 1);
+        batch_add(f, &f->lane->mismatched, 1);
     } else {
         exit_plain(f, t, flags);
     }
@@ -871,13 +857,13 @@ static inline void end(struct folder *f, uint64_t t, uint64_t what)
     if (likely(plain && f->depth))
         exit_plain(f, t, 0);
     else
-        end_rare(f, t, what);
+        exit_any(f, t, what);
 }
 
 static void advance_clock(struct folder *f, uint64_t *clock, _Atomic uint64_t *word, uint64_t ticks)
 {
     *clock += ticks;
-    change(f, word, *clock);
+    batch_change(f, word, *clock);
 }
 
 static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when, uint64_t what)
@@ -888,14 +874,14 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
         return;
     case RECORD_EXIT:
     case RECORD_SUSPEND:
-        end_rare(f, when - f->own, what);
+        exit_any(f, when - f->own, what);
         return;
     case RECORD_RESUME:
-        resume(f, when - f->own, record_site(what), record_flags(what) & RECORD_MOVED);
+        enter_resume(f, when - f->own, record_site(what), record_flags(what) & RECORD_MOVED);
         return;
     case RECORD_KEY:
         f->key = when;
-        change(f, &f->lane->key, when);
+        batch_change(f, &f->lane->key, when);
         return;
     case RECORD_OFF_CPU:
         advance_clock(f, &f->off, &f->lane->off, record_duration(what));
@@ -904,19 +890,19 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
         advance_clock(f, &f->own, &f->lane->own, record_duration(what));
         return;
     case RECORD_DROP:
-        drop(f, record_depth(what));
+        exit_drop(f, record_depth(what));
         return;
     case RECORD_TAKEN:
-        taken(f, f->key, record_flags(what));
+        suspended_take(f, f->key, record_flags(what));
         return;
     case RECORD_WAITED:
     case RECORD_CARRIED:
-        amend_moved(f, record_kind(what), record_duration(what));
+        enter_amend(f, record_kind(what), record_duration(what));
         return;
     case RECORD_NONE:
         return;
     default:
-        add(f, &f->lane->mismatched, 1);
+        batch_add(f, &f->lane->mismatched, 1);
         return;
     }
 }
@@ -930,7 +916,7 @@ _Static_assert(FOLDER_BATCH * LOG_PER_RECORD <= UNDO_WORDS, "a batch fits the lo
 static void run_batch(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t stop)
 {
     uint64_t tail = f->tail;
-    begin(f);
+    batch_begin(f);
     while (tail < stop) {
         const struct slot *r = &ring[tail & mask];
         uint64_t when = word_get(&r->when), what = word_get(&r->what), plain = what >> 48; /* kind and flags */
@@ -940,7 +926,7 @@ static void run_batch(struct folder *f, const struct slot *ring, uint64_t mask, 
                 tail += folded;
                 continue;
             }
-            enter(f, when - f->own, record_site(what));
+            enter_plain(f, when - f->own, record_site(what));
         } else if (plain == RECORD_EXIT)
             end(f, when - f->own, what);
         else
@@ -948,7 +934,7 @@ static void run_batch(struct folder *f, const struct slot *ring, uint64_t mask, 
         tail++;
     }
     f->tail = tail;
-    finish(f);
+    batch_end(f);
 }
 
 void folder_run(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t count)
@@ -961,17 +947,17 @@ void folder_run(struct folder *f, const struct slot *ring, uint64_t mask, uint64
 
 void folder_cut(struct folder *f, uint64_t when)
 {
-    begin(f);
-    if (f->depth >= entries(f)) {
-        add(f, &f->lane->lost, f->depth - (entries(f) - 1));
-        f->depth = entries(f) - 1;
-        set_top(f);
+    batch_begin(f);
+    if (f->depth >= stack_entries(f)) {
+        batch_add(f, &f->lane->lost, f->depth - (stack_entries(f) - 1));
+        f->depth = stack_entries(f) - 1;
+        stack_set_top(f);
     } else if (word_get(&f->top->node) >> 32 & ENTRY_ENDED)
-        drop_ended(f);
+        exit_drop_ended(f);
     else
-        end_rare(f, when - f->own, record_pack(site_at(f, f->top_node), f->depth, RECORD_EXIT, RECORD_CUT));
+        exit_any(f, when - f->own, record_pack(nodes_site(f, f->top_node), f->depth, RECORD_EXIT, RECORD_CUT));
     f->tail++;
-    finish(f);
+    batch_end(f);
 }
 
 /* ---- merging ---- */
@@ -980,107 +966,103 @@ static struct node *merge_target(struct folder *f, segment_ref parent, const str
 {
     const struct node *p = parent ? node_at(f, parent) : NULL;
     if (!(from->flags & NODE_PAIR) && p && !(p->flags & NODE_PAIR) && p->depth < f->depth_limit) {
-        struct node *n = find_node(f, node_key(parent, from->site));
+        struct node *n = nodes_find(f, key_node(parent, from->site));
         if (!n && f->nodes < f->node_limit)
-            n = new_node(f, node_key(parent, from->site), from->site, node_caller(from), parent, 0);
+            n = nodes_new(f, key_node(parent, from->site), from->site, node_caller(from), parent, 0);
         if (n)
             return n;
     }
-    struct node *other = other_node(f);
-    uint64_t key = pair_node_key(node_caller(from), from->site, flat);
-    struct node *n = find_node(f, key);
-    return n || !other ? n : new_node(f, key, from->site, node_caller(from), ref_of(f, other), flat);
+    struct node *other = nodes_other(f);
+    uint64_t key = key_pair_node(node_caller(from), from->site, flat);
+    struct node *n = nodes_find(f, key);
+    return n || !other ? n : nodes_new(f, key, from->site, node_caller(from), segment_ref_of(f->base, other), flat);
 }
 
 segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct node *from, uint32_t flat)
 {
-    begin(f);
+    batch_begin(f);
     struct node *n = from ? merge_target(f, parent, from, flat) : NULL;
     if (n) {
-        add(f, &n->inclusive, word_get(&from->inclusive));
-        add(f, &n->children, word_get(&from->children));
-        add(f, &n->calls, word_get(&from->calls));
-        add(f, &n->waited, word_get(&from->waited));
-        add(f, &n->off_inclusive, word_get(&from->off_inclusive));
-        add(f, &n->off_children, word_get(&from->off_children));
-        add(f, &n->raised, word_get(&from->raised));
-        add(f, &n->cut, word_get(&from->cut));
+        batch_add(f, &n->inclusive, word_get(&from->inclusive));
+        batch_add(f, &n->children, word_get(&from->children));
+        batch_add(f, &n->calls, word_get(&from->calls));
+        batch_add(f, &n->waited, word_get(&from->waited));
+        batch_add(f, &n->off_inclusive, word_get(&from->off_inclusive));
+        batch_add(f, &n->off_children, word_get(&from->off_children));
+        batch_add(f, &n->raised, word_get(&from->raised));
+        batch_add(f, &n->cut, word_get(&from->cut));
         if (word_get(&from->min) < word_get(&n->min))
-            change(f, &n->min, word_get(&from->min));
+            batch_change(f, &n->min, word_get(&from->min));
         if (word_get(&from->max) > word_get(&n->max))
-            change(f, &n->max, word_get(&from->max));
+            batch_change(f, &n->max, word_get(&from->max));
     } else if (from)
-        add(f, &f->lane->lost, word_get(&from->calls));
+        batch_add(f, &f->lane->lost, word_get(&from->calls));
     f->tail++;
-    finish(f);
-    return n ? ref_of(f, n) : 0;
+    batch_end(f);
+    return n ? segment_ref_of(f->base, n) : 0;
 }
 
 void folder_merge_block(struct folder *f, const struct bucket_block *from)
 {
     uint64_t key = word_get(&from->item.key);
-    begin(f);
+    batch_begin(f);
     struct bucket_block *b = items_find(f->items, key), image = {.item.key = key};
     if (!b) {
-        b = new_item(f, PAGE_HISTOGRAM, &image);
+        b = pages_new_item(f, PAGE_HISTOGRAM, &image);
         if (b)
             items_insert(f->items, &b->item);
     }
     for (unsigned i = 0; b && i < HISTOGRAM_STEPS; i++)
         if (word_get(&from->count[i]))
-            add(f, &b->count[i], word_get(&from->count[i]));
+            batch_add(f, &b->count[i], word_get(&from->count[i]));
     f->tail++;
-    finish(f);
-}
-
-static void fill_suspended(struct folder *f, struct suspended *s, const struct suspended *from, uint64_t word)
-{
-    change(f, &s->item.key, word_get(&from->item.key));
-    change(f, &s->carried, word_get(&from->carried));
-    change(f, &s->off_carried, word_get(&from->off_carried));
-    change(f, &s->since, word_get(&from->since));
-    change(f, &s->node, word);
-    items_insert(f->items, &s->item);
+    batch_end(f);
 }
 
 /* One that finds no room stays open for ever: lost, for nobody can say when it ends. */
 void folder_merge_suspended(struct folder *f, segment_ref node, const struct suspended *from)
 {
-    begin(f);
-    struct suspended *s = node ? new_suspended(f) : NULL;
+    batch_begin(f);
+    struct suspended *s = node ? suspended_new(f) : NULL;
     if (s)
-        fill_suspended(f, s, from, node | (uint64_t)ENTRY_KEYED << 32);
+        suspended_fill(f, s, &(struct suspended){
+            .item.key = word_get(&from->item.key),
+            .carried = word_get(&from->carried),
+            .off_carried = word_get(&from->off_carried),
+            .since = word_get(&from->since),
+            .node = node | (uint64_t)ENTRY_KEYED << 32,
+        });
     else if (node) {
-        add(f, &node_at(f, node)->cut, 1);
-        add(f, &f->lane->lost_waits, 1);
+        batch_add(f, &node_at(f, node)->cut, 1);
+        batch_add(f, &f->lane->lost_waits, 1);
     }
     f->tail++;
-    finish(f);
+    batch_end(f);
 }
 
 void folder_take(struct folder *f, uint64_t key, unsigned flags)
 {
-    begin(f);
-    taken(f, key, flags);
+    batch_begin(f);
+    suspended_take(f, key, flags);
     f->tail++;
-    finish(f);
+    batch_end(f);
 }
 
 void folder_merge_counters(struct folder *f, const struct lane *from)
 {
     struct lane *l = f->lane;
-    begin(f);
-    add(f, &l->own, word_get(&from->own));
-    add(f, &l->off, word_get(&from->off));
-    add(f, &l->lost, word_get(&from->lost));
-    add(f, &l->clamped, word_get(&from->clamped));
-    add(f, &l->mismatched, word_get(&from->mismatched));
-    add(f, &l->silent_ends, word_get(&from->silent_ends));
-    add(f, &l->lost_waits, word_get(&from->lost_waits));
-    add(f, &l->threads, lane_recorded(f->base, from, word_get(&from->head)));
-    add(f, &l->records, word_get(&from->head) - word_get(&from->first));
+    batch_begin(f);
+    batch_add(f, &l->own, word_get(&from->own));
+    batch_add(f, &l->off, word_get(&from->off));
+    batch_add(f, &l->lost, word_get(&from->lost));
+    batch_add(f, &l->clamped, word_get(&from->clamped));
+    batch_add(f, &l->mismatched, word_get(&from->mismatched));
+    batch_add(f, &l->silent_ends, word_get(&from->silent_ends));
+    batch_add(f, &l->lost_waits, word_get(&from->lost_waits));
+    batch_add(f, &l->threads, lane_recorded(f->base, from, word_get(&from->head)));
+    batch_add(f, &l->records, word_get(&from->head) - word_get(&from->first));
     f->tail++;
-    finish(f);
+    batch_end(f);
 }
 
 /* ---- life of a folder ---- */
@@ -1101,17 +1083,17 @@ static bool make_log(struct folder *f)
 
 static bool make_root(struct folder *f)
 {
-    struct node *root = new_node(f, 0, 0, 0, 0, 0);
-    if (!root || !grow_stack(f))
+    struct node *root = nodes_new(f, 0, 0, 0, 0, 0);
+    if (!root || !stack_grow(f))
         return false;
-    word_put(&f->lane->root, ref_of(f, root));
-    struct entry *e = entry_at(f, 0);
+    word_put(&f->lane->root, segment_ref_of(f->base, root));
+    struct entry *e = stack_entry(f, 0);
     _Atomic uint64_t *zero[] = {&e->begin, &e->off_begin, &e->children, &e->off_children};
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
         word_put(zero[i], 0);
-    word_put(&e->node, ref_of(f, root));
+    word_put(&e->node, segment_ref_of(f->base, root));
     f->depth = 0;
-    set_top(f);
+    stack_set_top(f);
     word_put(&f->lane->commit, commit_pack(f->tail, 0, 0));
     return true;
 }
@@ -1128,7 +1110,7 @@ int folder_init(struct folder *f, void *base, struct lane *lane, const struct fo
     *f = (struct folder){.base = base, .lane = lane, .new_page = new_page, .context = context, .mark = commit_pack(0, 0, 1)};
     set_limits(f, limits);
     f->items = items_new(base);
-    grow_cache(f);
+    nodes_grow_cache(f);
     if (!f->items || !f->cache || !make_log(f) || !make_root(f)) {
         folder_free(f);
         return -ENOMEM;
@@ -1136,12 +1118,12 @@ int folder_init(struct folder *f, void *base, struct lane *lane, const struct fo
     return 0;
 }
 
-static int attach_stack(struct folder *f)
+static int stack_attach(struct folder *f)
 {
     chain_each_page(page, f->base, word_get(&f->lane->chain[PAGE_STACK])) {
         if (!word_get(&page->used))
             break;
-        if (!stack_room(f))
+        if (!list_room(f))
             return -ENOMEM;
         f->stack[f->stack_pages++] = page;
         f->last[PAGE_STACK] = page;
@@ -1189,8 +1171,8 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
     set_limits(f, &folder_default_limits);
     f->items = items_new(base);
     word_put(&lane->undo_page, 0); /* a log of our own: the lane is a copy */
-    grow_cache(f);
-    int r = f->items && f->cache && make_log(f) ? attach_stack(f) : -ENOMEM;
+    nodes_grow_cache(f);
+    int r = f->items && f->cache && make_log(f) ? stack_attach(f) : -ENOMEM;
     if (r < 0) {
         folder_free(f);
         return r;
@@ -1200,9 +1182,9 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
     f->off = word_get(&lane->off);
     f->key = word_get(&lane->key);
     f->depth = commit_depth(word_get(&lane->commit));
-    set_top(f);
+    stack_set_top(f);
     /* The target had given up paths: from here on recursion must be told as it tells it. */
-    if (word_get(&lane->other) && !begin_counting(f)) {
+    if (word_get(&lane->other) && !opens_begin(f)) {
         folder_free(f);
         return -ENOMEM;
     }

@@ -103,11 +103,6 @@ void folder_take(struct folder *f, uint64_t key, unsigned flags);
 /* Folds records [f->tail, f->tail + count) of a ring. */
 void folder_run(struct folder *f, const struct slot *ring, uint64_t mask, uint64_t count);
 
-/* For checking what is not trusted: the key that the item must have; whether it can be one. */
-uint64_t folder_node_key(const struct node *n);
-bool folder_block_key_is(uint64_t key, uint32_t site, unsigned exponent);
-bool folder_suspended_key_is(uint64_t key);
-
 /* Puts the before-images of an odd commit word back and makes it even; in a copy. */
 void folder_undo(void *base, struct lane *lane, const struct undo_word *log);
 

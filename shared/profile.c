@@ -8,6 +8,7 @@
 #include "array.h"
 #include "chain.h"
 #include "counts.h"
+#include "item_key.h"
 
 struct builder {
     struct profile *p;
@@ -162,7 +163,7 @@ static int add_block(struct builder *b, const struct lane_copy *l, void *item)
         return -ENOMEM;
     b->block = more;
     uint64_t key = block->item.key;
-    b->block[b->blocks++] = (struct block){.site = site_id(b, key >> 8 & 0xffffff), .exponent = key & 0xff, .block = block};
+    b->block[b->blocks++] = (struct block){.site = site_id(b, key_block_site(key)), .exponent = key_block_exponent(key), .block = block};
     return 0;
 }
 

@@ -36,7 +36,7 @@
 #define SEGMENT_MAGIC 0x0a31504143535401ull /* "\001TSCAP1\n" */
 #define SEGMENT_ABI 1u
 #define SEGMENT_PAGE 4096u
-#define SEGMENT_MAX_BYTES (4ull << 30) /* a ref has 29 significant bits; see node keys in fold.c */
+#define SEGMENT_MAX_BYTES (4ull << 30) /* a ref has 29 significant bits; see item_key.h */
 #define SEGMENT_REF_SHIFT 3
 
 typedef uint32_t segment_ref; /* offset / 8 */

@@ -16,6 +16,7 @@
 #include "chain.h"
 #include "cputime.h"
 #include "histogram.h"
+#include "item_key.h"
 #include "process.h"
 #include "segment_file.h"
 #include "sites.h"
@@ -426,15 +427,17 @@ static bool check_node(struct checker *k, void *item, segment_ref ref)
         n->flags = NODE_OTHER;
     }
     return is_node(k, n->parent) && place(k, n->parent) < place(k, ref) && (n->site != 0) == !(n->flags & NODE_OTHER) &&
-           n->item.key == folder_node_key(n);
+           n->item.key == key_of_node(n);
 }
 
 static bool check_block(struct checker *k, void *item, segment_ref ref)
 {
     struct bucket_block *b = item;
-    uint64_t key = b->item.key, site = key >> 8 & 0xffffff;
+    uint64_t key = b->item.key;
+    uint32_t site = key_block_site(key);
+    unsigned exponent = key_block_exponent(key);
     (void)ref;
-    return folder_block_key_is(key, (uint32_t)site, key & 0xff) && (key & 0xff) < HISTOGRAM_EXPONENTS && site >= 1 && site <= k->c->s->sites;
+    return key == key_block(site, exponent) && exponent < HISTOGRAM_EXPONENTS && site >= 1 && site <= k->c->s->sites;
 }
 
 static bool check_suspended(struct checker *k, void *item, segment_ref ref)
@@ -442,7 +445,7 @@ static bool check_suspended(struct checker *k, void *item, segment_ref ref)
     struct suspended *w = item;
     segment_ref node = (segment_ref)w->node;
     (void)ref;
-    return !node || (is_node(k, node) && folder_suspended_key_is(w->item.key));
+    return !node || (is_node(k, node) && key_is_suspended(w->item.key));
 }
 
 /* The entries in use, and the root's. */
