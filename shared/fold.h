@@ -13,7 +13,14 @@
  * same site), so a record costs the same at any depth. When the tree has no room for another path, calls go to flat nodes
  * below (other), one per (caller, callee) and whether the site and the pair were open already: what is known per site and
  * per pair stays exact, the path is given up and counted. Time that the recorder took (RECORD_OWN) is taken off the
- * clock before anything is computed; time off the CPU (RECORD_OFF_CPU) is carried beside it. */
+ * clock before anything is computed; time off the CPU (RECORD_OFF_CPU) is carried beside it.
+ *
+ * fold.c        records, and what is done at each          fold_nodes.c      the tree and its flat nodes
+ * fold_enter.c  calls come onto the stack                  fold_totals.c     extremes and histograms
+ * fold_exit.c   they leave it, times go where they belong  fold_suspended.c  generators and coroutines that wait
+ * fold_stack.c  the stack of open calls                    fold_opens.c      what is open, once paths are given up
+ * fold_batch.h  the undo log                               fold_pages.c      room for all of that
+ * fold_merge.c  a lane's sums go to another's              fold_life.c       beginning, taking up, emptying, undoing */
 #ifndef TSCAP_FOLD_H
 #define TSCAP_FOLD_H
 

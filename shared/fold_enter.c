@@ -1,0 +1,66 @@
+#include "fold_enter.h"
+
+#include "fold_suspended.h"
+
+void enter_without_entry(struct folder *f)
+{
+    f->depth++;
+    stack_set_top(f);
+}
+
+void enter_keyed(struct folder *f, uint64_t t, uint32_t site)
+{
+    struct entry *e = stack_above(f);
+    if (!e) {
+        enter_without_entry(f);
+        return;
+    }
+    segment_ref caller = f->top_node, node = nodes_child(f, site);
+    struct suspended *stale = items_find(f->items, key_suspended(f->key));
+    if (node)
+        batch_add(f, &nodes_at(f, node)->calls, 1);
+    if (stale)
+        suspended_end_silently(f, stale);
+    enter_fill(f, e, t, node, ENTRY_KEYED);
+    word_put(&e->key, f->key);
+    word_put(&e->carried, 0);
+    word_put(&e->off_carried, 0);
+    enter_push(f, e, node, caller);
+}
+
+void enter_resume(struct folder *f, uint64_t t, uint32_t site, bool moved)
+{
+    struct entry *e = stack_above(f);
+    if (!e) {
+        enter_without_entry(f);
+        return;
+    }
+    segment_ref caller = f->top_node, node = nodes_child(f, site);
+    struct suspended *found = items_find(f->items, key_suspended(f->key));
+    struct suspended *slot = found && !moved && nodes_site(f, (segment_ref)word_get(&found->node)) == site ? found : NULL;
+    uint32_t foreign = slot ? (uint32_t)(word_get(&slot->node) >> 32) & ENTRY_FOREIGN : moved ? 0 : ENTRY_FOREIGN;
+    if (slot && node && t > word_get(&slot->since))
+        batch_add(f, &nodes_at(f, node)->waited, t - word_get(&slot->since));
+    enter_fill(f, e, t, node, ENTRY_KEYED | foreign);
+    word_put(&e->key, f->key);
+    word_put(&e->carried, slot ? word_get(&slot->carried) : 0);
+    word_put(&e->off_carried, slot ? word_get(&slot->off_carried) : 0);
+    if (slot)
+        suspended_free(f, slot);
+    else if (found) /* its memory was used again: for another function, or on another thread */
+        suspended_end_silently(f, found);
+    enter_push(f, e, node, caller);
+}
+
+void enter_amend(struct folder *f, unsigned kind, uint64_t ticks)
+{
+    struct entry *e = f->top;
+    if (f->depth >= stack_entries(f))
+        return;
+    if ((word_get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED)) != ENTRY_KEYED)
+        batch_add(f, &f->lane->mismatched, 1);
+    else if (kind == RECORD_CARRIED)
+        batch_add(f, &e->carried, ticks);
+    else if (f->top_node)
+        batch_add(f, &nodes_at(f, f->top_node)->waited, ticks);
+}

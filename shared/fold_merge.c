@@ -1,0 +1,102 @@
+#include "fold.h"
+
+#include "fold_batch.h"
+#include "fold_nodes.h"
+#include "fold_pages.h"
+#include "fold_suspended.h"
+#include "histogram.h"
+
+static struct node *merge_target(struct folder *f, segment_ref parent, const struct node *from, uint32_t flat)
+{
+    const struct node *p = parent ? nodes_at(f, parent) : NULL;
+    if (!(from->flags & NODE_PAIR) && p && !(p->flags & NODE_PAIR) && p->depth < f->depth_limit) {
+        struct node *n = nodes_find(f, key_node(parent, from->site));
+        if (!n && f->nodes < f->node_limit)
+            n = nodes_new(f, key_node(parent, from->site), from->site, node_caller(from), parent, 0);
+        if (n)
+            return n;
+    }
+    struct node *other = nodes_other(f);
+    uint64_t key = key_pair_node(node_caller(from), from->site, flat);
+    struct node *n = nodes_find(f, key);
+    return n || !other ? n : nodes_new(f, key, from->site, node_caller(from), segment_ref_of(f->base, other), flat);
+}
+
+segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct node *from, uint32_t flat)
+{
+    batch_begin(f);
+    struct node *n = from ? merge_target(f, parent, from, flat) : NULL;
+    if (n) {
+        batch_add(f, &n->inclusive, word_get(&from->inclusive));
+        batch_add(f, &n->children, word_get(&from->children));
+        batch_add(f, &n->calls, word_get(&from->calls));
+        batch_add(f, &n->waited, word_get(&from->waited));
+        batch_add(f, &n->off_inclusive, word_get(&from->off_inclusive));
+        batch_add(f, &n->off_children, word_get(&from->off_children));
+        batch_add(f, &n->raised, word_get(&from->raised));
+        batch_add(f, &n->cut, word_get(&from->cut));
+        if (word_get(&from->min) < word_get(&n->min))
+            batch_change(f, &n->min, word_get(&from->min));
+        if (word_get(&from->max) > word_get(&n->max))
+            batch_change(f, &n->max, word_get(&from->max));
+    } else if (from)
+        batch_add(f, &f->lane->lost, word_get(&from->calls));
+    f->tail++;
+    batch_end(f);
+    return n ? segment_ref_of(f->base, n) : 0;
+}
+
+void folder_merge_block(struct folder *f, const struct bucket_block *from)
+{
+    uint64_t key = word_get(&from->item.key);
+    batch_begin(f);
+    struct bucket_block *b = items_find(f->items, key), image = {.item.key = key};
+    if (!b) {
+        b = pages_new_item(f, PAGE_HISTOGRAM, &image);
+        if (b)
+            items_insert(f->items, &b->item);
+    }
+    for (unsigned i = 0; b && i < HISTOGRAM_STEPS; i++)
+        if (word_get(&from->count[i]))
+            batch_add(f, &b->count[i], word_get(&from->count[i]));
+    f->tail++;
+    batch_end(f);
+}
+
+/* One that finds no room stays open for ever: lost, for nobody can say when it ends. */
+void folder_merge_suspended(struct folder *f, segment_ref node, const struct suspended *from)
+{
+    batch_begin(f);
+    struct suspended *s = node ? suspended_new(f) : NULL;
+    if (s)
+        suspended_fill(f, s, &(struct suspended){
+            .item.key = word_get(&from->item.key),
+            .carried = word_get(&from->carried),
+            .off_carried = word_get(&from->off_carried),
+            .since = word_get(&from->since),
+            .node = node | (uint64_t)ENTRY_KEYED << 32,
+        });
+    else if (node) {
+        batch_add(f, &nodes_at(f, node)->cut, 1);
+        batch_add(f, &f->lane->lost_waits, 1);
+    }
+    f->tail++;
+    batch_end(f);
+}
+
+void folder_merge_counters(struct folder *f, const struct lane *from)
+{
+    struct lane *l = f->lane;
+    batch_begin(f);
+    batch_add(f, &l->own, word_get(&from->own));
+    batch_add(f, &l->off, word_get(&from->off));
+    batch_add(f, &l->lost, word_get(&from->lost));
+    batch_add(f, &l->clamped, word_get(&from->clamped));
+    batch_add(f, &l->mismatched, word_get(&from->mismatched));
+    batch_add(f, &l->silent_ends, word_get(&from->silent_ends));
+    batch_add(f, &l->lost_waits, word_get(&from->lost_waits));
+    batch_add(f, &l->threads, lane_recorded(f->base, from, word_get(&from->head)));
+    batch_add(f, &l->records, word_get(&from->head) - word_get(&from->first));
+    f->tail++;
+    batch_end(f);
+}
