@@ -62,18 +62,18 @@ static void end_strings(struct segment_header *h)
     process_printable(h->command);
 }
 
-static int identify(struct view *v)
+static int view_header(const struct view *v, uint64_t bytes, struct segment_header *h)
 {
-    words_read(&v->identity, v->base, sizeof v->identity);
-    end_strings(&v->identity);
-    return check_header(&v->identity, v->bytes);
+    words_read(h, v->base, sizeof *h);
+    end_strings(h);
+    return check_header(h, bytes);
 }
 
 int view_of_memory(struct view *v, const void *base, uint64_t bytes)
 {
     *v = (struct view){.base = base, .bytes = bytes & ~(uint64_t)(SEGMENT_PAGE - 1), .fd = -1};
     v->mapped = v->bytes;
-    return v->bytes >= SEGMENT_PAGE ? identify(v) : -EBADMSG;
+    return v->bytes >= SEGMENT_PAGE ? view_header(v, v->bytes, &v->identity) : -EBADMSG;
 }
 
 static int file_bytes(int fd, uint64_t *bytes)
@@ -85,12 +85,32 @@ static int file_bytes(int fd, uint64_t *bytes)
     return 0;
 }
 
+static uint64_t view_bytes_now(const struct view *v)
+{
+    uint64_t bytes = v->bytes;
+    if (v->fd >= 0 && file_bytes(v->fd, &bytes) < 0)
+        bytes = 0;
+    return bytes < v->mapped ? bytes : v->mapped;
+}
+
 static int check_file(int fd, long owner)
 {
     struct stat s;
     if (fstat(fd, &s) != 0)
         return -errno;
     return S_ISREG(s.st_mode) && (owner < 0 || s.st_uid == (uid_t)owner) ? 0 : -EPERM;
+}
+
+static int map_file(struct view *v, const struct segment_header *header)
+{
+    void *p = mmap(NULL, header->capacity, PROT_READ, MAP_SHARED | MAP_NORESERVE, v->fd, 0);
+    if (p == MAP_FAILED)
+        return -errno;
+    v->base = p;
+    v->mapped = header->capacity;
+    v->identity = *header;
+    end_strings(&v->identity);
+    return 0;
 }
 
 int view_open(struct view *v, int dirfd, const char *name, long owner)
@@ -106,17 +126,8 @@ int view_open(struct view *v, int dirfd, const char *name, long owner)
         r = -EBADMSG;
     if (r == 0)
         r = check_header(&header, v->bytes);
-    if (r == 0) {
-        void *p = mmap(NULL, header.capacity, PROT_READ, MAP_SHARED | MAP_NORESERVE, v->fd, 0);
-        if (p == MAP_FAILED)
-            r = -errno;
-        else {
-            v->base = p;
-            v->mapped = header.capacity;
-            end_strings(&header);
-            v->identity = header;
-        }
-    }
+    if (r == 0)
+        r = map_file(v, &header);
     if (r < 0) {
         close(v->fd);
         *v = (struct view){.fd = -1};
@@ -146,6 +157,7 @@ struct ring_copy {
 struct copier {
     const struct view *view;
     struct snapshot *s;
+    const struct snapshot_options *options;
     uint32_t limit;   /* pages that exist */
     uint32_t *owner;  /* per page: page number of the lane that has claimed it */
     uint32_t *stamp;  /* per page: the last walk that came by */
@@ -156,37 +168,33 @@ struct copier {
     struct ring_copy *ring; /* per lane copy */
 };
 
-static const void *live_page(const struct copier *c, uint32_t page) { return (const char *)c->view->base + (size_t)page * SEGMENT_PAGE; }
-static void *image_page(const struct snapshot *s, uint32_t page) { return segment_page_at(s->image, page); }
-static uint32_t page_number(const struct snapshot *s, const struct page_header *page)
+static const void *copier_live(const struct copier *c, uint32_t page) { return (const char *)c->view->base + (size_t)page * SEGMENT_PAGE; }
+static void *snapshot_page(const struct snapshot *s, uint32_t page) { return segment_page_at(s->image, page); }
+static uint32_t snapshot_page_number(const struct snapshot *s, const struct page_header *page)
 {
     return (uint32_t)((size_t)((const char *)page - (const char *)s->image) / SEGMENT_PAGE);
 }
 
-static void refresh_limit(struct copier *c)
+static void copier_refresh(struct copier *c)
 {
-    uint64_t bytes = c->view->bytes;
-    if (c->view->fd >= 0 && file_bytes(c->view->fd, &bytes) < 0)
-        bytes = 0;
-    if (bytes > c->view->mapped)
-        bytes = c->view->mapped;
+    uint64_t bytes = view_bytes_now(c->view);
     if (bytes / SEGMENT_PAGE > c->limit) /* a file that shrinks is caught by the guard, not by sizes that go back */
         c->limit = (uint32_t)(bytes / SEGMENT_PAGE);
 }
 
 /* The file may have grown since it was last looked at. */
-static bool pages_exist(struct copier *c, uint32_t first, uint32_t count)
+static bool copier_has(struct copier *c, uint32_t first, uint32_t count)
 {
     if (first >= c->limit || count > c->limit - first)
-        refresh_limit(c);
+        copier_refresh(c);
     return first < c->limit && count <= c->limit - first;
 }
 
 /* The next page of a walk through the segment, where nothing is to be trusted. False: it does not exist, or the walk has come
  * by before. */
-static bool visit(struct copier *c, uint32_t number)
+static bool copier_visit(struct copier *c, uint32_t number)
 {
-    if (number == 0 || !pages_exist(c, number, 1) || c->stamp[number] == c->walk)
+    if (number == 0 || !copier_has(c, number, 1) || c->stamp[number] == c->walk)
         return false;
     c->stamp[number] = c->walk;
     return true;
@@ -199,8 +207,8 @@ static bool visit(struct copier *c, uint32_t number)
 static void copy_page(struct copier *c, uint32_t number, enum page_kind kind, uint64_t commit)
 {
     const uint32_t item_size = chain_item_size(kind), most = (SEGMENT_PAGE - PAGE_ITEMS_OFFSET) / item_size;
-    const struct page_header *live = live_page(c, number);
-    struct page_header *copy = image_page(c->s, number);
+    const struct page_header *live = copier_live(c, number);
+    struct page_header *copy = snapshot_page(c->s, number);
     uint64_t change = word_read(&live->change);
     uint32_t used = word_read(&live->used);
     if (used > most)
@@ -215,17 +223,17 @@ static void copy_page(struct copier *c, uint32_t number, enum page_kind kind, ui
  * used later, not those in the segment, which may have changed. -EBADMSG: not a chain of this lane's. */
 static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_page, enum page_kind kind)
 {
-    uint32_t number = ((const struct lane *)image_page(c->s, lane_page))->chain[kind];
+    uint32_t number = ((const struct lane *)snapshot_page(c->s, lane_page))->chain[kind];
     c->walk++;
     while (number) {
-        if (!visit(c, number))
+        if (!copier_visit(c, number))
             return -EBADMSG;
-        const struct page_header *page = live_page(c, number);
+        const struct page_header *page = copier_live(c, number);
         bool first_time = c->owner[number] != lane_page;
         if (number == lane_page || (first_time && c->owner[number]) || page->kind != (uint32_t)kind || page->owner != lane_page)
             return -EBADMSG;
         c->owner[number] = lane_page;
-        struct page_header *copy = image_page(c->s, number);
+        struct page_header *copy = snapshot_page(c->s, number);
         bool fresh = !first_time && c->trusted[number] && word_read(&page->change) == word_get(&copy->change);
         if (!fresh)
             copy_page(c, number, kind, word_read(&live->commit));
@@ -258,7 +266,7 @@ static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy
     if (first == 0)
         return count ? -EAGAIN : 0; /* the thread is about to give its ring back, or has */
     bool sane = slots >= SEGMENT_MIN_RING_SLOTS && slots <= SEGMENT_MAX_RING_SLOTS && (slots & (slots - 1)) == 0;
-    if (!sane || !pages_exist(c, first, slots / (SEGMENT_PAGE / (uint32_t)sizeof(struct slot))))
+    if (!sane || !copier_has(c, first, slots / (SEGMENT_PAGE / (uint32_t)sizeof(struct slot))))
         return -EBADMSG;
     if (count > slots)
         return -EAGAIN;
@@ -272,7 +280,7 @@ static int copy_ring(struct copier *c, const struct lane *live, struct lane_copy
         return -ENOMEM;
     ring->slot = copy;
     ring->mask = room - 1;
-    const struct slot *from = live_page(c, first);
+    const struct slot *from = copier_live(c, first);
     for (uint64_t i = ring->first; i < head; i++)
         words_read(&copy[i & ring->mask], &from[i & (slots - 1)], sizeof *copy);
     /* A record is whole iff the writer is not a lap further; strictly: the slot of record i is written again before head
@@ -287,11 +295,11 @@ static int copy_log(struct copier *c, const struct lane *live, struct ring_copy 
 {
     uint64_t count = word_read(&live->undo_count);
     uint32_t first = word_read(&live->undo_page);
-    if (count > UNDO_WORDS || first == 0 || !pages_exist(c, first, UNDO_PAGES))
+    if (count > UNDO_WORDS || first == 0 || !copier_has(c, first, UNDO_PAGES))
         return -EBADMSG;
     if (!ring->log && !(ring->log = malloc(UNDO_WORDS * sizeof *ring->log)))
         return -ENOMEM;
-    words_read(ring->log, live_page(c, first), count * sizeof *ring->log);
+    words_read(ring->log, copier_live(c, first), count * sizeof *ring->log);
     ring->log_count = count;
     return 0;
 }
@@ -299,7 +307,7 @@ static int copy_log(struct copier *c, const struct lane *live, struct ring_copy 
 /* One look. -EAGAIN: met the writer in the middle of it. */
 static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
 {
-    const struct lane *live = live_page(c, page);
+    const struct lane *live = copier_live(c, page);
     const struct segment_header *header = c->view->base;
     uint64_t before = word_read(&live->commit);
     words_read(l->lane, live, sizeof *live);
@@ -346,7 +354,7 @@ static void pause_ns(long ns)
 
 /* Again and again: each look copies only what has changed since the one before, so it gets shorter, and the writer rests
  * for half a ring at a time (lanes.h). */
-static int copy_lane(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
+static int copier_lane(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
 {
     for (unsigned look = 0;; look++) {
         int r = try_copy(c, page, l, ring, merges);
@@ -378,7 +386,7 @@ static bool is_item(const struct checker *k, segment_ref ref, enum page_kind kin
     uint32_t page = (uint32_t)(offset / SEGMENT_PAGE), at = (uint32_t)(offset % SEGMENT_PAGE);
     if (page >= k->c->limit || k->c->owner[page] != k->l->page || at < PAGE_ITEMS_OFFSET || (at - PAGE_ITEMS_OFFSET) % size)
         return false;
-    const struct page_header *header = image_page(k->c->s, page);
+    const struct page_header *header = snapshot_page(k->c->s, page);
     return header->kind == (uint32_t)kind && (at - PAGE_ITEMS_OFFSET) / size < header->used;
 }
 
@@ -410,7 +418,7 @@ static void number_node_pages(struct checker *k)
     const struct snapshot *s = k->c->s;
     uint32_t pages = 0;
     chain_each_page(page, s->image, k->l->lane->chain[PAGE_NODE])
-        k->ordinal[page_number(s, page)] = ++pages;
+        k->ordinal[snapshot_page_number(s, page)] = ++pages;
 }
 
 static bool check_node(struct checker *k, void *item, segment_ref ref)
@@ -489,16 +497,16 @@ static bool check_log(const struct checker *k, struct ring_copy *ring)
 }
 
 /* Before anything follows a ref. The log comes first: it restores what the others look at. */
-static bool check_lane(struct checker *k, struct ring_copy *ring)
+static bool check_lane(const struct copier *c, struct lane_copy *l, struct ring_copy *ring, uint32_t *ordinal)
 {
+    struct checker checker = {.c = c, .l = l, .ordinal = ordinal}, *k = &checker;
     if (!check_log(k, ring))
         return false;
-    folder_undo(k->c->s->image, k->l->lane, ring->log);
+    folder_undo(c->s->image, l->lane, ring->log);
     number_node_pages(k);
     if (!each_item(k, PAGE_NODE, check_node) || !each_item(k, PAGE_HISTOGRAM, check_block) || !each_item(k, PAGE_SUSPENDED, check_suspended))
         return false;
-    const struct lane *lane = k->l->lane;
-    return is_node(k, lane->root) && (!lane->other || is_node(k, lane->other)) && check_stack(k);
+    return is_node(k, l->lane->root) && (!l->lane->other || is_node(k, l->lane->other)) && check_stack(k);
 }
 
 static void check_records(const struct snapshot *s, struct ring_copy *ring)
@@ -514,12 +522,12 @@ static void check_records(const struct snapshot *s, struct ring_copy *ring)
 
 /* ---- strings and sites ---- */
 
-static int copy_sites(struct copier *c)
+static int copier_sites(struct copier *c)
 {
     const struct segment_header *h = c->view->base;
     const uint32_t per_page = PAGE_ITEMS(struct site_record);
     uint32_t count = word_read(&h->site_count), number = word_read(&h->site_first);
-    refresh_limit(c);
+    copier_refresh(c);
     if (count >= SITES_MAX || count / per_page > c->limit)
         return -EBADMSG;
     c->s->site = calloc((size_t)count + 1, sizeof *c->s->site);
@@ -527,9 +535,9 @@ static int copy_sites(struct copier *c)
         return -ENOMEM;
     c->walk++;
     for (uint32_t done = 0; done < count; done += per_page) {
-        if (!visit(c, number))
+        if (!copier_visit(c, number))
             return -EBADMSG;
-        const struct page_header *page = live_page(c, number);
+        const struct page_header *page = copier_live(c, number);
         uint32_t here = count - done < per_page ? count - done : per_page;
         if (page->kind != PAGE_SITE)
             return -EBADMSG;
@@ -547,7 +555,7 @@ static void copy_string(struct copier *c, uint32_t ref)
     uint16_t length;
     if (number == 0 || number >= c->limit || at < PAGE_ITEMS_OFFSET || (c->owner[number] && c->owner[number] != UINT32_MAX))
         return;
-    const struct page_header *page = live_page(c, (uint32_t)number);
+    const struct page_header *page = copier_live(c, (uint32_t)number);
     if (page->kind != PAGE_STRING)
         return;
     char *copy = (char *)c->s->image + offset;
@@ -559,10 +567,10 @@ static void copy_string(struct copier *c, uint32_t ref)
     words_read(copy, (const char *)c->view->base + offset, bytes);
     memcpy(copy, &length, sizeof length); /* the one that was checked */
     c->owner[number] = UINT32_MAX;
-    ((struct page_header *)image_page(c->s, (uint32_t)number))->kind = PAGE_STRING;
+    ((struct page_header *)snapshot_page(c->s, (uint32_t)number))->kind = PAGE_STRING;
 }
 
-static void copy_strings(struct copier *c)
+static void copier_strings(struct copier *c)
 {
     for (uint32_t i = 1; i <= c->s->sites; i++) {
         const struct site_record *r = &c->s->site[i];
@@ -581,7 +589,7 @@ const char *snapshot_string(const struct snapshot *s, uint32_t ref, char *buffer
     if (ref == 0 || offset / SEGMENT_PAGE >= s->pages || at < PAGE_ITEMS_OFFSET)
         return buffer;
     const char *p = (const char *)s->image + offset;
-    if (((const struct page_header *)image_page(s, (uint32_t)(offset / SEGMENT_PAGE)))->kind != PAGE_STRING)
+    if (((const struct page_header *)snapshot_page(s, (uint32_t)(offset / SEGMENT_PAGE)))->kind != PAGE_STRING)
         return buffer;
     memcpy(&length, p, sizeof length);
     if (length > SITE_STRING_MAX || at + sizeof length + length > SEGMENT_PAGE || length >= size)
@@ -660,7 +668,7 @@ static bool all_merged(const struct copier *c, uint64_t merging, uint32_t merges
     uint32_t page = (uint32_t)(merging >> 32);
     if (page >= c->limit || merges == 0)
         return false;
-    const struct lane *live = live_page(c, page);
+    const struct lane *live = copier_live(c, page);
     uint64_t last = (uint64_t)page << 32 | word_read(&live->generation);
     return word_read(&live->state) == LANE_MERGED && word_read(&h->merge_log[(merges - 1) % SEGMENT_MERGE_LOG]) == last;
 }
@@ -685,7 +693,7 @@ static bool part_merging(struct copier *c, const struct lane_copy *grave, uint32
 }
 
 /* `merges` before the first lane and with the merged lane's copy: what was merged in between is in it. */
-static bool account_for_merges(struct copier *c, const struct lane_copy *grave, uint32_t before, uint32_t after)
+static bool merges_account(struct copier *c, const struct lane_copy *grave, uint32_t before, uint32_t after)
 {
     const struct segment_header *h = c->view->base;
     if (after - before > SEGMENT_MERGE_LOG)
@@ -722,10 +730,10 @@ static int add_lane(struct copier *c, uint32_t page, uint32_t *merges)
         return -ENOMEM;
     struct lane_copy *l = &s->lane[s->lanes];
     struct ring_copy *ring = &c->ring[s->lanes++];
-    *l = (struct lane_copy){.page = page, .lane = image_page(s, page), .complete = true};
+    *l = (struct lane_copy){.page = page, .lane = snapshot_page(s, page), .complete = true};
     *ring = (struct ring_copy){.slot = NULL};
     c->owner[page] = page;
-    int r = copy_lane(c, page, l, ring, merges);
+    int r = copier_lane(c, page, l, ring, merges);
     if (r == -ENOMEM)
         return r;
     bool in_use = l->state == LANE_LIVE || l->state == LANE_EXITED;
@@ -746,7 +754,7 @@ static int add_merged(struct copier *c, uint32_t merges_before)
     if (!grave)
         return 0;
     c->grave = grave;
-    if (!pages_exist(c, grave, 1) || c->owner[grave] || ((const struct lane *)live_page(c, grave))->page.kind != PAGE_LANE)
+    if (!copier_has(c, grave, 1) || c->owner[grave] || ((const struct lane *)copier_live(c, grave))->page.kind != PAGE_LANE)
         return -EBADMSG;
     int r = add_lane(c, grave, &merges);
     if (r < 0)
@@ -754,7 +762,7 @@ static int add_merged(struct copier *c, uint32_t merges_before)
     struct lane_copy *l = &c->s->lane[c->s->lanes - 1];
     if (merges == 0 && l->lane->merging == 0)
         l->empty = true; /* made, and not needed yet */
-    return account_for_merges(c, l, merges_before, merges) ? 0 : -EAGAIN;
+    return merges_account(c, l, merges_before, merges) ? 0 : -EAGAIN;
 }
 
 /* All lanes once. -EAGAIN: merges, or a reset, have come between them. */
@@ -764,7 +772,7 @@ static int try_lanes(struct copier *c)
     uint32_t before = word_read(&h->merges), ignored, number = word_read(&h->lane_first);
     int r = 0;
     while (number && r == 0) {
-        const struct lane *live = pages_exist(c, number, 1) ? live_page(c, number) : NULL;
+        const struct lane *live = copier_has(c, number, 1) ? copier_live(c, number) : NULL;
         if (!live || c->owner[number] || live->page.kind != PAGE_LANE || live->page.owner != number) {
             c->s->complete = false;
             break;
@@ -849,7 +857,7 @@ static uint32_t reader_page(void *context, enum page_kind kind)
         return 0;
     s->next_page += count;
     if (kind != PAGE_UNDO)
-        ((struct page_header *)image_page(s, page))->kind = kind;
+        ((struct page_header *)snapshot_page(s, page))->kind = kind;
     return page;
 }
 
@@ -867,11 +875,10 @@ static uint64_t last_of(const struct lane_copy *l, const struct ring_copy *ring)
 static int fold_lane(struct copier *c, uint32_t i, uint32_t *ordinal)
 {
     struct lane_copy *l = &c->s->lane[i];
-    struct checker k = {.c = c, .l = l, .ordinal = ordinal};
     l->last = last_of(l, &c->ring[i]);
     if (l->empty || !l->complete)
         return 0;
-    if (!check_lane(&k, &c->ring[i])) {
+    if (!check_lane(c, l, &c->ring[i], ordinal)) {
         l->complete = c->s->complete = false;
         return 0;
     }
@@ -895,7 +902,7 @@ static bool is_recording(const struct snapshot *s) { return s->session.running |
 /* Recording was stopped while its calls were open; whatever has begun since, its thread has not been heard of. */
 static bool was_stopped(const struct lane_copy *l) { return l->folder.depth && l->lane->stopped > l->last; }
 
-static void choose_asof(struct snapshot *s, const struct snapshot_options *o)
+static void asof_choose(struct snapshot *s, const struct snapshot_options *o)
 {
     uint64_t last = 0;
     for (uint32_t i = 0; i < s->lanes; i++) {
@@ -975,7 +982,7 @@ static bool note_open(struct lane_copy *l, size_t *room)
 }
 
 /* Open calls have lasted until `asof`, where their thread's clock was read, until then; or until recording was stopped. */
-static int end_open_calls(struct snapshot *s, const struct snapshot_options *o)
+static int asof_end_calls(struct snapshot *s, const struct snapshot_options *o)
 {
     uint64_t latest = s->asof;
     for (uint32_t i = 0; i < s->lanes; i++) {
@@ -997,19 +1004,18 @@ static int end_open_calls(struct snapshot *s, const struct snapshot_options *o)
     return 0;
 }
 
-static int take(struct copier *c, const struct snapshot_options *o)
+static int take(void *context)
 {
+    struct copier *c = context;
     struct snapshot *s = c->s;
-    words_read(&s->header, c->view->base, sizeof s->header);
-    end_strings(&s->header);
-    int r = check_header(&s->header, 0);
+    int r = view_header(c->view, 0, &s->header);
     if (r == 0)
         r = copy_lanes(c);
     if (r == 0)
-        r = copy_sites(c);
+        r = copier_sites(c);
     if (r < 0)
         return r;
-    copy_strings(c);
+    copier_strings(c);
     s->pages = s->next_page = c->limit;
     uint32_t *ordinal = calloc(s->pages, sizeof *ordinal);
     if (!ordinal)
@@ -1018,8 +1024,8 @@ static int take(struct copier *c, const struct snapshot_options *o)
         r = fold_lane(c, i, ordinal);
     free(ordinal);
     if (r == 0) {
-        choose_asof(s, o);
-        r = end_open_calls(s, o);
+        asof_choose(s, c->options);
+        r = asof_end_calls(s, c->options);
     }
     return r;
 }
@@ -1048,16 +1054,18 @@ static void free_copier(struct copier *c)
     free(c->trusted);
 }
 
+typedef int view_reader(void *context);
+
 /* The guard is for files only: memory that is ours does not go away. */
-static int take_guarded(struct copier *c, const struct snapshot_options *o)
+static int view_guarded(const struct view *v, view_reader *read, void *context)
 {
     struct sigaction action = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO | SA_NODEFER}, before;
-    if (c->view->fd < 0)
-        return take(c, o);
+    if (v->fd < 0)
+        return read(context);
     sigaction(SIGBUS, &action, &before);
-    guard_begin = c->view->base;
-    guard_end = guard_begin + c->view->mapped;
-    int r = sigsetjmp(guard_jump, 1) == 0 ? take(c, o) : -EIO;
+    guard_begin = v->base;
+    guard_end = guard_begin + v->mapped;
+    int r = sigsetjmp(guard_jump, 1) == 0 ? read(context) : -EIO;
     guard_begin = guard_end = NULL;
     sigaction(SIGBUS, &before, NULL);
     return r;
@@ -1066,11 +1074,11 @@ static int take_guarded(struct copier *c, const struct snapshot_options *o)
 int snapshot_take(struct snapshot *s, const struct view *v, const struct snapshot_options *o)
 {
     *s = (struct snapshot){.complete = true};
-    struct copier c = {.view = v, .s = s, .deadline = clock_ns(CLOCK_MONOTONIC) + o->patience};
+    struct copier c = {.view = v, .s = s, .options = o, .deadline = clock_ns(CLOCK_MONOTONIC) + o->patience};
     int r = allocate(&c, v, s);
     if (r == 0) {
-        refresh_limit(&c);
-        r = c.limit ? take_guarded(&c, o) : -EIO;
+        copier_refresh(&c);
+        r = c.limit ? view_guarded(v, take, &c) : -EIO;
     }
     free_copier(&c);
     if (r < 0)
