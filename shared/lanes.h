@@ -97,7 +97,7 @@ static inline uint64_t writer_store(struct writer *w, uint64_t when, uint64_t wh
 {
     uint64_t head = w->head;
     struct slot *slot = &w->ring[head & w->mask];
-    /* All three pair with words_read() in the copier: whoever sees a word of record h also sees head >= h. */
+    /* All three pair with words_read() in snapshot_copy.c: whoever sees a word of record h also sees head >= h. */
     word_put(&slot->when, when);
     word_put(&slot->what, what);
     w->head = ++head;

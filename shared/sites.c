@@ -179,7 +179,7 @@ static bool add_site_page(struct sites *t)
     return true;
 }
 
-/* Filled before it is counted: pairs with the acquire load of site_count in snapshot.c. */
+/* Filled before it is counted: pairs with the acquire load of site_count in snapshot_sites.c. */
 static uint32_t add_record(struct sites *t, const struct site_record *record)
 {
     struct segment_header *h = t->segment->header;

@@ -2,7 +2,12 @@
  * store to it: nothing here can slow or disturb the target.
  *
  * What is mapped is hostile: another process writes it. The copy is taken word by word, then checked, then used; no size,
- * page number or ref is believed before, and loops are bounded by the file's size (fstat), never by a number in it. */
+ * page number or ref is believed before, and loops are bounded by the file's size (fstat), never by a number in it.
+ *
+ * view.c             the file, mapped                     snapshot_sites.c   sites and their names
+ * snapshot.c         all lanes, and the session           snapshot_merges.c  lanes that are merged meanwhile
+ * snapshot_copy.c    one lane, while it is written        snapshot_asof.c    calls that are open
+ * snapshot_check.c   is it sane? */
 #ifndef TSCAP_SNAPSHOT_H
 #define TSCAP_SNAPSHOT_H
 
@@ -12,23 +17,7 @@
 #include "clock.h"
 #include "fold.h"
 #include "segment.h"
-
-/* A mapped segment. */
-struct view {
-    const void *base; /* read-only */
-    uint64_t bytes;   /* of the file when it was last looked at, whole pages */
-    uint64_t mapped;  /* address space: a growing file is seen without mapping it again */
-    int fd;           /* -1: memory */
-    struct segment_header identity; /* checked copy; only what never changes is meant */
-};
-
-/* Errors: -ENOENT ..., -EPERM not a regular file or (with `owner` >= 0) not that user's, -EBADMSG not a segment or not a
- * sane one, -EPROTONOSUPPORT a segment of another ABI. */
-int view_open(struct view *v, int dirfd, const char *name, long owner);
-void view_close(struct view *v);
-
-/* For fuzzing and for a process' own segment: a view of memory; it must stay readable. -EBADMSG, -EPROTONOSUPPORT. */
-int view_of_memory(struct view *v, const void *base, uint64_t bytes);
+#include "view.h"
 
 struct session_state {
     bool running;
@@ -86,6 +75,13 @@ struct snapshot_options {
  * as cut: every sum in the image is whole. */
 int snapshot_take(struct snapshot *s, const struct view *v, const struct snapshot_options *o);
 void snapshot_free(struct snapshot *s);
+
+/* Pages of the image, where a lane's refs and page numbers hold. */
+static inline void *snapshot_page(const struct snapshot *s, uint32_t page) { return segment_page_at(s->image, page); }
+static inline uint32_t snapshot_page_number(const struct snapshot *s, const struct page_header *page)
+{
+    return (uint32_t)((size_t)((const char *)page - (const char *)s->image) / SEGMENT_PAGE);
+}
 
 /* A string of the site table, as printable UTF-8; "" for 0 and for what is not one. Valid while the snapshot lives. */
 const char *snapshot_string(const struct snapshot *s, uint32_t ref, char *buffer, size_t size);
