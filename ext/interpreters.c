@@ -3,9 +3,9 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "listener.h"
 #include "python.h"
 #include "recorder.h"
+#include "wakeup.h"
 
 #if PY_VERSION_HEX < 0x030e0000
 #define Py_BUILD_CORE
@@ -91,7 +91,7 @@ void interpreters_begin(void)
     add(count_alive(atomic_load_explicit(&counted, memory_order_relaxed)));
     atomic_store_explicit(&counted, now, memory_order_relaxed);
     atomic_store_explicit(&looking, true, memory_order_release);
-    listener_wake(); /* its timeout is another now */
+    wakeup_send(); /* its timeout is another now */
 }
 
 void interpreters_end(void)

@@ -5,8 +5,8 @@
 #include <stdatomic.h>
 
 #include "hook.h"
-#include "listener.h"
 #include "recorder.h"
+#include "wakeup.h"
 
 uint64_t linger_events, linger_limit = UINT64_MAX;
 
@@ -22,7 +22,7 @@ void linger_note_arming(uint64_t ns) { linger_limit = 2 * ns * 1000 / filtered_p
 static void watch(void)
 {
     if (!atomic_exchange_explicit(&watched, true, memory_order_acq_rel))
-        listener_wake();
+        wakeup_send();
 }
 
 void linger_begin(void)
@@ -36,7 +36,7 @@ void linger_over(void)
 {
     atomic_store_explicit(&over, true, memory_order_release); /* pairs with linger_look() */
     atomic_store_explicit(&watched, true, memory_order_relaxed);
-    listener_wake();
+    wakeup_send();
 }
 
 int linger_timeout(void) { return atomic_load_explicit(&watched, memory_order_acquire) ? 1000 : -1; }

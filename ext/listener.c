@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "attachment.h"
@@ -23,9 +21,11 @@
 #include "hook.h"
 #include "interpreters.h"
 #include "linger.h"
+#include "own_fd.h"
 #include "recorder.h"
 #include "rundir.h"
 #include "sweep.h"
+#include "wakeup.h"
 
 #define STACK_BYTES (256 * 1024) /* address space; arming calls into the interpreter */
 #define REQUEST_TIMEOUT_MS 1000
@@ -34,47 +34,16 @@
 #define REAPING_TRIES 1000 /* of some microseconds each */
 #define LOOK_MS 3000    /* between two looks whether that is there still */
 
-/* A descriptor and what it was: programs close descriptors they do not know, and the number may come back as theirs. */
-struct own_fd {
-    int fd;
-    dev_t device;
-    ino_t inode;
-};
-
 static struct {
     bool running;
     _Atomic bool stopping;
     pthread_t thread;
     _Atomic pid_t tid; /* of it; 0: it has not begun */
-    struct own_fd socket, wakeup;
+    struct own_fd socket;
     struct own_fd tether; /* connection that an attachment lasts as long as; -1: none */
     bool shortage; /* somebody waits to be accepted, and cannot be now */
     char directory[PATH_MAX], name[64]; /* of the socket */
-} l = {.socket.fd = -1, .wakeup.fd = -1, .tether.fd = -1};
-
-static bool own_fd_set(struct own_fd *f, int fd)
-{
-    struct stat s;
-    f->fd = fd;
-    if (fd < 0 || fstat(fd, &s) != 0)
-        return false;
-    f->device = s.st_dev;
-    f->inode = s.st_ino;
-    return true;
-}
-
-static bool own_fd_is_ours(const struct own_fd *f)
-{
-    struct stat s;
-    return f->fd >= 0 && fstat(f->fd, &s) == 0 && s.st_dev == f->device && s.st_ino == f->inode;
-}
-
-static void own_fd_close(struct own_fd *f)
-{
-    if (own_fd_is_ours(f))
-        close(f->fd);
-    f->fd = -1;
-}
+} l = {.socket.fd = -1, .tether.fd = -1};
 
 /* ---- what it listens with ---- */
 
@@ -94,28 +63,6 @@ static int open_socket(void)
     return own_fd_set(&l.socket, r) ? 0 : -EBADF;
 }
 
-/* A datagram socket that is connected to itself: nobody else can send to it, and, unlike an eventfd, it can be told from the
- * program's own that got its number. */
-static int connect_to_itself(int fd)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    socklen_t size = sizeof address;
-    if (bind(fd, (const struct sockaddr *)&address, sizeof address.sun_family) != 0) /* the kernel chooses a name */
-        return -errno;
-    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0 || connect(fd, (const struct sockaddr *)&address, size) != 0)
-        return -errno;
-    return 0;
-}
-
-static int open_wakeup(void)
-{
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int r = fd < 0 ? -errno : connect_to_itself(fd);
-    if (r < 0 && fd >= 0)
-        close(fd);
-    return r < 0 ? r : own_fd_set(&l.wakeup, fd) ? 0 : -EBADF;
-}
-
 static void unlink_socket(void)
 {
     char path[sizeof l.directory + sizeof l.name + 1];
@@ -125,7 +72,7 @@ static void unlink_socket(void)
 
 static bool socket_is_in_place(void) { return own_fd_is_ours(&l.socket) && strcmp(l.directory, recorder_segment()->directory) == 0; }
 
-static bool has_descriptors(void) { return own_fd_is_ours(&l.wakeup) && socket_is_in_place(); }
+static bool has_descriptors(void) { return wakeup_is_ours() && socket_is_in_place(); }
 
 static int open_missing(void)
 {
@@ -136,7 +83,7 @@ static int open_missing(void)
     }
     if (!own_fd_is_ours(&l.socket))
         r = open_socket();
-    return r == 0 && !own_fd_is_ours(&l.wakeup) ? open_wakeup() : r;
+    return r == 0 && !wakeup_is_ours() ? wakeup_open() : r;
 }
 
 /* ---- requests ---- */
@@ -319,7 +266,7 @@ static bool mend(void)
         r = open_missing();
     PyGILState_Release(state);
     if (r < 0 && !is_stopping()) {
-        struct pollfd p = {.fd = own_fd_is_ours(&l.wakeup) ? l.wakeup.fd : -1, .events = POLLIN};
+        struct pollfd p = {.fd = wakeup_is_ours() ? wakeup_fd() : -1, .events = POLLIN};
         poll_cancellable(&p, 1, pause);
         pause = 2 * pause < MEND_MS ? 2 * pause : MEND_MS;
     }
@@ -329,16 +276,15 @@ static bool mend(void)
 /* False: there is nothing left to wait for, or nothing to wait with descriptors. */
 static bool wait_and_answer(void)
 {
-    char woken[16];
     struct pollfd p[] = {
-        {.fd = l.wakeup.fd, .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}, {.fd = l.tether.fd, .events = POLLIN}};
+        {.fd = wakeup_fd(), .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}, {.fd = l.tether.fd, .events = POLLIN}};
     int ready = wait_for_events(p, 3);
     if (ready < 0)
         return errno == EINTR;
     if (!has_descriptors())
         return false;
-    while (p[0].revents && recv(l.wakeup.fd, woken, sizeof woken, MSG_DONTWAIT) >= 0)
-        ;
+    if (p[0].revents)
+        wakeup_drain();
     if (is_stopping())
         return false;
     if (p[1].revents)
@@ -351,7 +297,7 @@ static bool wait_and_answer(void)
 static void close_descriptors(void)
 {
     own_fd_close(&l.socket);
-    own_fd_close(&l.wakeup);
+    wakeup_close();
     own_fd_close(&l.tether);
 }
 
@@ -424,17 +370,9 @@ int listener_start(void)
     l.running = r == 0;
     if (r < 0) {
         own_fd_close(&l.socket);
-        own_fd_close(&l.wakeup);
+        wakeup_close();
     }
     return r;
-}
-
-static bool wake(void) { return own_fd_is_ours(&l.wakeup) && send(l.wakeup.fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1; }
-
-void listener_wake(void)
-{
-    if (l.running)
-        wake(); /* or it is full: the thread is awake */
 }
 
 /* A thread that was joined is counted by the kernel for a moment more, and 3.12 and later warn of forks by that count. */
@@ -452,7 +390,7 @@ void listener_pause(void)
         return;
     l.running = false;
     atomic_store_explicit(&l.stopping, true, memory_order_release); /* pairs with is_stopping() */
-    if (!wake())
+    if (!wakeup_send())
         pthread_cancel(l.thread); /* its descriptors were closed by others */
     Py_BEGIN_ALLOW_THREADS
     pthread_join(l.thread, NULL);

@@ -15,7 +15,4 @@ void listener_pause(void);
 /* In the child: socket and thread are the parent's. */
 void listener_forget(void);
 
-/* Has it look for what else there is to do (linger.h). */
-void listener_wake(void);
-
 #endif
