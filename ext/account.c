@@ -6,6 +6,7 @@
 #include "counts.h"
 #include "naming.h"
 #include "recorder.h"
+#include "thread.h"
 
 static bool make_room(struct thread *t)
 {

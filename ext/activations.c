@@ -4,6 +4,7 @@
 
 #include "items.h"
 #include "recorder.h"
+#include "thread.h"
 
 struct activation {
     struct item item;  /* first: what items_find() returns */

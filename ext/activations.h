@@ -11,7 +11,7 @@
 
 struct thread;
 
-/* Each writes the record, and opens what is on top then: recorder_open() was called before. */
+/* Each writes the record, and opens what is on top then: calls_open() was called before. */
 void activation_begins(struct thread *t, uint32_t site, uint64_t key);
 void activation_resumes(struct thread *t, uint32_t site, uint64_t key);
 

@@ -4,13 +4,21 @@
 #include <string.h>
 
 #include "builtins.h"
+#include "consumers.h"
 #include "control.h"
-#include "entry.h"
+#include "demand.h"
 #include "functions.h"
 #include "hook.h"
+#include "own_segment.h"
+#include "recorder.h"
+#include "session.h"
 #include "watch.h"
 
-static bool began; /* the session that runs was begun by us */
+static bool began;   /* the session that runs was begun by us */
+static bool brought; /* so was the recorder, and the program has not imported it since */
+
+void attachment_bring(void) { brought = true; }
+void attachment_hand_over(void) { brought = false; }
 
 /* The hook has other events, and looks at other code, while functions are watched. */
 static int rearm(bool armed) { return armed ? hook_arm() : 0; }
@@ -35,32 +43,32 @@ static bool has_line(const char *text, const char *line)
     return false;
 }
 
-enum recorder_change attachment_begin(const char *rules)
+enum consumers_change attachment_begin(const char *rules)
 {
     bool again = watch_active();
     if (!recorder_available())
-        return recorder_start(false); /* says why not */
+        return consumers_start(false); /* says why not */
     if (again && has_line(rules, CONTROL_RULE_ALONE))
-        return RECORDER_ALREADY;
+        return CONSUMERS_ALREADY;
     if (take_rules(rules) < 0)
-        return RECORDER_FAILED;
-    if (has_line(rules, CONTROL_RULE_START) && !recorder_running()) {
-        if (recorder_start(false) == RECORDER_FAILED)
-            return RECORDER_FAILED;
+        return CONSUMERS_FAILED;
+    if (has_line(rules, CONTROL_RULE_START) && !session_running()) {
+        if (consumers_start(false) == CONSUMERS_FAILED)
+            return CONSUMERS_FAILED;
         began = true;
     }
-    return again ? RECORDER_ALREADY : RECORDER_DONE;
+    return again ? CONSUMERS_ALREADY : CONSUMERS_DONE;
 }
 
 /* Was all of it our doing, nothing is left; has the program decorated functions since, or entered a collector, they go on
  * as if it had imported the package by itself. */
-static bool is_all_ours(void) { return entry_brought_us() && functions_decorated() == 0 && recorder_consumers() == 0; }
+static bool is_all_ours(void) { return brought && functions_decorated() == 0 && demand_consumers() == 0; }
 
-enum recorder_change attachment_end(void)
+enum consumers_change attachment_end(void)
 {
     bool was = watch_active();
-    if (began || entry_brought_us())
-        recorder_stop();
+    if (began || brought)
+        consumers_stop();
     began = false;
     bool armed = hook_armed();
     if (armed)
@@ -69,10 +77,10 @@ enum recorder_change attachment_end(void)
     functions_watch(false);
     builtins_forget();
     if (rearm(armed) < 0)
-        return RECORDER_FAILED;
+        return CONSUMERS_FAILED;
     if (is_all_ours())
-        recorder_detach();
-    return was ? RECORDER_DONE : RECORDER_ALREADY;
+        own_segment_give_up();
+    return was ? CONSUMERS_DONE : CONSUMERS_ALREADY;
 }
 
 void attachment_forget(void)

@@ -2,13 +2,15 @@
 #ifndef TSCAP_ATTACHMENT_H
 #define TSCAP_ATTACHMENT_H
 
-#include <stdbool.h>
-
-#include "recorder.h"
+#include "consumers.h"
 
 /* The interpreter's lock is held. FAILED: an exception is set. */
-enum recorder_change attachment_begin(const char *rules); /* as shared/control.h lists them */
-enum recorder_change attachment_end(void);
+enum consumers_change attachment_begin(const char *rules); /* as shared/control.h lists them */
+enum consumers_change attachment_end(void);
+
+/* `tscap attach` brings the recorder along, and the program imports it: from then on it is the program's. */
+void attachment_bring(void);
+void attachment_hand_over(void);
 
 /* In the child after fork(2): it is not attached to. */
 void attachment_forget(void);

@@ -1,7 +1,11 @@
 #include "block.h"
 
+#include "calls.h"
+#include "demand.h"
 #include "recorder.h"
+#include "scope.h"
 #include "text.h"
+#include "thread.h"
 
 struct block {
     PyObject_HEAD
@@ -75,12 +79,12 @@ static void block_dealloc(PyObject *self)
 static PyObject *block_enter(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    if (__builtin_expect(recorder_on, 0) && !recorder_nobody_here()) {
-        struct thread *t = recorder_thread();
-        if (t && recorder_wanted(t, python_current_frame(PyThreadState_Get()))) {
+    if (__builtin_expect(demand_on, 0) && !scope_nobody_here()) {
+        struct thread *t = thread_now();
+        if (t && scope_wants(t, python_current_frame(PyThreadState_Get()))) {
             uint32_t site = block_site(((struct block *)self)->name, SITE_BLOCK);
             if (site)
-                recorder_block_enter(t, self, site);
+                calls_block_enter(t, self, site);
         }
     }
     Py_RETURN_NONE;
@@ -88,13 +92,13 @@ static PyObject *block_enter(PyObject *self, PyObject *unused)
 
 static PyObject *block_exit(PyObject *self, PyObject *args)
 {
-    if (__builtin_expect(recorder_on && recorder_thread_here, 0)) {
-        struct thread *t = recorder_thread();
+    if (__builtin_expect(demand_on && thread_here, 0)) {
+        struct thread *t = thread_now();
         bool raised = PyTuple_Check(args) && PyTuple_GET_SIZE(args) > 0 && PyTuple_GET_ITEM(args, 0) != Py_None;
         if (t && t->hosts.count) /* its collector may have to be brought back */
             scope_resolve(t, python_current_frame(PyThreadState_Get()));
         if (t)
-            recorder_block_exit(t, self, raised);
+            calls_block_exit(t, self, raised);
     }
     Py_RETURN_FALSE;
 }

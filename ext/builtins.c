@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calls.h"
+#include "demand.h"
 #include "linger.h"
 #include "recorder.h"
+#include "scope.h"
+#include "thread.h"
 #include "watch.h"
 
 /* What a callable is made of: its definition in C. That is one for a method and for what binding the method makes, so all
@@ -342,27 +346,27 @@ void builtins_begin(PyObject *called)
 {
     PyObject *callable = function_of(called);
     const void *of = made_of(callable);
-    if (!of || !recorder_on)
+    if (!of || !demand_on)
         return;
-    if (recorder_nobody_here()) {
+    if (scope_nobody_here()) {
         linger_count();
         return;
     }
     uint32_t site = site_of(callable, of);
-    struct thread *t = site ? recorder_thread() : NULL;
-    if (t && recorder_wanted(t, python_current_frame(python_this_thread())))
-        recorder_block_enter(t, of, site);
+    struct thread *t = site ? thread_now() : NULL;
+    if (t && scope_wants(t, python_current_frame(python_this_thread())))
+        calls_block_enter(t, of, site);
 }
 
 void builtins_end(PyObject *called, bool raised)
 {
     PyObject *callable = function_of(called);
     const void *of = made_of(callable);
-    if (!of || !recorder_on || !recorder_thread_here || !site_of(callable, of))
+    if (!of || !demand_on || !thread_here || !site_of(callable, of))
         return;
-    struct thread *t = recorder_thread();
+    struct thread *t = thread_now();
     if (t && t->hosts.count) /* its collector may have to be brought back */
         scope_resolve(t, python_current_frame(python_this_thread()));
     if (t)
-        recorder_block_exit(t, of, raised);
+        calls_block_exit(t, of, raised);
 }

@@ -12,8 +12,8 @@
 
 #include "builtin_modules.h"
 #include "clock.h"
+#include "code_origin.h"
 #include "counts.h"
-#include "qualname.h"
 
 #define LEVELS 64                /* of functions in functions that are looked into */
 #define LOOK_NS 1000000000ull    /* for all looks at all functions together, */
@@ -89,7 +89,7 @@ bool code_names_own(PyFunctionObject *function)
 {
     const PyCodeObject *code = (const PyCodeObject *)function->func_code;
     PyObject *name = function->func_qualname;
-    return ends_with(name, code->co_name) && !qualname_is_copied(function) && is_nested(name) == !!(code->co_flags & CO_NESTED);
+    return ends_with(name, code->co_name) && !code_origin_wrapped(function) && is_nested(name) == !!(code->co_flags & CO_NESTED);
 }
 
 /* ---- all functions: in the lists of the garbage collector, those of gc.freeze() included ---- */
@@ -212,7 +212,7 @@ static void look_for_names(void)
         if (code_names_own(all.function[i]))
             keep((PyCodeObject *)all.function[i]->func_code, all.function[i]->func_qualname);
     for (size_t i = 0; i < all.count; i++)
-        if (qualname_is_generated((PyCodeObject *)all.function[i]->func_code) && !qualname_is_copied(all.function[i]))
+        if (code_origin_is_generated((PyCodeObject *)all.function[i]->func_code) && !code_origin_wrapped(all.function[i]))
             keep((PyCodeObject *)all.function[i]->func_code, all.function[i]->func_qualname);
     free(all.function);
 }

@@ -4,8 +4,13 @@
 #include <string.h>
 
 #include "block.h"
+#include "calls.h"
 #include "clock.h"
+#include "consumers.h"
+#include "demand.h"
+#include "lifetime.h"
 #include "recorder.h"
+#include "scope.h"
 
 /* When it was made, on all clocks. */
 struct origin {
@@ -76,7 +81,8 @@ static void begin_latent(struct collector *c)
 {
     if (!recorder_available())
         return;
-    if (recorder_want_latent() == 0)
+    lifetime_settle();
+    if (consumers_want_latent() == 0)
         c->latent = recorder_segment()->pid;
     else
         PyErr_Clear();
@@ -85,7 +91,7 @@ static void begin_latent(struct collector *c)
 static void end_latent(struct collector *c)
 {
     if (is_latent(c))
-        recorder_unwant_latent();
+        consumers_unwant_latent();
     c->latent = 0;
 }
 
@@ -153,7 +159,7 @@ static bool settle(struct collector *c, struct stay *s, struct thread *t)
     s->host = host;
     s->code = (PyCodeObject *)Py_NewRef((PyObject *)python_frame_code(host));
     s->plain = is_plain(s->code);
-    if (!s->chain || !scope_add(t, s))
+    if (!s->chain || !hosts_add(t, s))
         return false;
     s->thread = t->number;
     scope_push(t, s);
@@ -167,12 +173,13 @@ static int enter(struct collector *c)
         PyErr_NoMemory();
         return -1;
     }
-    if (recorder_want() < 0) {
+    lifetime_settle();
+    if (consumers_want() < 0) {
         free(s);
         return -1;
     }
     end_latent(c);
-    struct thread *t = recorder_thread();
+    struct thread *t = thread_now();
     s->pid = recorder_segment()->pid;
     if (c->pid && c->pid != s->pid)
         ledger_clear(c->ledger);
@@ -204,9 +211,9 @@ static void leave_thread(struct thread *t, struct stay *s, bool raised)
 {
     scope_resolve(t, python_current_frame(PyThreadState_Get()));
     for (; s->manual; drop_manual(s))
-        recorder_block_exit(t, s->manual, raised);
+        calls_block_exit(t, s->manual, raised);
     scope_pop(t, s, raised);
-    scope_remove(t, s);
+    hosts_remove(t, s);
 }
 
 /* The stay on this thread that this frame entered. */
@@ -221,7 +228,7 @@ static struct stay **stay_of_frame(struct collector *c, const struct thread *t, 
 /* The stay that ends: that of the nearest frame that has one, else the latest. */
 static struct stay **find_stay(struct collector *c)
 {
-    struct thread *t = c->stay->outer && recorder_available() ? recorder_thread() : NULL;
+    struct thread *t = c->stay->outer && recorder_available() ? thread_now() : NULL;
     for (const python_frame *f = t ? next_with_code(python_current_frame(PyThreadState_Get())) : NULL; f; f = next_with_code(python_caller(f))) {
         struct stay **found = stay_of_frame(c, t, f);
         if (found)
@@ -234,7 +241,7 @@ static void leave(struct collector *c, struct stay **link, bool raised)
 {
     struct stay *s = *link;
     bool here = recorder_available() && s->pid == recorder_segment()->pid;
-    struct thread *t = here ? recorder_thread() : NULL;
+    struct thread *t = here ? thread_now() : NULL;
     bool same_thread = t && t->number == s->thread;
     *link = s->outer;
     c->end = clock_ticks();
@@ -255,9 +262,9 @@ static void leave(struct collector *c, struct stay **link, bool raised)
     if (same_thread || !s->thread)
         free(s);
     else
-        scope_ended_elsewhere(s);
+        hosts_ended_elsewhere(s);
     if (here)
-        recorder_unwant();
+        consumers_unwant();
 }
 
 /* ---- by hand ---- */
@@ -281,7 +288,7 @@ static PyObject *number_of(bool recorded, const struct tape *t, uint64_t kept, u
 /* False: it is not entered on this thread, or there is no memory. */
 static bool begin_by_hand(struct collector *c, PyObject *name)
 {
-    struct thread *t = c->stay && recorder_available() ? recorder_thread() : NULL;
+    struct thread *t = c->stay && recorder_available() ? thread_now() : NULL;
     struct stay *s = t ? stay_on(c, t) : NULL;
     struct manual *m = s ? malloc(sizeof *m) : NULL;
     uint32_t site = m ? block_site(name, SITE_BLOCK) : 0;
@@ -294,14 +301,14 @@ static bool begin_by_hand(struct collector *c, PyObject *name)
     s->manual = m;
     struct chain *chain = scope_resolve(t, python_current_frame(PyThreadState_Get()));
     t->chain = chain_has(chain, c->ledger) ? chain : s->chain;
-    recorder_block_enter(t, m, site);
+    calls_block_enter(t, m, site);
     return true;
 }
 
 /* The innermost one of that name. */
 static bool end_by_hand(struct collector *c, PyObject *name)
 {
-    struct thread *t = c->stay && recorder_available() ? recorder_thread() : NULL;
+    struct thread *t = c->stay && recorder_available() ? thread_now() : NULL;
     struct stay *s = t ? stay_on(c, t) : NULL;
     struct manual **link = s ? &s->manual : NULL;
     while (link && *link && PyUnicode_Compare((*link)->name, name) != 0)
@@ -310,7 +317,7 @@ static bool end_by_hand(struct collector *c, PyObject *name)
         return false;
     struct manual *m = *link;
     scope_resolve(t, python_current_frame(PyThreadState_Get()));
-    recorder_block_exit(t, m, false);
+    calls_block_exit(t, m, false);
     *link = m->below;
     Py_DECREF(m->name);
     free(m);
@@ -621,10 +628,10 @@ static PyTypeObject collector_type = {
 
 PyObject *collector_nearest(int levels, PyObject **distance)
 {
-    struct thread *t = recorder_on ? recorder_thread_here : NULL;
+    struct thread *t = demand_on ? thread_here : NULL;
     const python_frame *f = next_with_code(python_current_frame(PyThreadState_Get()));
     for (int level = -levels; t && t->hosts.count && f; f = next_with_code(python_caller(f)), level++) {
-        const struct stay *s = scope_entered_by(t, f);
+        const struct stay *s = hosts_entered_by(&t->hosts, f);
         if (s) {
             *distance = PyLong_FromLong(level);
             return *distance ? Py_NewRef(s->collector) : NULL;

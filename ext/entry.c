@@ -1,5 +1,4 @@
-#include "entry.h"
-
+/* The way in for `tscap attach`: shared/attach.h says how it is called. */
 #include "python.h"
 
 #include <dlfcn.h>
@@ -15,7 +14,9 @@
 #include <unistd.h>
 
 #include "attach.h"
+#include "attachment.h"
 #include "builtin_modules.h"
+#include "lifetime.h"
 #include "module.h"
 #include "recorder.h"
 #include "rundir.h"
@@ -45,15 +46,11 @@ static struct {
     _Atomic uint32_t claim;    /* enum claim: who does it */
     _Atomic uint32_t progress; /* enum progress: of who does it */
     pid_t pid; /* of the process that is attached to */
-    bool brought;
     void (*wake)(void *); /* _PyEval_SignalAsyncExc, or NULL */
     _Atomic bool waking;
     _Atomic bool woken; /* and nobody has turned it off */
     void *interpreter;
 } e = {.box = {.magic = ATTACH_MAGIC, .version = ATTACH_VERSION}};
-
-bool entry_brought_us(void) { return e.brought; }
-void entry_hand_over(void) { e.brought = false; }
 
 __attribute__((format(printf, 2, 3))) static void finish(enum attach_state state, const char *format, ...)
 {
@@ -85,12 +82,12 @@ static bool read_argument(const char *name, char *buffer, size_t size) { return 
 static int bring_recorder(void)
 {
     if (module_is_there())
-        return recorder_reopen();
+        return lifetime_reopen();
     if (builtin_module_loaded("timestamp_capture._core")) {
         PyErr_SetString(PyExc_RuntimeError, "another copy of timestamp_capture is loaded already");
         return -1;
     }
-    e.brought = true;
+    attachment_bring();
     return module_bring();
 }
 

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hook.h"
+#include "code_origin.h"
+#include "greenlets.h"
 #include "qualname.h"
 #include "recorder.h"
 #include "text.h"
@@ -27,7 +28,7 @@ struct mark {
     bool watched; /* not decorated: recorded because somebody asked for it from outside */
 };
 
-Py_ssize_t hook_extra;
+Py_ssize_t functions_extra;
 uintptr_t functions_rejected;
 
 static struct {
@@ -37,6 +38,8 @@ static struct {
     uint64_t live, watched;
     uint32_t generation; /* of the rules that say what is watched */
     bool unpublished;    /* some mark has no site */
+    functions_visit *follow; /* of what is published; NULL: nobody asks */
+    void *context;
 } f;
 
 /* For readers: how many there are, also before recording first starts. A file that is kept keeps the count of the end. */
@@ -67,8 +70,8 @@ static void release(void *p)
 
 int functions_init(void)
 {
-    hook_extra = python_request_extra(release);
-    if (hook_extra < 0) {
+    functions_extra = python_request_extra(release);
+    if (functions_extra < 0) {
         PyErr_SetString(PyExc_RuntimeError, "no slot left for extra data of code objects");
         return -1;
     }
@@ -80,7 +83,7 @@ uint64_t functions_decorated(void) { return f.live - f.watched; }
 
 static struct mark *mark_of(const PyCodeObject *code)
 {
-    uintptr_t extra = python_code_extra(code, hook_extra);
+    uintptr_t extra = python_code_extra(code, functions_extra);
     return extra && !EXTRA_IS_REJECTED(extra) ? &f.mark[EXTRA_INDEX(extra)] : NULL;
 }
 
@@ -177,7 +180,7 @@ static int mark_code(PyCodeObject *code, PyObject *name, PyObject *qualname, PyO
     Py_INCREF(name);
     Py_INCREF(qualname);
     count_marks(1);
-    if (python_code_set_extra(code, hook_extra, EXTRA(index, 0)) < 0) {
+    if (python_code_set_extra(code, functions_extra, EXTRA(index, 0)) < 0) {
         release((void *)EXTRA(index, 0));
         if (!PyErr_Occurred()) /* 3.9 to 3.15 say it without one */
             PyErr_NoMemory();
@@ -220,11 +223,11 @@ static int publish(uint32_t index)
     if (!m->code || m->site)
         return 0;
     m->site = site_of_mark(m);
-    python_code_set_extra(m->code, hook_extra, EXTRA(index, m->site));
-    if (!hook_armed())
+    python_code_set_extra(m->code, functions_extra, EXTRA(index, m->site));
+    if (!f.follow)
         return 0;
     PyObject *function = m->function ? python_weakref_get(m->function) : NULL;
-    int r = hook_arm_code(m->code, function && PyFunction_Check(function) ? (PyFunctionObject *)function : NULL);
+    int r = f.follow(m->code, function && PyFunction_Check(function) ? (PyFunctionObject *)function : NULL, f.context);
     Py_XDECREF(function);
     return r;
 }
@@ -250,8 +253,8 @@ int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject 
     if (r == 0)
         r = add_mark(function, name, qualname);
     Py_DECREF(qualname);
-    if (r >= 0 && hook_armed()) {
-        stacks_look();
+    if (r >= 0 && f.follow) {
+        greenlets_look();
         r = publish((uint32_t)r);
     }
     return r < 0 ? -1 : 0;
@@ -306,6 +309,12 @@ int functions_each(functions_visit *visit, void *context)
     return r;
 }
 
+void functions_follow(functions_visit *visit, void *context)
+{
+    f.follow = visit;
+    f.context = context;
+}
+
 /* ---- functions that are watched ---- */
 
 void functions_watch(bool on)
@@ -314,7 +323,7 @@ void functions_watch(bool on)
         if (f.mark[i].code && f.mark[i].watched) {
             PyCodeObject *code = f.mark[i].code;
             release((void *)EXTRA(i, 0));
-            python_code_set_extra(code, hook_extra, 0);
+            python_code_set_extra(code, functions_extra, 0);
         }
     f.generation = f.generation < GENERATIONS ? f.generation + 1 : 1;
     functions_rejected = on ? EXTRA_REJECTED(f.generation) : 0;
@@ -326,7 +335,7 @@ static bool is_function(const PyCodeObject *code) { return (code->co_flags & (CO
 /* Where code comes from: generated code belongs to the module whose names it uses. Borrowed. */
 static PyObject *origin_of(const PyCodeObject *code, PyObject *globals)
 {
-    PyObject *file = globals && qualname_is_generated(code) ? PyDict_GetItemString(globals, "__file__") : NULL;
+    PyObject *file = globals && code_origin_is_generated(code) ? PyDict_GetItemString(globals, "__file__") : NULL;
     return file && PyUnicode_Check(file) ? file : code->co_filename;
 }
 
@@ -353,7 +362,7 @@ static uint32_t decide(PyCodeObject *code, const python_frame *frame)
     }
     Py_XDECREF(qualname);
     if (index < 0) {
-        python_code_set_extra(code, hook_extra, functions_rejected);
+        python_code_set_extra(code, functions_extra, functions_rejected);
         return 0;
     }
     f.mark[index].watched = true;
@@ -379,7 +388,7 @@ void functions_forget_sites(void)
     for (uint32_t i = 0; i < f.count; i++)
         if (f.mark[i].code) {
             f.mark[i].site = 0;
-            python_code_set_extra(f.mark[i].code, hook_extra, EXTRA(i, 0));
+            python_code_set_extra(f.mark[i].code, functions_extra, EXTRA(i, 0));
         }
     f.unpublished = true;
 }

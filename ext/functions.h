@@ -13,18 +13,24 @@
 /* Functions of this module are the recorder's own: measured, not shown. */
 #define FUNCTIONS_OWN_MODULE "timestamp_capture._core"
 
+/* What it keeps in a code object's extra slot: the site is the lower half. */
+#define FUNCTIONS_SITE(extra) ((uint32_t)(extra))
+extern Py_ssize_t functions_extra __attribute__((visibility("hidden"))); /* the slot */
+
 int functions_init(void);
 
 /* Marks a function's code. `name` NULL: its qualified name. `definition`: the code object that is running the decorator
  * (borrowed, may be NULL). 0, or -1 with an exception. */
 int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject *definition);
 
-/* Gives every marked code object its site, and if the hooks are armed, arms it; `look_again`: looks for functions whose
- * __code__ was replaced. */
+/* Gives every marked code object its site; `look_again`: looks for functions whose __code__ was replaced. */
 int functions_publish(bool look_again);
 
 typedef int functions_visit(PyCodeObject *code, PyFunctionObject *function, void *context); /* function may be NULL */
 int functions_each(functions_visit *visit, void *context);
+
+/* The hook is armed: each code object that gets its site is visited. NULL: it is not any more. */
+void functions_follow(functions_visit *visit, void *context);
 
 uint64_t functions_count(void);     /* of both kinds: */
 uint64_t functions_decorated(void); /* not only watched */

@@ -8,9 +8,12 @@
 
 #include "activations.h"
 #include "builtins.h"
+#include "calls.h"
+#include "demand.h"
 #include "functions.h"
 #include "hook.h"
 #include "recorder.h"
+#include "scope.h"
 #include "watch.h"
 
 #if PYTHON_311_AND_LATER
@@ -35,10 +38,6 @@ static inline bool creates_generator(const python_frame *f)
 {
     return f->owner != FRAME_OWNED_BY_GENERATOR && (f->f_code->co_flags & PYTHON_GENERATOR_FLAGS);
 }
-static inline PyObject *generator_of(const python_frame *f)
-{
-    return f->owner == FRAME_OWNED_BY_GENERATOR ? (PyObject *)((char *)(uintptr_t)f - offsetof(PyGenObject, gi_iframe)) : NULL;
-}
 static inline bool not_started(const python_frame *f) { return _Py_OPCODE(*f->prev_instr) == OPCODE_RETURN_GENERATOR; }
 static inline bool is_suspended(const python_frame *f, const PyObject *generator)
 {
@@ -51,7 +50,6 @@ static inline bool creates_generator(const python_frame *f)
     (void)f;
     return false;
 }
-static inline PyObject *generator_of(const python_frame *f) { return f->f_gen; }
 static inline bool not_started(const python_frame *f) { return f->f_lasti < 0; }
 static inline bool is_suspended(const python_frame *f, const PyObject *generator)
 {
@@ -69,15 +67,15 @@ static inline bool is_suspended(const python_frame *f, const PyObject *generator
 /* After a call: another epoch means that recording ended meanwhile, and with it this call. */
 static bool is_on_top_still(struct thread *t, const python_frame *f, uint32_t epoch)
 {
-    return recorder_still(epoch) && recorder_thread() == t && recorder_still(epoch) && recorder_on_top(t, f);
+    return demand_still(epoch) && thread_now() == t && demand_still(epoch) && scope_on_top(t, f);
 }
 
 static __attribute__((noinline)) void ends(struct thread *t, const python_frame *f, uint32_t site, uint32_t epoch, const PyObject *result)
 {
     if (!is_on_top_still(t, f, epoch))
         return;
-    recorder_exit(t, site, result ? 0 : RECORD_RAISED);
-    recorder_drop_ended(t);
+    calls_exit(t, site, result ? 0 : RECORD_RAISED);
+    calls_drop_ended(t);
 }
 
 static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwing, struct thread *t, uint32_t site, PyObject *generator)
@@ -85,42 +83,42 @@ static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwi
     bool resumed = !not_started(f);
     if (!resumed && throwing)
         return inner(ts, f, throwing); /* closed or thrown into before its body began */
-    if (!recorder_open(t, f, site, OPEN_KEYED))
+    if (!calls_open(t, f, site, OPEN_KEYED))
         return inner(ts, f, throwing);
     uint32_t epoch = t->epoch;
     if (resumed)
         activation_resumes(t, site, (uintptr_t)generator);
     else
         activation_begins(t, site, (uintptr_t)generator);
-    recorder_began(t, !resumed);
+    calls_began(t, !resumed);
     PyObject *result = inner(ts, f, throwing);
     if (is_on_top_still(t, f, epoch)) {
         bool waits = result && is_suspended(f, generator);
         if (waits)
-            recorder_suspend(t, site);
+            calls_yield(t, site);
         else
-            recorder_exit(t, site, result ? 0 : RECORD_RAISED);
+            calls_exit(t, site, result ? 0 : RECORD_RAISED);
         activation_stops(t, (uintptr_t)generator, waits);
-        recorder_drop_ended(t);
+        calls_drop_ended(t);
     }
     return result;
 }
 
 static __attribute__((noinline)) PyObject *record_slow(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
 {
-    if (recorder_nobody_here())
+    if (scope_nobody_here())
         return inner(ts, f, throwing);
-    struct thread *t = recorder_thread();
-    if (!t || !armed || !recorder_wanted(t, python_current_frame(ts)))
+    struct thread *t = thread_now();
+    if (!t || !armed || !scope_wants(t, python_current_frame(ts)))
         return inner(ts, f, throwing);
-    PyObject *generator = generator_of(f);
+    PyObject *generator = python_generator_of(f);
     if (generator)
         return record_generator(ts, f, throwing, t, site, generator);
-    if (!recorder_open(t, f, site, 0))
+    if (!calls_open(t, f, site, 0))
         return inner(ts, f, throwing);
     uint32_t epoch = t->epoch;
     writer_enter(t->writer, site);
-    recorder_began(t, true);
+    calls_began(t, true);
     PyObject *result = inner(ts, f, throwing);
     ends(t, f, site, epoch, result);
     return result;
@@ -129,8 +127,8 @@ static __attribute__((noinline)) PyObject *record_slow(PyThreadState *ts, python
 /* A plain call, on a thread in step, while everybody records. */
 static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
 {
-    struct thread *t = recorder_thread_here;
-    bool usual = recorder_is_usual(t) && !generator_of(f) && t->writer->depth + 1 < t->room;
+    struct thread *t = thread_here;
+    bool usual = thread_is_usual(t) && !python_generator_of(f) && t->writer->depth + 1 < t->room;
     if (__builtin_expect(!usual, 0))
         return record_slow(ts, f, throwing, site);
     struct writer *w = t->writer;
@@ -138,15 +136,13 @@ static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_fram
     t->open[depth] = (struct open_call){.id = f, .what = site};
     writer_enter_then(w, site, NULL);
     PyObject *result = inner(ts, f, throwing);
-    bool still_usual = epoch == atomic_load_explicit(recorder_usual, memory_order_relaxed); /* else `t` may be gone */
+    bool still_usual = epoch == atomic_load_explicit(demand_usual, memory_order_relaxed); /* else `t` may be gone */
     if (__builtin_expect(!still_usual || w->depth != depth || t->ended, 0))
         ends(t, f, site, epoch, result);
     else
         writer_exit_then(w, site, result ? 0 : RECORD_RAISED, NULL);
     return result;
 }
-
-uint64_t hook_key(const void *frame) { return (uintptr_t)generator_of(frame); }
 
 /* ---- the C stack: 3.11 turns Python calls into C calls while a hook is set ---- */
 
@@ -245,8 +241,8 @@ static PyObject *evaluate(PyThreadState *ts, python_frame *f, int throwing)
     if (__builtin_expect((char *)__builtin_frame_address(0) < stack_low, 0))
         return evaluate_near_the_end(ts, f, throwing);
 #endif
-    uintptr_t extra = python_code_extra(f->f_code, hook_extra);
-    uint32_t site = HOOK_SITE(extra);
+    uintptr_t extra = python_code_extra(f->f_code, functions_extra);
+    uint32_t site = FUNCTIONS_SITE(extra);
     if (!site && extra != functions_rejected)
         site = functions_decide(f->f_code, f);
     if (!site || creates_generator(f))
@@ -301,6 +297,17 @@ static void install(void)
     _PyInterpreterState_SetEvalFrameFunc(home, evaluate);
 }
 
+/* Code that gets its site while armed. */
+static int arm_new_code(PyCodeObject *code, PyFunctionObject *function, void *context)
+{
+#if PYTHON_311_AND_LATER
+    if (getitem_ignores_hook())
+        return hide_version(code, function, context);
+#endif
+    (void)code, (void)function, (void)context;
+    return 0;
+}
+
 bool hook_is_dear(void) { return false; }
 
 int hook_arm(void)
@@ -310,6 +317,7 @@ int hook_arm(void)
     if (getitem_ignores_hook())
         functions_each(hide_version, NULL);
 #endif
+    functions_follow(arm_new_code, NULL);
     install();
     armed = true;
     if (watch_builtins())
@@ -320,6 +328,7 @@ int hook_arm(void)
 void hook_disarm(void)
 {
     armed = false;
+    functions_follow(NULL, NULL);
     if (profiling)
         profile_all(false);
     if (_PyInterpreterState_GetEvalFrameFunc(home) == evaluate)
@@ -328,16 +337,6 @@ void hook_disarm(void)
     if (getitem_ignores_hook())
         functions_each(show_version, NULL);
 #endif
-}
-
-int hook_arm_code(PyCodeObject *code, PyFunctionObject *function)
-{
-#if PYTHON_311_AND_LATER
-    if (getitem_ignores_hook())
-        return hide_version(code, function, NULL);
-#endif
-    (void)code, (void)function;
-    return 0;
 }
 
 /* Another hook set over ours that does not call on: nothing would be recorded. Ours goes on top again and calls it. Another

@@ -6,10 +6,13 @@
 
 #include "activations.h"
 #include "builtins.h"
+#include "calls.h"
+#include "demand.h"
 #include "functions.h"
 #include "hook.h"
+#include "greenlets.h"
 #include "linger.h"
-#include "recorder.h"
+#include "scope.h"
 #include "watch.h"
 
 #if PY_VERSION_HEX >= 0x030d0000
@@ -43,24 +46,24 @@ static inline bool is_interpreted(PyObject *const *arguments)
 static void generator_begins(struct thread *t, uint32_t site, bool resumed)
 {
     const python_frame *f = python_current_frame(python_this_thread());
-    if (!recorder_wanted(t, f->previous) || !recorder_open(t, f, site, OPEN_KEYED))
+    if (!scope_wants(t, f->previous) || !calls_open(t, f, site, OPEN_KEYED))
         return;
     if (resumed)
         activation_resumes(t, site, (uintptr_t)f);
     else
         activation_begins(t, site, (uintptr_t)f);
-    recorder_began(t, !resumed);
+    calls_began(t, !resumed);
 }
 
 /* The filter is asked here only: the end follows its beginning. */
 static __attribute__((noinline)) PyObject *begins_slow(const PyCodeObject *code, bool resumed)
 {
-    uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
-    if (recorder_nobody_here()) {
+    uint32_t site = FUNCTIONS_SITE(python_code_extra(code, functions_extra));
+    if (scope_nobody_here()) {
         linger_count();
         return NOTHING;
     }
-    struct thread *t = site ? recorder_thread() : NULL;
+    struct thread *t = site ? thread_now() : NULL;
     if (!t)
         return NOTHING;
     if (is_generator(code)) {
@@ -68,9 +71,9 @@ static __attribute__((noinline)) PyObject *begins_slow(const PyCodeObject *code,
         return NOTHING;
     }
     const python_frame *f = python_current_frame(python_this_thread());
-    if (recorder_wanted(t, f->previous) && recorder_open(t, f, site, 0)) {
+    if (scope_wants(t, f->previous) && calls_open(t, f, site, 0)) {
         writer_enter(t->writer, site);
-        recorder_began(t, true);
+        calls_began(t, true);
     }
     return NOTHING;
 }
@@ -78,9 +81,9 @@ static __attribute__((noinline)) PyObject *begins_slow(const PyCodeObject *code,
 /* A plain call, on a thread in step, while everybody records. Local events come from code that has a site. */
 static inline PyObject *begins(const PyCodeObject *code)
 {
-    uint32_t site = HOOK_SITE(python_code_own_extra(code, hook_extra));
-    struct thread *t = recorder_thread_here;
-    bool usual = recorder_is_usual(t) && !is_generator(code) && t->writer->depth + 1 < t->room;
+    uint32_t site = FUNCTIONS_SITE(python_code_own_extra(code, functions_extra));
+    struct thread *t = thread_here;
+    bool usual = thread_is_usual(t) && !is_generator(code) && t->writer->depth + 1 < t->room;
     if (__builtin_expect(!usual, 0))
         return begins_slow(code, false);
     t->open[t->writer->depth + 1] = (struct open_call){.id = NULL, .what = site};
@@ -96,33 +99,33 @@ static bool uncover_site(struct thread *t, uint32_t site)
     while (depth && t->open[depth].what & OPEN_BLOCK)
         depth--;
     if (depth && (uint32_t)t->open[depth].what == site)
-        return recorder_uncover_depth(t, depth);
-    stacks_look(); /* it may be on another stack */
+        return scope_uncover_depth(t, depth);
+    greenlets_look(); /* it may be on another stack */
     return false;
 }
 
 static __attribute__((noinline)) PyObject *ends_slow(const PyCodeObject *code, bool waits, unsigned flags)
 {
-    uint32_t site = HOOK_SITE(python_code_extra(code, hook_extra));
-    struct thread *t = site && recorder_thread_here ? recorder_thread() : NULL; /* no lane: nothing has begun */
+    uint32_t site = FUNCTIONS_SITE(python_code_extra(code, functions_extra));
+    struct thread *t = site && thread_here ? thread_now() : NULL; /* no lane: nothing has begun */
     if (!t || !uncover_site(t, site))
         return NOTHING;
     const struct open_call top = t->open[t->writer->depth];
     if (waits)
-        recorder_suspend(t, site);
+        calls_yield(t, site);
     else
-        recorder_exit(t, site, flags);
+        calls_exit(t, site, flags);
     if (top.what & OPEN_KEYED)
         activation_stops(t, (uintptr_t)top.id, waits);
-    recorder_drop_ended(t);
+    calls_drop_ended(t);
     return NOTHING;
 }
 
 static inline PyObject *ends(const PyCodeObject *code)
 {
-    uint32_t site = HOOK_SITE(python_code_own_extra(code, hook_extra));
-    struct thread *t = recorder_thread_here;
-    bool usual = recorder_is_usual(t) && t->open[t->writer->depth].what == site;
+    uint32_t site = FUNCTIONS_SITE(python_code_own_extra(code, functions_extra));
+    struct thread *t = thread_here;
+    bool usual = thread_is_usual(t) && t->open[t->writer->depth].what == site;
     if (__builtin_expect(!usual, 0))
         return ends_slow(code, false, 0);
     return writer_exit_then(t->writer, site, 0, NOTHING);
@@ -159,9 +162,9 @@ CALLBACK(on_unwind)
     if (!is_interpreted(arguments))
         return NOTHING;
     const PyCodeObject *code = code_of(arguments);
-    bool generator = is_generator(code) && HOOK_SITE(python_code_extra(code, hook_extra));
-    struct thread *t = __builtin_expect(generator, 0) && recorder_thread_here ? recorder_thread() : NULL;
-    if (t && !recorder_on_top(t, python_current_frame(python_this_thread())))
+    bool generator = is_generator(code) && FUNCTIONS_SITE(python_code_extra(code, functions_extra));
+    struct thread *t = __builtin_expect(generator, 0) && thread_here ? thread_now() : NULL;
+    if (t && !scope_on_top(t, python_current_frame(python_this_thread())))
         return NOTHING; /* its body never began */
     return ends_slow(code_of(arguments), false, RECORD_RAISED);
 }
@@ -175,8 +178,6 @@ CALLBACK(on_throw)
     return begins_slow(code_of(arguments), true);
 }
 
-uint64_t hook_key(const void *frame) { return (uintptr_t)frame; }
-
 /* ---- while functions are watched that are not decorated: beginnings come from all code ---- */
 
 static int set_local(PyCodeObject *code, PyObject *mask);
@@ -188,8 +189,8 @@ static bool is_recorded(PyObject *const *arguments)
     PyCodeObject *code = (PyCodeObject *)arguments[0];
     if (__builtin_expect(!is_interpreted(arguments), 0))
         return false;
-    uintptr_t extra = python_code_extra(code, hook_extra);
-    if (HOOK_SITE(extra))
+    uintptr_t extra = python_code_extra(code, functions_extra);
+    if (FUNCTIONS_SITE(extra))
         return true;
     if (extra == functions_rejected || !functions_decide(code, python_current_frame(python_this_thread())))
         return false;
@@ -443,7 +444,13 @@ static int set_local(PyCodeObject *code, PyObject *mask)
 static int arm_code(PyCodeObject *code, PyFunctionObject *function, void *context)
 {
     (void)function;
-    return HOOK_SITE(python_code_extra(code, hook_extra)) ? set_local(code, context) : 0;
+    return FUNCTIONS_SITE(python_code_extra(code, functions_extra)) ? set_local(code, context) : 0;
+}
+
+/* Code that gets its site while armed. */
+static int arm_new_code(PyCodeObject *code, PyFunctionObject *function, void *context)
+{
+    return arm_code(code, function, context) < 0 ? -1 : restart_events();
 }
 
 /* ---- arming ---- */
@@ -474,16 +481,16 @@ int hook_arm(void)
         return -1;
     }
     m.armed = true;
+    functions_follow(arm_new_code, all_local);
     return 0;
 }
 
 void hook_disarm(void)
 {
     m.armed = false;
+    functions_follow(NULL, NULL);
     give_tool_id_back();
 }
-
-int hook_arm_code(PyCodeObject *code, PyFunctionObject *function) { return arm_code(code, function, all_local) < 0 ? -1 : restart_events(); }
 
 bool hook_check(void) { return true; } /* each tool has callbacks of its own: nobody takes ours */
 

@@ -5,9 +5,87 @@
 #include <stdbool.h>
 #include <unistd.h>
 
+#include "attachment.h"
 #include "builtin_modules.h"
+#include "consumers.h"
+#include "demand.h"
+#include "kin.h"
 #include "listener.h"
+#include "own_segment.h"
 #include "recorder.h"
+#include "session.h"
+
+/* ---- a process of its own ---- */
+
+static void inherit(uint32_t how)
+{
+    session_inherit(how);
+    if (consumers_start(true) == CONSUMERS_FAILED) {
+        session_inherit(0);
+        PyErr_Clear();
+    }
+}
+
+void lifetime_inherit(void)
+{
+    if (recorder_available() && kin_record(recorder_segment()))
+        inherit(SESSION_INHERITED);
+}
+
+/* An heir goes on with its parent's session, and with what that one was attached for. */
+static int begin_anew(bool heir)
+{
+    int error = own_segment_begin_anew();
+    if (!heir)
+        attachment_forget();
+    return error;
+}
+
+/* C code made this process, and Python does not know. Other threads that come here later find that their lane is of another
+ * generation. */
+void lifetime_settle(void)
+{
+    if (!demand_is_of_parent())
+        return;
+    recorder_next_generation();
+    listener_forget();
+    if (begin_anew(false) < 0)
+        return;
+    lifetime_inherit();
+    listener_start();
+}
+
+int lifetime_reopen(void)
+{
+    lifetime_settle();
+    own_segment_reopen();
+    if (consumers_refuse())
+        return -1;
+    listener_start();
+    return 0;
+}
+
+/* A segment of the child's own, and the session if it was handed on; no exception. */
+static int settle_child(void)
+{
+    bool heir = session_running() && session_has_subprocesses();
+    if (!demand_is_of_parent())
+        return 0;
+    int error = begin_anew(heir);
+    if (error < 0)
+        return error;
+    if (heir)
+        inherit(SESSION_INHERITED | SESSION_COUNTED);
+    else
+        lifetime_inherit(); /* who told all that it found, parents first, may not have found us */
+    return 0;
+}
+
+static void count_offspring(void)
+{
+    if (recorder_available() && session_running() && session_has_subprocesses())
+        atomic_fetch_add_explicit(&recorder_segment()->header->offspring, 1, memory_order_relaxed);
+}
 
 /* ---- children of multiprocessing ---- */
 
@@ -91,7 +169,7 @@ static PyObject *after_fork_parent(PyObject *self, PyObject *unused)
 {
     (void)unused;
     if (self == latest) {
-        recorder_after_fork_parent();
+        count_offspring();
         start_listener_again();
     }
     Py_RETURN_NONE;
@@ -100,11 +178,11 @@ static PyObject *after_fork_parent(PyObject *self, PyObject *unused)
 static PyObject *after_fork_child(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    bool settled = recorder_available() && !recorder_is_of_parent(); /* another hook of fork gave an order before us */
+    bool settled = recorder_available() && !demand_is_of_parent(); /* another hook of fork gave an order before us */
     if (self == latest) {
         if (!settled)
             listener_forget();
-        if (recorder_after_fork_child() == 0)
+        if (settle_child() == 0)
             listener_start();
         prepare_child_of_multiprocessing();
     }
@@ -138,9 +216,9 @@ static int watch_forks(void)
 static PyObject *at_exit(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
-    if (!recorder_is_of_parent()) {
+    if (!demand_is_of_parent()) {
         listener_stop();
-        recorder_close();
+        own_segment_close();
     }
     Py_RETURN_NONE;
 }

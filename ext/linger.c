@@ -1,11 +1,7 @@
 #include "linger.h"
 
-#include "python.h"
-
 #include <stdatomic.h>
 
-#include "hook.h"
-#include "recorder.h"
 #include "wakeup.h"
 
 uint64_t linger_events, linger_limit = UINT64_MAX;
@@ -34,7 +30,7 @@ void linger_begin(void)
 
 void linger_over(void)
 {
-    atomic_store_explicit(&over, true, memory_order_release); /* pairs with linger_look() */
+    atomic_store_explicit(&over, true, memory_order_release); /* pairs with linger_is_over() */
     atomic_store_explicit(&watched, true, memory_order_relaxed);
     wakeup_send();
 }
@@ -51,24 +47,14 @@ static bool is_idle(bool timed_out)
     return seconds >= LINGER_SECONDS;
 }
 
-/* Somebody may have entered one while we waited for the lock. What is not disarmed now is watched again when it is left. */
-static void disarm(bool idle)
-{
-    PyGILState_STATE state = PyGILState_Ensure();
-    atomic_store_explicit(&watched, false, memory_order_release);
-    if (!recorder_consumers() && (idle || linger_events >= linger_limit))
-        recorder_disarm();
-    else if (!recorder_consumers())
-        watch();
-    PyGILState_Release(state);
-}
+void linger_on(void) { watch(); }
+void linger_end(void) { atomic_store_explicit(&watched, false, memory_order_release); }
 
-void linger_look(bool timed_out)
+bool linger_is_over(bool timed_out, bool *idle)
 {
     if (!atomic_load_explicit(&watched, memory_order_acquire))
-        return;
+        return false;
     bool enough = atomic_exchange_explicit(&over, false, memory_order_acquire); /* pairs with linger_over() */
-    bool idle = is_idle(timed_out);
-    if (enough || idle)
-        disarm(idle);
+    *idle = is_idle(timed_out);
+    return enough || *idle;
 }

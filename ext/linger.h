@@ -27,8 +27,12 @@ static inline void linger_count(void)
         linger_over();
 }
 
-/* For the listener: milliseconds until it must look, -1: it need not; and the look, which may take the interpreter's lock. */
+/* The interpreter's lock is held: the look is taken up again, or given up. */
+void linger_on(void);
+void linger_end(void);
+
+/* For the listener: milliseconds until it must look, -1: it need not; and the look: has it cost enough, or been idle for long? */
 int linger_timeout(void);
-void linger_look(bool timed_out);
+bool linger_is_over(bool timed_out, bool *idle);
 
 #endif

@@ -15,8 +15,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "arming.h"
 #include "attachment.h"
+#include "consumers.h"
 #include "control.h"
+#include "demand.h"
 #include "functions.h"
 #include "hook.h"
 #include "interpreters.h"
@@ -24,6 +27,7 @@
 #include "own_fd.h"
 #include "recorder.h"
 #include "rundir.h"
+#include "session.h"
 #include "sweep.h"
 #include "wakeup.h"
 
@@ -110,20 +114,20 @@ static void describe_exception(char *text, size_t size)
 
 static uint32_t carry_out(const struct control_request *request, const char *rules, struct control_reply *reply)
 {
-    enum recorder_change change = RECORDER_DONE;
+    enum consumers_change change = CONSUMERS_DONE;
     if (request->command == CONTROL_ATTACH)
         change = attachment_begin(rules);
     else if (request->command == CONTROL_DETACH)
         change = attachment_end();
     else if (request->command == CONTROL_START)
-        change = recorder_start(request->argument & CONTROL_SUBPROCESSES);
+        change = consumers_start(request->argument & CONTROL_SUBPROCESSES);
     else if (request->command == CONTROL_STOP)
-        change = recorder_stop();
+        change = consumers_stop();
     else
-        recorder_reset();
+        session_reset();
     hook_check();
-    if (change != RECORDER_FAILED)
-        return change == RECORDER_ALREADY ? CONTROL_ALREADY : CONTROL_OK;
+    if (change != CONSUMERS_FAILED)
+        return change == CONSUMERS_ALREADY ? CONTROL_ALREADY : CONTROL_OK;
     describe_exception(reply->text, sizeof reply->text);
     return CONTROL_FAILED;
 }
@@ -188,8 +192,8 @@ static bool answer(int fd)
         return false;
     char *rules = receive_rules(fd, &request);
     reply.result = answer_request(fd, &request, rules, &reply);
-    reply.running = recorder_running();
-    reply.consumers = recorder_consumers();
+    reply.running = session_running();
+    reply.consumers = demand_consumers();
     reply.sites = functions_count();
     reply.armed = hook_armed() ? functions_count() : 0;
     bool stays = changes_tether(&request, rules, reply.result) && own_fd_set(&l.tether, fd);
@@ -243,7 +247,7 @@ static int wait_for_events(struct pollfd *p, nfds_t count)
     int ready = poll_cancellable(p, count, lingers ? linger : most);
     l.shortage = false;
     if (ready >= 0 && !is_stopping()) {
-        linger_look(ready == 0 && lingers);
+        arming_look(ready == 0 && lingers);
         interpreters_look();
     }
     return ready;

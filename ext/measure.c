@@ -1,10 +1,13 @@
-/* What a recorded call adds, measured once in the process itself: the same empty function with and without the hook. */
-#include "hook.h"
+#include "measure.h"
 
 #include "clock.h"
+#include "demand.h"
 #include "functions.h"
+#include "hook.h"
 #include "linger.h"
 #include "recorder.h"
+#include "session.h"
+#include "thread.h"
 
 #define CALLS 400
 #define ROUNDS 5
@@ -41,15 +44,16 @@ static uint64_t added_by_recording(PyObject *function)
 {
     uint64_t without = best_of(function), filtered, with;
     bool decorated = functions_decorate((PyFunctionObject *)function, NULL, NULL) == 0 && functions_publish(false) == 0;
-    if (!decorated || hook_armed() || recorder_consumers() || hook_arm() < 0)
+    if (!decorated || hook_armed() || demand_consumers() || hook_arm() < 0)
         return 0;
     filtered = best_of(function);
-    recorder_measuring(true);
+    demand_set_everyone(true);
     with = best_of(function);
-    recorder_measuring(false);
-    if (recorder_consumers())
+    demand_set_everyone(session_running());
+    if (demand_consumers())
         return 0;
-    recorder_disarm();
+    if (hook_armed())
+        hook_disarm();
     linger_note_filtered(filtered > without ? (filtered - without) * 1000 / CALLS : 1);
     return with > without ? (with - without) * 1000 / CALLS : 1;
 }
@@ -59,8 +63,8 @@ static void measure(struct segment_header *h)
 {
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
-    bool had_lane = recorder_thread_here != NULL;
-    uint32_t epoch = atomic_load_explicit(recorder_epoch, memory_order_relaxed);
+    bool had_lane = thread_here != NULL;
+    uint32_t epoch = demand_epoch_now();
     PyObject *function = make_function();
     recorder_measuring_here(true);
     uint64_t cost = function ? added_by_recording(function) : 0;
@@ -69,16 +73,16 @@ static void measure(struct segment_header *h)
     PyErr_Restore(type, value, traceback);
     atomic_store_explicit(&h->call_cost, cost, memory_order_release);
     if (!had_lane) /* the listener, or a thread that only starts recording */
-        recorder_forget_thread();
-    if (epoch == atomic_load_explicit(recorder_epoch, memory_order_relaxed)) /* else others have begun to record */
-        recorder_reset();
+        thread_forget();
+    if (epoch == demand_epoch_now()) /* else others have begun to record */
+        session_reset();
 }
 
-void hook_measure(void)
+void measure_call_cost(void)
 {
     static bool measuring;
     struct segment_header *h = recorder_segment()->header;
-    if (measuring || atomic_load_explicit(&h->call_cost, memory_order_relaxed) || recorder_consumers())
+    if (measuring || atomic_load_explicit(&h->call_cost, memory_order_relaxed) || demand_consumers())
         return;
     measuring = true;
     measure(h);

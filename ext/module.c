@@ -4,15 +4,19 @@
 
 #include <string.h>
 
+#include "attachment.h"
 #include "block.h"
 #include "collector.h"
-#include "entry.h"
+#include "consumers.h"
+#include "demand.h"
 #include "functions.h"
 #include "hook.h"
 #include "lifetime.h"
 #include "listener.h"
+#include "own_segment.h"
 #include "recorder.h"
 #include "scope.h"
+#include "session.h"
 #include "unmarked.h"
 #include "version.h"
 
@@ -81,22 +85,25 @@ static PyObject *start(PyObject *module, PyObject *args, PyObject *keywords)
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:start", names, &subprocesses))
         return NULL;
-    enum recorder_change change = recorder_start(subprocesses);
-    return change == RECORDER_FAILED ? NULL : PyBool_FromLong(change == RECORDER_DONE);
+    lifetime_settle();
+    enum consumers_change change = consumers_start(subprocesses);
+    return change == CONSUMERS_FAILED ? NULL : PyBool_FromLong(change == CONSUMERS_DONE);
 }
 
 PyDoc_STRVAR(stop_doc, "stop()\n--\n\nStop recording; calls still open end now and are marked. True if that is new.");
 static PyObject *stop(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    return PyBool_FromLong(recorder_stop() == RECORDER_DONE);
+    lifetime_settle();
+    return PyBool_FromLong(consumers_stop() == CONSUMERS_DONE);
 }
 
 PyDoc_STRVAR(reset_doc, "reset()\n--\n\nForget everything recorded so far; recording goes on or stays off as it was.");
 static PyObject *reset(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    recorder_reset();
+    lifetime_settle();
+    session_reset();
     Py_RETURN_NONE;
 }
 
@@ -104,7 +111,7 @@ PyDoc_STRVAR(is_running_doc, "is_running()\n--\n\nTrue between start() (from her
 static PyObject *is_running(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    return PyBool_FromLong(recorder_running());
+    return PyBool_FromLong(session_running());
 }
 
 PyDoc_STRVAR(status_doc, "status()\n--\n\nWhat the recorder is doing, as a dict.");
@@ -119,8 +126,8 @@ static PyObject *status(PyObject *module, PyObject *unused)
     const struct segment_header *h = on ? recorder_segment()->header : NULL;
     return Py_BuildValue("{s:O,s:s,s:s,s:s,s:s,s:O,s:O,s:K,s:K,s:K,s:K,s:I,s:N}", "available", on ? Py_True : Py_False, "problem", recorder_problem(),
                          "version", TSCAP_VERSION, "hook", hook_name(), "segment", path, "running",
-                         recorder_running() ? Py_True : Py_False, "armed", hook_armed() ? Py_True : Py_False, "functions",
-                         functions_count(), "consumers", recorder_consumers(), "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull,
+                         session_running() ? Py_True : Py_False, "armed", hook_armed() ? Py_True : Py_False, "functions",
+                         functions_count(), "consumers", demand_consumers(), "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull,
                          "unmarked", unmarked_count(), "unmarked_names", unmarked_names());
 }
 
@@ -143,8 +150,8 @@ PyDoc_STRVAR(wanted_doc, "_wanted()\n--\n\nWould a call made from here be record
 static PyObject *wanted(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
-    struct thread *t = recorder_on && !recorder_nobody_here() ? recorder_thread() : NULL;
-    return PyBool_FromLong(t && recorder_wanted(t, python_current_frame(PyThreadState_Get())));
+    struct thread *t = demand_on && !scope_nobody_here() ? thread_now() : NULL;
+    return PyBool_FromLong(t && scope_wants(t, python_current_frame(PyThreadState_Get())));
 }
 
 static PyObject *hand_over(PyObject *module, PyObject *theirs);
@@ -176,15 +183,15 @@ static bool is_set_up;
 static int set_up(PyObject *module)
 {
     is_set_up = true;
-    int error = recorder_init();
+    int error = own_segment_init();
     if (error < 0) {
         PyErr_Format(PyExc_ImportError, "timestamp_capture cannot start: %s", strerror(-error));
         return -1;
     }
-    if (functions_init() < 0 || scope_init() < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0)
+    if (functions_init() < 0 || scope_init(collector_ledger) < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0)
         return -1;
     if (recorder_available()) {
-        recorder_inherit();
+        lifetime_inherit();
         listener_start(); /* without it the process can still record, started from inside */
     }
     return recorder_supported() ? lifetime_watch() : 0;
@@ -221,8 +228,8 @@ static PyObject *hand_over(PyObject *module, PyObject *theirs)
 {
     if (PyDict_Merge(PyModule_GetDict(theirs), PyModule_GetDict(module), 1) < 0 || lifetime_watch_again() < 0)
         return NULL;
-    entry_hand_over();
-    if (!recorder_available() && recorder_reopen() < 0)
+    attachment_hand_over();
+    if (!recorder_available() && lifetime_reopen() < 0)
         PyErr_Clear(); /* status() says why */
     Py_RETURN_NONE;
 }

@@ -200,6 +200,25 @@ static inline PyObject *python_frame_globals(const python_frame *f) /* borrowed 
 #endif
 }
 
+/* The generator or coroutine whose frame this is, borrowed, or NULL; and what an activation of it is known by, which is the same
+ * whenever it runs. */
+#if PY_VERSION_HEX < 0x030b0000
+static inline PyObject *python_generator_of(const python_frame *f) { return f->f_gen; }
+#elif PY_VERSION_HEX < 0x030c0000
+static inline PyObject *python_generator_of(const python_frame *f)
+{
+    return f->owner == FRAME_OWNED_BY_GENERATOR ? (PyObject *)((char *)(uintptr_t)f - offsetof(PyGenObject, gi_iframe)) : NULL;
+}
+#endif
+static inline uint64_t python_generator_key(const python_frame *f)
+{
+#if PYTHON_HAS_MONITORING
+    return (uintptr_t)f; /* stays where it is */
+#else
+    return (uintptr_t)python_generator_of(f);
+#endif
+}
+
 /* Objects/codeobject.c, _PyCodeObjectExtra: the same in 3.9 to 3.15. What PyUnstable_Code_GetExtra reads, without a call. */
 struct python_code_extra {
     Py_ssize_t size;

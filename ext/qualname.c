@@ -1,22 +1,6 @@
 #include "qualname.h"
 
-bool qualname_is_generated(const PyCodeObject *code)
-{
-    PyObject *file = code->co_filename;
-    PyObject *frozen = PyUnicode_FromString("<frozen ");
-    bool generated = PyUnicode_GET_LENGTH(file) > 0 && PyUnicode_READ_CHAR(file, 0) == '<' && frozen &&
-                     PyUnicode_Tailmatch(file, frozen, 0, PyUnicode_GET_LENGTH(file), -1) == 0;
-    Py_XDECREF(frozen);
-    PyErr_Clear();
-    return generated;
-}
-
-static PyObject *wrapped_by(const PyFunctionObject *function) /* borrowed; NULL: nothing */
-{
-    return function->func_dict && PyDict_Check(function->func_dict) ? PyDict_GetItemString(function->func_dict, "__wrapped__") : NULL;
-}
-
-bool qualname_is_copied(const PyFunctionObject *function) { return wrapped_by(function); }
+#include "code_origin.h"
 
 /* ---- the class that has the function ---- */
 
@@ -35,7 +19,7 @@ static PyFunctionObject *if_runs(PyObject *o, const PyCodeObject *code)
         PyFunctionObject *function = (PyFunctionObject *)o;
         if (function->func_code == (PyObject *)code)
             return function;
-        o = wrapped_by(function);
+        o = code_origin_wrapped(function);
     }
     return NULL;
 }
@@ -87,12 +71,12 @@ static PyObject *name_of_generated(PyCodeObject *code, const python_frame *frame
     PyObject *name = in_class ? name_in_class(type, code) : NULL;
     PyObject *o = name ? NULL : python_frame_function(frame);
     const PyFunctionObject *function = o && PyFunction_Check(o) ? (PyFunctionObject *)o : NULL;
-    return function && !qualname_is_copied(function) ? Py_NewRef(function->func_qualname) : name;
+    return function && !code_origin_wrapped(function) ? Py_NewRef(function->func_qualname) : name;
 }
 
 PyObject *qualname_of(PyCodeObject *code, const python_frame *frame)
 {
-    PyObject *name = qualname_is_generated(code) ? name_of_generated(code, frame) : NULL;
+    PyObject *name = code_origin_is_generated(code) ? name_of_generated(code, frame) : NULL;
     PyErr_Clear();
     return name ? name : Py_NewRef(code->co_qualname);
 }
@@ -113,13 +97,13 @@ static PyFunctionObject *find_global(const PyCodeObject *code, const python_fram
 /* Borrowed. */
 static PyObject *name_if_own(PyFunctionObject *function, bool generated)
 {
-    bool own = function && (generated ? !qualname_is_copied(function) : code_names_own(function));
+    bool own = function && (generated ? !code_origin_wrapped(function) : code_names_own(function));
     return own ? function->func_qualname : NULL;
 }
 
 static PyObject *find(PyCodeObject *code, const python_frame *frame)
 {
-    bool generated = qualname_is_generated(code);
+    bool generated = code_origin_is_generated(code);
     PyTypeObject *type = NULL;
     PyFunctionObject *method = find_method(code, frame, &type);
     PyObject *name = NULL;

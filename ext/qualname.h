@@ -6,19 +6,11 @@
 
 #include "python.h"
 
-#include <stdbool.h>
-
 /* Imports what qualname_of() needs, which is called where functions begin: an import there would call functions. 0, or -1 with
  * an exception. */
 int qualname_prepare(void);
 void qualname_forget(void); /* what was kept since */
 
 PyObject *qualname_of(PyCodeObject *code, const python_frame *frame); /* a new reference; NULL: no memory, no exception */
-
-/* Is there no file of this code, as of what exec() runs ("<string>")? */
-bool qualname_is_generated(const PyCodeObject *code);
-
-/* Has functools.wraps() given it another's name? */
-bool qualname_is_copied(const PyFunctionObject *function);
 
 #endif

@@ -2,26 +2,20 @@
 
 #include <stdlib.h>
 
-#include "collector.h"
-#include "recorder.h"
+#include "calls.h"
+#include "greenlets.h"
+#include "stacks.h"
 
-uint32_t scope_latent;
-static uint32_t ended_elsewhere; /* stays */
+static scope_ledger_of *ledger_of;
 static PyObject *magic_name;
 static Py_ssize_t magic_extra; /* slot of code objects: where the variable is */
-
-struct waiting_block {
-    const void *id;
-    uint32_t site;
-    uint64_t key;
-    struct waiting_block *next;
-};
 
 /* What the slot says: 0: not looked at yet, MAGIC_NONE, or MAGIC_FIRST + the variable's place in the frame. */
 enum { MAGIC_NONE = 1, MAGIC_FIRST = 2 };
 
-int scope_init(void)
+int scope_init(scope_ledger_of *of_object)
 {
+    ledger_of = of_object;
     magic_name = PyUnicode_InternFromString("_timestamp_collector_");
     magic_extra = python_request_extra(NULL);
     if (magic_name && magic_extra >= 0)
@@ -29,13 +23,6 @@ int scope_init(void)
     if (!PyErr_Occurred())
         PyErr_SetString(PyExc_RuntimeError, "no slot left for extra data of code objects");
     return -1;
-}
-
-/* Never that of memory, so it is nobody else's. */
-uint64_t scope_new_key(void)
-{
-    static uint64_t last;
-    return 1ull << 60 | ++last << 3;
 }
 
 /* ---- the variable ---- */
@@ -77,111 +64,8 @@ static struct ledger *ledger_in_variable(const struct thread *t, const python_fr
     }
     if (found && PyCell_Check(found))
         found = PyCell_GET(found);
-    return found ? collector_ledger(found, t) : NULL;
+    return found ? ledger_of(found, t) : NULL;
 }
-
-/* ---- hosts ---- */
-
-static uint32_t bucket_of(const struct hosts *h, const python_frame *f)
-{
-    return (uint32_t)((uintptr_t)f >> 4) * 2654435769u >> 8 & h->mask;
-}
-
-static bool grow(struct hosts *h)
-{
-    uint32_t size = h->bucket ? 2 * (h->mask + 1) : 16;
-    struct hosts more = {.bucket = calloc(size, sizeof *more.bucket), .mask = size - 1};
-    if (!more.bucket)
-        return h->bucket;
-    for (uint32_t i = 0; h->bucket && i <= h->mask; i++) {
-        struct stay *reversed = NULL;
-        for (struct stay *s = h->bucket[i], *next; s; s = next) {
-            next = s->next;
-            s->next = reversed;
-            reversed = s;
-        }
-        for (struct stay *s = reversed, *next; s; s = next) {
-            next = s->next;
-            struct stay **to = &more.bucket[bucket_of(&more, s->host)];
-            s->next = *to;
-            *to = s;
-        }
-    }
-    free(h->bucket);
-    h->bucket = more.bucket;
-    h->mask = more.mask;
-    return true;
-}
-
-static void free_blocks(struct stay *s)
-{
-    for (struct waiting_block *b = s->blocks, *next; b; b = next) {
-        next = b->next;
-        free(b);
-    }
-    s->blocks = NULL;
-}
-
-static void purge(struct hosts *h)
-{
-    for (uint32_t i = 0; h->bucket && i <= h->mask; i++)
-        for (struct stay **link = &h->bucket[i], *s; (s = *link);) {
-            if (s->host) {
-                link = &s->next;
-                continue;
-            }
-            *link = s->next;
-            h->count--;
-            free_blocks(s);
-            free(s);
-        }
-    h->ended = ended_elsewhere;
-}
-
-bool scope_add(struct thread *t, struct stay *s)
-{
-    struct hosts *h = &t->hosts;
-    if (h->ended != ended_elsewhere)
-        purge(h);
-    if ((!h->bucket || h->count > h->mask) && !grow(h))
-        return false;
-    struct stay **to = &h->bucket[bucket_of(h, s->host)];
-    s->next = *to;
-    *to = s;
-    h->count++;
-    recorder_set_usual(t);
-    return true;
-}
-
-void scope_remove(struct thread *t, struct stay *s)
-{
-    struct stay **link = &t->hosts.bucket[bucket_of(&t->hosts, s->host)];
-    while (*link && *link != s)
-        link = &(*link)->next;
-    if (*link) {
-        *link = s->next;
-        t->hosts.count--;
-    }
-    free_blocks(s);
-    recorder_set_usual(t);
-}
-
-const struct stay *scope_entered_by(const struct thread *t, const python_frame *frame)
-{
-    const struct hosts *h = &t->hosts;
-    const struct stay *s = h->count ? h->bucket[bucket_of(h, frame)] : NULL;
-    while (s && !(s->host == frame && s->code == python_frame_code(frame)))
-        s = s->next;
-    return s;
-}
-
-void scope_ended_elsewhere(struct stay *s)
-{
-    s->host = NULL;
-    ended_elsewhere++;
-}
-
-void scope_free(struct hosts *h) { free(h->bucket); }
 
 /* ---- the stack of open calls ---- */
 
@@ -189,50 +73,37 @@ static bool is_on_ring(const struct thread *t, const struct stay *s) { return s-
 
 static bool is_open_collector(const struct open_call *o) { return o->what & OPEN_COLLECTOR && !(o->what & (OPEN_ENDED | OPEN_LEFT)); }
 
-static uint32_t site_on_top(const struct thread *t) { return (uint32_t)t->open[t->writer->depth].what; }
-
-static void resume_blocks(struct thread *t, struct stay *s)
+static void resume(struct thread *t, struct stay *s)
 {
-    for (struct waiting_block *b = s->blocks, *next; b; b = next) {
+    struct waiting_call own = {.call = {.id = s, .what = s->site | OPEN_BLOCK | OPEN_COLLECTOR}, .key = s->key, .chain = chain_keep(chain_live(s->around))};
+    if (!calls_resume(t, &own))
+        return;
+    s->waits = false;
+    for (struct waiting_call *b = s->blocks, *next; b; b = next) {
         next = b->next;
-        if (recorder_open(t, b->id, b->site, OPEN_BLOCK)) {
-            writer_resume(t->writer, b->site, b->key);
-            struct account *a = account_begin(t, s->chain, false);
-            if (a)
-                a->key = b->key;
-        }
+        calls_resume(t, b);
         free(b);
     }
     s->blocks = NULL;
 }
 
-static void resume(struct thread *t, struct stay *s)
-{
-    struct chain *outer = chain_live(s->around);
-    if (!recorder_open(t, s, s->site, OPEN_BLOCK | OPEN_COLLECTOR))
-        return;
-    s->waits = false;
-    writer_resume(t->writer, s->site, s->key);
-    if (outer)
-        account_begin(t, outer, false);
-    resume_blocks(t, s);
-}
-
+/* A block on top waits with the stay that it is in; one that cannot wait ends. */
 static void suspend_block(struct thread *t, struct stay *s)
 {
-    uint32_t depth = t->writer->depth;
-    struct waiting_block *b = s && account_chain(t, depth) && t->accounts.at[depth].key ? malloc(sizeof *b) : NULL;
+    struct waiting_call *b = s && calls_is_keyed(t, t->writer->depth) ? malloc(sizeof *b) : NULL;
     if (!b) {
-        recorder_exit(t, site_on_top(t), RECORD_ABANDONED);
+        calls_exit(t, calls_site(t, t->writer->depth), RECORD_ABANDONED);
         return;
     }
-    *b = (struct waiting_block){.id = t->open[depth].id, .site = site_on_top(t), .key = t->accounts.at[depth].key, .next = s->blocks};
+    calls_suspend(t, b);
+    b->next = s->blocks;
     s->blocks = b;
-    recorder_suspend(t, b->site);
 }
 
-void scope_suspend_top(struct thread *t)
+/* The entry on top: a collector's, or a block's. */
+static void suspend_top(struct thread *t)
 {
+    struct waiting_call own;
     uint32_t depth = t->writer->depth, below = depth;
     while (below && !is_open_collector(&t->open[below]) && t->open[below].what & OPEN_BLOCK)
         below--;
@@ -241,25 +112,43 @@ void scope_suspend_top(struct thread *t)
         suspend_block(t, s);
         return;
     }
+    calls_suspend(t, &own);
+    chain_drop(own.chain); /* it is `around` */
     s->waits = true;
-    recorder_suspend(t, s->site);
 }
 
 static void suspend_down_to(struct thread *t, uint32_t depth)
 {
     while (t->writer->depth > depth) {
-        recorder_drop_ended(t);
+        calls_drop_ended(t);
         if (t->writer->depth > depth)
-            scope_suspend_top(t);
+            suspend_top(t);
     }
+}
+
+bool scope_uncover_depth(struct thread *t, uint32_t depth)
+{
+    suspend_down_to(t, depth);
+    return true;
+}
+
+bool scope_uncover(struct thread *t, const void *id)
+{
+    uint32_t depth = t->writer->depth;
+    while (depth && t->open[depth].id != id && t->open[depth].what & OPEN_BLOCK)
+        depth--;
+    if (depth && t->open[depth].id == id)
+        return scope_uncover_depth(t, depth);
+    greenlets_look(); /* it may be on another stack */
+    return false;
 }
 
 void scope_push(struct thread *t, struct stay *s)
 {
-    if (!recorder_open(t, s, s->site, OPEN_BLOCK | OPEN_COLLECTOR))
+    if (!calls_open(t, s, s->site, OPEN_BLOCK | OPEN_COLLECTOR))
         return;
     s->epoch = t->epoch;
-    s->key = scope_new_key();
+    s->key = calls_new_key();
     writer_enter_keyed(t->writer, s->site, s->key);
     if (s->around)
         account_begin(t, s->around, true);
@@ -271,7 +160,7 @@ static void resume_to_end(struct thread *t, struct stay *s)
     uint32_t depth = t->writer->depth + 1;
     resume(t, s);
     while (t->writer->depth > depth)
-        recorder_exit(t, site_on_top(t), RECORD_ABANDONED);
+        calls_exit(t, calls_site(t, t->writer->depth), RECORD_ABANDONED);
 }
 
 void scope_pop(struct thread *t, struct stay *s, bool raised)
@@ -280,18 +169,11 @@ void scope_pop(struct thread *t, struct stay *s, bool raised)
         return;
     if (s->waits)
         resume_to_end(t, s);
-    uint32_t depth = t->writer->depth;
-    while (depth && t->open[depth].id != s)
-        depth--;
-    uint64_t left = OPEN_LEFT | (raised ? OPEN_LEFT_RAISED : 0);
-    if (!depth) {
-        stacks_leave(t, s, left);
-        return;
-    }
-    t->open[depth].what |= left;
-    t->open[depth].id = NULL; /* the stay is freed */
-    t->ended++;
-    recorder_drop_ended(t);
+    uint32_t depth = calls_depth_of(t, s);
+    if (depth)
+        calls_leave(t, depth, raised);
+    else
+        stacks_leave(t, s, raised);
 }
 
 /* ---- the walk ---- */
@@ -340,7 +222,7 @@ static void note_variable(struct walk *w, struct ledger *ledger)
 /* True: what encloses this frame is known. */
 static bool look_at_hosts(struct walk *w, const struct hosts *h, const python_frame *f, const PyCodeObject *code)
 {
-    for (struct stay *s = h->count ? h->bucket[bucket_of(h, f)] : NULL; s; s = s->next) {
+    for (struct stay *s = hosts_of(h, f); s; s = s->next) {
         if (s->host != f || s->code != code)
             continue;
         note(w, s, s->plain ? NULL : s->ledger);
@@ -375,7 +257,7 @@ static void look_outwards(struct walk *w, const struct thread *t, const python_f
             w->base = account_chain(t, call);
             return;
         }
-        if (w->stays == t->hosts.count && w->latent >= scope_latent)
+        if (w->stays == t->hosts.count && w->latent >= demand_latent)
             return; /* there are no others */
     }
 }
@@ -424,9 +306,8 @@ static struct chain *chain_of(const struct walk *w)
 struct chain *scope_resolve(struct thread *t, const python_frame *frame)
 {
     struct walk w = {.item = w.first, .room = sizeof w.first / sizeof *w.first};
-    if (t->hosts.ended != ended_elsewhere)
-        purge(&t->hosts);
-    if (!t->hosts.count && !scope_latent)
+    hosts_tidy(&t->hosts);
+    if (!t->hosts.count && !demand_latent)
         return NULL;
     uint32_t call = depth_of_call(t);
     look_outwards(&w, t, frame, call);

@@ -11,64 +11,44 @@
 #include "python.h"
 
 #include <stdbool.h>
-#include <sys/types.h>
 
-#include "ledger.h"
+#include "thread.h"
 
-struct thread;
-struct waiting_block;
-struct manual;
+/* The ledger of a collector that waits to be found in a variable, or was entered on this thread; else, and for any other
+ * object, NULL. */
+typedef struct ledger *scope_ledger_of(PyObject *object, const struct thread *t);
 
-/* One stay inside a collector, which may be entered again while it is. */
-struct stay {
-    const python_frame *host; /* the frame that entered; NULL: the stay has ended elsewhere */
-    PyCodeObject *code;       /* what that frame ran: its memory may be another's by now. Owned */
-    bool plain;               /* that frame cannot be suspended */
-    struct stay *next;        /* in the thread's table of hosts */
-    struct stay *outer;       /* of the same collector */
-    struct chain *around;     /* kept: what enclosed the frame when it entered, or NULL */
-    struct chain *chain;      /* kept: the collector within `around` */
-    PyObject *collector;      /* borrowed */
-    struct ledger *ledger;    /* the collector's */
-    struct manual *manual;    /* what it was told by name to begin, innermost first */
-    uint64_t thread;          /* number of the thread it is on */
-    pid_t pid;                /* a forked child inherits the stay, not the recording */
-    uint32_t site;
-    uint64_t key;             /* of its entry in the ring */
-    uint32_t epoch;           /* in which it has one */
-    bool waits;               /* its entry is suspended, and: */
-    struct waiting_block *blocks; /* blocks within it, outermost first */
-};
-
-struct hosts {
-    struct stay **bucket; /* by host; newest first */
-    uint32_t mask, count;
-    uint32_t ended; /* scope_ended when stays that ended elsewhere were last taken out */
-};
-
-#pragma GCC visibility push(hidden)
-extern uint32_t scope_latent; /* collectors that were never entered: only the variable's name tells whom they enclose */
-#pragma GCC visibility pop
-
-int scope_init(void); /* 0, or -1 with an exception */
+int scope_init(scope_ledger_of *of_object); /* 0, or -1 with an exception */
 
 /* The chain of what `frame` calls, borrowed; NULL: none. The stack of open calls is brought in line. */
 struct chain *scope_resolve(struct thread *t, const python_frame *frame);
 
-/* The stay that this frame entered last, or NULL. */
-const struct stay *scope_entered_by(const struct thread *t, const python_frame *frame);
+/* Nobody wants what happens on this thread. */
+static inline bool scope_nobody_here(void)
+{
+    const struct thread *t = thread_here;
+    return !demand_everyone && !demand_latent && !(t && t->hosts.count);
+}
 
-bool scope_add(struct thread *t, struct stay *s); /* false: no memory */
-void scope_remove(struct thread *t, struct stay *s);
-void scope_ended_elsewhere(struct stay *s); /* its thread lets go of it, if it still lives; `s` is not the caller's any more */
-void scope_free(struct hosts *h);
+/* Is what `caller`, a frame, calls now wanted? Notes what encloses it. */
+static inline bool scope_wants(struct thread *t, const python_frame *caller)
+{
+    t->chain = t->hosts.count || demand_latent ? scope_resolve(t, caller) : NULL;
+    return t->chain || demand_everyone;
+}
 
 /* The stay's entry on the thread's stack: made, and ended (it may have to wait for calls above it). */
 void scope_push(struct thread *t, struct stay *s);
 void scope_pop(struct thread *t, struct stay *s, bool raised);
 
-void scope_suspend_top(struct thread *t); /* the entry on top: a collector's, or a block's */
-
-uint64_t scope_new_key(void);
+/* Ends what lies above the innermost open call with this id: blocks that were never left. False: there is no such call
+ * on top of them, it began before recording did. */
+bool scope_uncover(struct thread *t, const void *id);
+bool scope_uncover_depth(struct thread *t, uint32_t depth); /* always true */
+static inline bool scope_on_top(struct thread *t, const void *id)
+{
+    uint32_t depth = t->writer->depth;
+    return __builtin_expect(depth && t->open[depth].id == id, 1) || scope_uncover(t, id);
+}
 
 #endif

@@ -2,12 +2,8 @@
 
 #include <stdlib.h>
 
-#include "activations.h"
+#include "calls.h"
 #include "functions.h"
-#include "hook.h"
-#include "recorder.h"
-
-bool stacks_change;
 
 #define FEWEST_BUCKETS 16u
 
@@ -16,11 +12,7 @@ struct aside {
     const void *greenlet;
     struct aside *next; /* in its bucket */
     uint32_t count;
-    struct {
-        struct open_call call;
-        uint64_t key;
-        struct chain *chain; /* kept */
-    } waiting[];
+    struct waiting_call waiting[];
 };
 
 struct stacks {
@@ -28,48 +20,6 @@ struct stacks {
     struct aside **bucket;
     uint32_t buckets, used; /* buckets: a power of two */
 };
-
-/* ---- greenlet's C interface: greenlet.h, the table in the capsule greenlet._C_API, unchanged since 0.4 ---- */
-
-enum { API_GETCURRENT = 4 };
-typedef PyObject *getcurrent(void);
-static getcurrent *current;
-
-static PyObject *find_capsule(void)
-{
-    PyObject *modules = PySys_GetObject("modules");
-    PyObject *module = modules ? PyDict_GetItemString(modules, "greenlet") : NULL; /* borrowed, all of them */
-    PyObject *capsule = module && PyModule_Check(module) ? PyDict_GetItemString(PyModule_GetDict(module), "_C_API") : NULL;
-    return capsule && PyCapsule_IsValid(capsule, "greenlet._C_API") ? capsule : NULL;
-}
-
-void stacks_look(void)
-{
-    if (stacks_change)
-        return;
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyObject *capsule = find_capsule();
-    void **api = capsule ? PyCapsule_GetPointer(capsule, "greenlet._C_API") : NULL;
-    PyErr_Restore(type, value, traceback);
-    if (!api)
-        return;
-    current = (getcurrent *)(uintptr_t)api[API_GETCURRENT];
-    stacks_change = true;
-    recorder_nothing_is_usual();
-}
-
-const void *stacks_running(void)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyObject *greenlet = current();
-    if (!greenlet)
-        PyErr_Clear();
-    Py_XDECREF(greenlet); /* it runs, so it lives */
-    PyErr_Restore(type, value, traceback);
-    return greenlet;
-}
 
 /* ---- stacks that do not run ---- */
 
@@ -119,39 +69,20 @@ static struct aside *take(struct stacks *s, const void *greenlet)
 
 /* ---- going over ---- */
 
-/* The key of the call on top, if it has one, which it is resumed by in any case; else a new one. */
-static uint64_t key_of_top(const struct thread *t)
-{
-    uint32_t depth = t->writer->depth;
-    const struct open_call *c = &t->open[depth];
-    if (c->what & OPEN_COLLECTOR)
-        return ((const struct stay *)c->id)->key;
-    if (c->what & OPEN_KEYED)
-        return hook_key(c->id);
-    uint64_t key = account_chain(t, depth) ? t->accounts.at[depth].key : 0;
-    return key ? key : scope_new_key();
-}
-
 /* Without memory what is open is cut: it stays open for whoever reads. */
 static void put_aside(struct thread *t, struct stacks *s)
 {
     uint32_t open = t->writer->depth - t->ended;
     struct aside *a = open ? malloc(sizeof *a + open * sizeof *a->waiting) : NULL;
     if (open && !a) {
-        recorder_cut_open(t);
+        calls_cut(t);
         return;
     }
     for (uint32_t i = 0; i < open; i++) {
-        recorder_drop_ended(t);
-        uint32_t depth = t->writer->depth;
-        a->waiting[i].call = t->open[depth];
-        a->waiting[i].key = key_of_top(t);
-        a->waiting[i].chain = chain_keep(account_chain(t, depth));
-        writer_put_aside(t->writer, (uint32_t)t->open[depth].what, a->waiting[i].key);
-        activation_steps_aside(t, a->waiting[i].key);
-        account_end(t, depth, ACCOUNT_WAITS);
+        calls_drop_ended(t);
+        calls_suspend(t, &a->waiting[i]);
     }
-    recorder_drop_ended(t);
+    calls_drop_ended(t);
     if (!a)
         return;
     a->greenlet = s->running;
@@ -161,31 +92,13 @@ static void put_aside(struct thread *t, struct stacks *s)
         grow(s);
 }
 
-static void account_again(struct thread *t, struct chain *chain, uint64_t key, bool is_block)
-{
-    struct account *a = chain ? account_begin(t, chain, false) : NULL;
-    if (a && is_block)
-        a->key = key;
-    chain_drop(chain);
-}
-
 static void bring_back(struct thread *t, struct aside *a)
 {
-    for (uint32_t i = a->count; i-- > 0;) {
-        const struct open_call *c = &a->waiting[i].call;
-        if (!recorder_open(t, c->id, (uint32_t)c->what, c->what & ~(uint64_t)UINT32_MAX)) {
-            chain_incomplete(a->waiting[i].chain);
-            chain_drop(a->waiting[i].chain);
-            continue;
-        }
-        writer_resume(t->writer, (uint32_t)c->what, a->waiting[i].key);
-        activation_comes_back(t, a->waiting[i].key);
-        account_again(t, a->waiting[i].chain, a->waiting[i].key, c->what & OPEN_BLOCK && !(c->what & OPEN_COLLECTOR));
-        t->ended += (c->what & OPEN_LEFT) != 0;
-    }
+    for (uint32_t i = a->count; i-- > 0;)
+        calls_resume(t, &a->waiting[i]);
     free(a);
-    recorder_drop_ended(t);
-    recorder_set_usual(t);
+    calls_drop_ended(t);
+    thread_set_usual(t);
 }
 
 /* Is each open call on the stack that runs, as far as frames can tell? */
@@ -197,7 +110,7 @@ static bool all_run(const struct thread *t)
         while (depth && t->open[depth].what & OPEN_BLOCK)
             depth--;
         const PyCodeObject *code = python_frame_code(f);
-        if (depth && code && HOOK_SITE(python_code_extra(code, hook_extra)) == (uint32_t)t->open[depth].what)
+        if (depth && code && FUNCTIONS_SITE(python_code_extra(code, functions_extra)) == (uint32_t)t->open[depth].what)
             depth--;
     }
     while (depth && t->open[depth].what & OPEN_BLOCK)
@@ -217,7 +130,7 @@ static struct stacks *new_stacks(struct thread *t, const void *running)
     s->running = running;
     s->buckets = FEWEST_BUCKETS;
     if (!all_run(t))
-        recorder_cut_open(t);
+        calls_cut(t);
     return s;
 }
 
@@ -237,24 +150,20 @@ void stacks_follow(struct thread *t, const void *running)
         bring_back(t, back);
 }
 
-void stacks_leave(struct thread *t, const void *id, uint64_t flags)
+void stacks_leave(struct thread *t, const void *id, bool raised)
 {
     struct stacks *s = t->stacks;
     for (uint32_t b = 0; s && b < s->buckets; b++)
         for (struct aside *a = s->bucket[b]; a; a = a->next)
             for (uint32_t i = 0; i < a->count; i++)
-                if (a->waiting[i].call.id == id) {
-                    a->waiting[i].call.id = NULL;
-                    a->waiting[i].call.what |= flags;
-                }
+                if (a->waiting[i].call.id == id)
+                    calls_mark_left(&a->waiting[i].call, raised);
 }
 
-static void give_up_chains(const struct aside *a)
+static void give_up(const struct aside *a)
 {
-    for (uint32_t i = 0; i < a->count; i++) {
-        chain_incomplete(a->waiting[i].chain);
-        chain_drop(a->waiting[i].chain);
-    }
+    for (uint32_t i = 0; i < a->count; i++)
+        calls_give_up(&a->waiting[i]);
 }
 
 static void release(struct thread *t, bool locked)
@@ -264,7 +173,7 @@ static void release(struct thread *t, bool locked)
         for (struct aside *a = s->bucket[i], *next; a; a = next) {
             next = a->next;
             if (locked)
-                give_up_chains(a);
+                give_up(a);
             free(a);
         }
     if (s)
