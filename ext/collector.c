@@ -3,41 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "block.h"
-#include "calls.h"
 #include "clock.h"
-#include "consumers.h"
 #include "demand.h"
-#include "lifetime.h"
 #include "recorder.h"
-#include "scope.h"
-
-/* When it was made, on all clocks. */
-struct origin {
-    uint64_t ticks;
-    uint64_t perf_counter;
-    int64_t realtime;   /* what time.time_ns() was more */
-    double ns_per_tick; /* 0: not measured since it was last entered or left */
-};
-
-/* A call that _begin(name) began. */
-struct manual {
-    PyObject *name;
-    struct manual *below;
-};
-
-struct collector {
-    PyObject_HEAD
-    PyObject *name;
-    struct ledger *ledger;
-    struct stay *stay;   /* the latest; on several threads, maybe */
-    uint64_t first;      /* ticks: when it was first entered; 0: never */
-    uint64_t begin, end; /* since it is entered now; when it was left last */
-    uint64_t total;      /* ticks of all outermost stays that ended */
-    pid_t pid;           /* whose site numbers the ledger has; 0: none yet */
-    pid_t latent;        /* the process in which it waits to be found in a variable; 0: it does not, or not any more */
-    struct origin origin;
-};
+#include "stays.h"
 
 static PyTypeObject collector_type;
 
@@ -72,202 +41,13 @@ static uint64_t instant(struct collector *c, uint64_t ticks)
 /* A forked child has the numbers of its parent, but not their names. */
 static bool is_readable(const struct collector *c) { return c->pid && c->pid == recorder_segment()->pid; }
 
-/* ---- not entered yet ---- */
-
-static bool is_latent(const struct collector *c) { return c->latent && c->latent == recorder_segment()->pid; }
-
-/* Where nothing can be recorded, entering says why. */
-static void begin_latent(struct collector *c)
-{
-    if (!recorder_available())
-        return;
-    lifetime_settle();
-    if (consumers_want_latent() == 0)
-        c->latent = recorder_segment()->pid;
-    else
-        PyErr_Clear();
-}
-
-static void end_latent(struct collector *c)
-{
-    if (is_latent(c))
-        consumers_unwant_latent();
-    c->latent = 0;
-}
-
-/* The latest stay on this thread, or NULL. */
-static struct stay *stay_on(const struct collector *c, const struct thread *t)
-{
-    struct stay *s = c->stay;
-    while (s && !(s->thread == t->number && s->pid == recorder_segment()->pid))
-        s = s->outer;
-    return s;
-}
-
 struct ledger *collector_ledger(PyObject *object, const struct thread *t)
 {
     if (!PyObject_TypeCheck(object, &collector_type))
         return NULL;
     const struct collector *c = (const struct collector *)object;
-    return stay_on(c, t) || (!c->stay && is_latent(c)) ? c->ledger : NULL;
+    return stays_on(c, t) || (!c->stay && stays_is_latent(c)) ? c->ledger : NULL;
 }
-
-/* ---- entering and leaving ---- */
-
-/* Is this a frame that enters something for somebody else? A comprehension is one of its own up to 3.11 only. */
-static bool enters_for_its_caller(const PyCodeObject *code)
-{
-    static const char *const names[] = {"__enter__", "__aenter__", "enter_context", "enter_async_context",
-                                        "<listcomp>", "<setcomp>", "<dictcomp>"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (PyUnicode_CompareWithASCIIString(code->co_name, names[i]) == 0)
-            return true;
-    return false;
-}
-
-static const python_frame *next_with_code(const python_frame *f)
-{
-    while (f && !python_frame_code(f))
-        f = python_caller(f);
-    return f;
-}
-
-/* The frame that the `with` stands in: a context manager that has a collector inside, be it a class, an ExitStack or a
- * generator that contextlib runs up to its yield, enters it for its caller. */
-static const python_frame *find_host(void)
-{
-    const python_frame *f = next_with_code(python_current_frame(PyThreadState_Get()));
-    const python_frame *caller = f ? next_with_code(python_caller(f)) : NULL;
-    while (caller && (enters_for_its_caller(python_frame_code(f)) || enters_for_its_caller(python_frame_code(caller)))) {
-        f = caller;
-        caller = next_with_code(python_caller(f));
-    }
-    return f;
-}
-
-static bool is_plain(const PyCodeObject *code) { return !(code->co_flags & PYTHON_GENERATOR_FLAGS); }
-
-/* Puts the stay on the thread's stack and among its hosts. */
-static bool settle(struct collector *c, struct stay *s, struct thread *t)
-{
-    const python_frame *host = find_host();
-    s->site = block_site(c->name, SITE_COLLECTOR);
-    if (!host || !s->site)
-        return false;
-    s->around = chain_keep(scope_resolve(t, host));
-    s->chain = chain_keep(chain_link(c->ledger, s->around));
-    s->host = host;
-    s->code = (PyCodeObject *)Py_NewRef((PyObject *)python_frame_code(host));
-    s->plain = is_plain(s->code);
-    if (!s->chain || !hosts_add(t, s))
-        return false;
-    s->thread = t->number;
-    scope_push(t, s);
-    return true;
-}
-
-static int enter(struct collector *c)
-{
-    struct stay *s = calloc(1, sizeof *s);
-    if (!s) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    lifetime_settle();
-    if (consumers_want() < 0) {
-        free(s);
-        return -1;
-    }
-    end_latent(c);
-    struct thread *t = thread_now();
-    s->pid = recorder_segment()->pid;
-    if (c->pid && c->pid != s->pid)
-        ledger_clear(c->ledger);
-    c->pid = s->pid;
-    s->outer = c->stay;
-    s->ledger = c->ledger;
-    s->collector = (PyObject *)c;
-    c->origin.ns_per_tick = 0;
-    if (!c->stay) {
-        c->begin = clock_ticks();
-        c->first = c->first ? c->first : c->begin;
-        ledger_next_stay(c->ledger);
-    }
-    if (!t || !settle(c, s, t))
-        c->ledger->complete = false;
-    c->stay = s;
-    return 0;
-}
-
-static void drop_manual(struct stay *s)
-{
-    struct manual *m = s->manual;
-    s->manual = m->below;
-    Py_DECREF(m->name);
-    free(m);
-}
-
-static void leave_thread(struct thread *t, struct stay *s, bool raised)
-{
-    scope_resolve(t, python_current_frame(PyThreadState_Get()));
-    for (; s->manual; drop_manual(s))
-        calls_block_exit(t, s->manual, raised);
-    scope_pop(t, s, raised);
-    hosts_remove(t, s);
-}
-
-/* The stay on this thread that this frame entered. */
-static struct stay **stay_of_frame(struct collector *c, const struct thread *t, const python_frame *f)
-{
-    struct stay **link = &c->stay;
-    while (*link && !((*link)->thread == t->number && (*link)->host == f && (*link)->code == python_frame_code(f)))
-        link = &(*link)->outer;
-    return *link ? link : NULL;
-}
-
-/* The stay that ends: that of the nearest frame that has one, else the latest. */
-static struct stay **find_stay(struct collector *c)
-{
-    struct thread *t = c->stay->outer && recorder_available() ? thread_now() : NULL;
-    for (const python_frame *f = t ? next_with_code(python_current_frame(PyThreadState_Get())) : NULL; f; f = next_with_code(python_caller(f))) {
-        struct stay **found = stay_of_frame(c, t, f);
-        if (found)
-            return found;
-    }
-    return &c->stay;
-}
-
-static void leave(struct collector *c, struct stay **link, bool raised)
-{
-    struct stay *s = *link;
-    bool here = recorder_available() && s->pid == recorder_segment()->pid;
-    struct thread *t = here ? thread_now() : NULL;
-    bool same_thread = t && t->number == s->thread;
-    *link = s->outer;
-    c->end = clock_ticks();
-    c->origin.ns_per_tick = 0;
-    if (!c->stay)
-        c->total += c->end - c->begin;
-    if (same_thread)
-        leave_thread(t, s, raised);
-    else
-        c->ledger->complete = false;
-    while (s->manual)
-        drop_manual(s);
-    if (!c->stay)
-        ledger_next_stay(c->ledger);
-    chain_drop(s->chain);
-    chain_drop(s->around);
-    Py_CLEAR(s->code);
-    if (same_thread || !s->thread)
-        free(s);
-    else
-        hosts_ended_elsewhere(s);
-    if (here)
-        consumers_unwant();
-}
-
-/* ---- by hand ---- */
 
 /* Number of the latest entry of this kind among those added since; -1: it was not kept. */
 static long long entry_since(const struct tape *t, uint64_t kept, unsigned event)
@@ -285,45 +65,6 @@ static PyObject *number_of(bool recorded, const struct tape *t, uint64_t kept, u
     return PyLong_FromLongLong(entry_since(t, kept, event));
 }
 
-/* False: it is not entered on this thread, or there is no memory. */
-static bool begin_by_hand(struct collector *c, PyObject *name)
-{
-    struct thread *t = c->stay && recorder_available() ? thread_now() : NULL;
-    struct stay *s = t ? stay_on(c, t) : NULL;
-    struct manual *m = s ? malloc(sizeof *m) : NULL;
-    uint32_t site = m ? block_site(name, SITE_BLOCK) : 0;
-    if (!site) {
-        c->ledger->complete &= !s;
-        free(m);
-        return false;
-    }
-    *m = (struct manual){.name = Py_NewRef(name), .below = s->manual};
-    s->manual = m;
-    struct chain *chain = scope_resolve(t, python_current_frame(PyThreadState_Get()));
-    t->chain = chain_has(chain, c->ledger) ? chain : s->chain;
-    calls_block_enter(t, m, site);
-    return true;
-}
-
-/* The innermost one of that name. */
-static bool end_by_hand(struct collector *c, PyObject *name)
-{
-    struct thread *t = c->stay && recorder_available() ? thread_now() : NULL;
-    struct stay *s = t ? stay_on(c, t) : NULL;
-    struct manual **link = s ? &s->manual : NULL;
-    while (link && *link && PyUnicode_Compare((*link)->name, name) != 0)
-        link = &(*link)->below;
-    if (!link || !*link)
-        return false;
-    struct manual *m = *link;
-    scope_resolve(t, python_current_frame(PyThreadState_Get()));
-    calls_block_exit(t, m, false);
-    *link = m->below;
-    Py_DECREF(m->name);
-    free(m);
-    return true;
-}
-
 /* ---- the type ---- */
 
 static PyObject *collector_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -339,7 +80,7 @@ static PyObject *collector_new(PyTypeObject *type, PyObject *args, PyObject *kwa
         return PyErr_NoMemory();
     }
     note_origin(&c->origin);
-    begin_latent(c);
+    stays_begin_latent(c);
     c->pid = c->latent;
     return (PyObject *)c;
 }
@@ -365,9 +106,8 @@ static int collector_init(PyObject *self, PyObject *args, PyObject *kwargs)
 static void collector_dealloc(PyObject *self)
 {
     struct collector *c = (struct collector *)self;
-    while (c->stay) /* dropped without being left: a generator that was collected inside */
-        leave(c, &c->stay, false);
-    end_latent(c);
+    stays_leave_all(c); /* dropped without being left: a generator that was collected inside */
+    stays_end_latent(c);
     Py_XDECREF(c->name);
     if (c->ledger)
         ledger_disown(c->ledger);
@@ -377,15 +117,13 @@ static void collector_dealloc(PyObject *self)
 static PyObject *collector_enter(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return enter((struct collector *)self) < 0 ? NULL : Py_NewRef(self);
+    return stays_enter((struct collector *)self) < 0 ? NULL : Py_NewRef(self);
 }
 
 static PyObject *collector_exit(PyObject *self, PyObject *args)
 {
     bool raised = PyTuple_GET_SIZE(args) > 0 && PyTuple_GET_ITEM(args, 0) != Py_None;
-    struct collector *c = (struct collector *)self;
-    if (c->stay)
-        leave(c, find_stay(c), raised);
+    stays_leave((struct collector *)self, raised);
     Py_RETURN_FALSE;
 }
 
@@ -396,7 +134,7 @@ static PyObject *collector_begin(PyObject *self, PyObject *name)
         return PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
     struct collector *c = (struct collector *)self;
     uint64_t kept = c->ledger->tape.kept;
-    return number_of(begin_by_hand(c, name), &c->ledger->tape, kept, TAPE_ENTER);
+    return number_of(stays_begin_by_hand(c, name), &c->ledger->tape, kept, TAPE_ENTER);
 }
 
 PyDoc_STRVAR(end_doc, "_end($self, name, /)\n--\n\nThe innermost block of that name that _begin() began ends: as _begin(). None: there is none.");
@@ -406,7 +144,7 @@ static PyObject *collector_end(PyObject *self, PyObject *name)
         return PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
     struct collector *c = (struct collector *)self;
     uint64_t kept = c->ledger->tape.kept;
-    return number_of(end_by_hand(c, name), &c->ledger->tape, kept, TAPE_EXIT);
+    return number_of(stays_end_by_hand(c, name), &c->ledger->tape, kept, TAPE_EXIT);
 }
 
 static PyObject *name_of(uint32_t site)
@@ -629,8 +367,8 @@ static PyTypeObject collector_type = {
 PyObject *collector_nearest(int levels, PyObject **distance)
 {
     struct thread *t = demand_on ? thread_here : NULL;
-    const python_frame *f = next_with_code(python_current_frame(PyThreadState_Get()));
-    for (int level = -levels; t && t->hosts.count && f; f = next_with_code(python_caller(f)), level++) {
+    const python_frame *f = python_next_with_code(python_current_frame(PyThreadState_Get()));
+    for (int level = -levels; t && t->hosts.count && f; f = python_next_with_code(python_caller(f)), level++) {
         const struct stay *s = hosts_entered_by(&t->hosts, f);
         if (s) {
             *distance = PyLong_FromLong(level);

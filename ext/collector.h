@@ -8,8 +8,30 @@
 
 #include "python.h"
 
-struct ledger;
-struct thread;
+#include <stdbool.h>
+
+#include "thread.h"
+
+/* When it was made, on all clocks. */
+struct origin {
+    uint64_t ticks;
+    uint64_t perf_counter;
+    int64_t realtime;   /* what time.time_ns() was more */
+    double ns_per_tick; /* 0: not measured since it was last entered or left */
+};
+
+struct collector {
+    PyObject_HEAD
+    PyObject *name;
+    struct ledger *ledger;
+    struct stay *stay;   /* the latest; on several threads, maybe */
+    uint64_t first;      /* ticks: when it was first entered; 0: never */
+    uint64_t begin, end; /* since it is entered now; when it was left last */
+    uint64_t total;      /* ticks of all outermost stays that ended */
+    pid_t pid;           /* whose site numbers the ledger has; 0: none yet */
+    pid_t latent;        /* the process in which it waits to be found in a variable; 0: it does not, or not any more */
+    struct origin origin;
+};
 
 /* Of a collector that waits to be found in a variable, or was entered on this thread; else, and for any other object, NULL. */
 struct ledger *collector_ledger(PyObject *object, const struct thread *t);

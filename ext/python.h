@@ -130,6 +130,14 @@ static inline PyCodeObject *python_frame_code(const python_frame *f)
 #endif
 }
 
+/* This frame, or the next outside of it that runs code; NULL: there is none. */
+static inline const python_frame *python_next_with_code(const python_frame *f)
+{
+    while (f && !python_frame_code(f))
+        f = python_caller(f);
+    return f;
+}
+
 /* A function's local variable, cell or free variable, by its place; a cell may lie between. Borrowed; NULL: it has no value. */
 static inline PyObject *python_frame_local(const python_frame *f, Py_ssize_t place)
 {
