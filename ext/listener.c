@@ -36,7 +36,8 @@
 #define SHORTAGE_MS 100 /* until what there was no descriptor or no memory for is tried again */
 #define MEND_MS 10000   /* the same, at last, for what it listens with */
 #define REAPING_TRIES 1000 /* of some microseconds each */
-#define LOOK_MS 3000    /* between two looks whether that is there still */
+#define LOOKS 4         /* whether that is there still, once somebody has closed some of it, a second between two */
+#define LOOK_MS 1000
 
 static struct {
     bool running;
@@ -46,6 +47,7 @@ static struct {
     struct own_fd socket;
     struct own_fd tether; /* connection that an attachment lasts as long as; -1: none */
     bool shortage; /* somebody waits to be accepted, and cannot be now */
+    int looks;     /* still to be made: who closes descriptors one after the other may not have come to the end */
     char directory[PATH_MAX], name[64]; /* of the socket */
 } l = {.socket.fd = -1, .tether.fd = -1};
 
@@ -235,17 +237,22 @@ static int poll_cancellable(struct pollfd *p, nfds_t count, int timeout_ms)
 
 static bool is_stopping(void) { return atomic_load_explicit(&l.stopping, memory_order_acquire); }
 
-/* As long as somebody waits for whom there is no descriptor, poll(2) would return at once. And it never does where a number
- * has become the program's meanwhile: it wakes, looks at what has the number now, and sleeps. */
+/* Of timeouts as poll(2) has them: negative is never. */
+static int earlier(int a, int b) { return a < 0 || (b >= 0 && b < a) ? b : a; }
+
+/* As long as somebody waits for whom there is no descriptor, poll(2) would return at once. */
 static int wait_for_events(struct pollfd *p, nfds_t count)
 {
-    int linger = linger_timeout(), others = interpreters_timeout();
-    int most = l.shortage ? SHORTAGE_MS : others >= 0 && others < LOOK_MS ? others : LOOK_MS;
-    bool lingers = linger >= 0 && linger <= most;
+    int linger = linger_timeout();
+    int others = earlier(earlier(l.shortage ? SHORTAGE_MS : -1, l.looks ? LOOK_MS : -1), interpreters_timeout());
+    int timeout = earlier(linger, others);
+    bool lingers = linger >= 0 && linger == timeout;
     if (l.shortage)
         p[1].fd = -1;
-    int ready = poll_cancellable(p, count, lingers ? linger : most);
+    int ready = poll_cancellable(p, count, timeout);
     l.shortage = false;
+    if (ready == 0 && l.looks)
+        l.looks--;
     if (ready >= 0 && !is_stopping()) {
         arming_look(ready == 0 && lingers);
         interpreters_look();
@@ -269,9 +276,10 @@ static bool mend(void)
     if (!is_stopping() && recorder_available())
         r = open_missing();
     PyGILState_Release(state);
+    l.looks = LOOKS;
     if (r < 0 && !is_stopping()) {
-        struct pollfd p = {.fd = wakeup_is_ours() ? wakeup_fd() : -1, .events = POLLIN};
-        poll_cancellable(&p, 1, pause);
+        struct pollfd p = wakeup_poll();
+        poll_cancellable(&p, wakeup_is_ours(), pause);
         pause = 2 * pause < MEND_MS ? 2 * pause : MEND_MS;
     }
     return r == 0;
@@ -280,8 +288,7 @@ static bool mend(void)
 /* False: there is nothing left to wait for, or nothing to wait with descriptors. */
 static bool wait_and_answer(void)
 {
-    struct pollfd p[] = {
-        {.fd = wakeup_fd(), .events = POLLIN}, {.fd = l.socket.fd, .events = POLLIN}, {.fd = l.tether.fd, .events = POLLIN}};
+    struct pollfd p[] = {wakeup_poll(), {.fd = l.socket.fd, .events = POLLIN}, {.fd = l.tether.fd, .events = POLLIN}};
     int ready = wait_for_events(p, 3);
     if (ready < 0)
         return errno == EINTR;

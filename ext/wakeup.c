@@ -2,43 +2,50 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "own_fd.h"
 
-static struct own_fd own = {.fd = -1};
+/* Two ends of a connection: the listener waits at the near one. Whoever closes descriptors that he does not know closes the far
+ * one, too, and a connection of which one end is closed wakes who waits at the other: so it need not look from time to time.
+ *
+ * poll(2) looks at what has the number when it wakes, which may be the program's by then. So the near end can never be written
+ * to, while nearly all others can: poll(2) returns for those. */
+static struct own_fd near_end = {.fd = -1}, far_end = {.fd = -1};
 
-/* A datagram socket that is connected to itself: nobody else can send to it, and, unlike an eventfd, it can be told from the
- * program's own that got its number. */
-static int connect_to_itself(int fd)
+static int fill(int fd)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    socklen_t size = sizeof address;
-    if (bind(fd, (const struct sockaddr *)&address, sizeof address.sun_family) != 0) /* the kernel chooses a name */
+    int least = 1; /* what the kernel makes of it, some kilobytes: socket(7), SO_SNDBUF */
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least) != 0)
         return -errno;
-    if (getsockname(fd, (struct sockaddr *)&address, &size) != 0 || connect(fd, (const struct sockaddr *)&address, size) != 0)
-        return -errno;
-    return 0;
+    while (send(fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1)
+        ;
+    return errno == EAGAIN ? 0 : -errno;
 }
 
 int wakeup_open(void)
 {
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int r = fd < 0 ? -errno : connect_to_itself(fd);
-    if (r < 0 && fd >= 0)
-        close(fd);
-    return r < 0 ? r : own_fd_set(&own, fd) ? 0 : -EBADF;
+    int fd[2];
+    wakeup_close(); /* what is left of the two */
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) != 0)
+        return -errno;
+    bool set = own_fd_set(&near_end, fd[0]);
+    return own_fd_set(&far_end, fd[1]) && set ? fill(fd[0]) : -EBADF;
 }
 
-bool wakeup_is_ours(void) { return own_fd_is_ours(&own); }
-int wakeup_fd(void) { return own.fd; }
-bool wakeup_send(void) { return own_fd_is_ours(&own) && send(own.fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1; }
-void wakeup_close(void) { own_fd_close(&own); }
+bool wakeup_is_ours(void) { return own_fd_is_ours(&near_end) && own_fd_is_ours(&far_end); }
+struct pollfd wakeup_poll(void) { return (struct pollfd){.fd = near_end.fd, .events = POLLIN | POLLOUT}; }
+bool wakeup_send(void) { return wakeup_is_ours() && send(far_end.fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1; }
+
+void wakeup_close(void)
+{
+    own_fd_close(&far_end);
+    own_fd_close(&near_end);
+}
 
 void wakeup_drain(void)
 {
     char woken[16];
-    while (recv(own.fd, woken, sizeof woken, MSG_DONTWAIT) >= 0)
+    while (recv(near_end.fd, woken, sizeof woken, MSG_DONTWAIT) > 0)
         ;
 }

@@ -2,6 +2,7 @@
 #ifndef TSCAP_WAKEUP_H
 #define TSCAP_WAKEUP_H
 
+#include <poll.h>
 #include <stdbool.h>
 
 bool wakeup_send(void); /* false: nothing was sent, there is no descriptor, or it is full: then the listener is awake */
@@ -9,7 +10,7 @@ bool wakeup_send(void); /* false: nothing was sent, there is no descriptor, or i
 /* For the listener. */
 int wakeup_open(void); /* 0 or -errno */
 bool wakeup_is_ours(void);
-int wakeup_fd(void); /* readable when it is to wake */
+struct pollfd wakeup_poll(void); /* what to wait for: that it is to wake, or that somebody closed descriptors */
 void wakeup_drain(void);
 void wakeup_close(void);
 

@@ -235,15 +235,14 @@ static const struct wanted {
 
     /* sockets */
     {"socket", SYS_socket, ATTACHING, 0, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC}},
-    {"socket", SYS_socket, ATTACHING, 0, {AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK}},
+    {"socketpair", SYS_socketpair, ATTACHING, 0, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK}},
     {"bind", SYS_bind, ATTACHING, 0, {3}},
+    {"setsockopt", SYS_setsockopt, ATTACHING, 0, {3, SOL_SOCKET, SO_SNDBUF}},
     {"listen", SYS_listen, ATTACHING, 0, {3}},
-    {"connect", SYS_connect, ATTACHING, 0, {3}},
-    {"getsockname", SYS_getsockname, ATTACHING, 0, {3}},
     {"accept4", SYS_accept4, OBEYING, 0, {3}},
     {"getsockopt", SYS_getsockopt, OBEYING, 0, {3, SOL_SOCKET, SO_PEERCRED}},
     {"recvfrom", SYS_recvfrom, OBEYING, 0, {3}},
-    {"sendto", SYS_sendto, RECORDING | OBEYING, 0, {3}},
+    {"sendto", SYS_sendto, ATTACHING | RECORDING | OBEYING, 0, {3}},
 #ifdef SYS_poll
     {"poll", SYS_poll, OBEYING, 0, {0}},
 #else

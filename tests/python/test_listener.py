@@ -25,13 +25,17 @@ DAEMON = """
     theirs = sockets()
     assert len(theirs) >= 2
     order = checkpoint(started=True)
-    for fd in theirs: os.close(fd)
-    mine = [os.open(os.devnull, os.O_RDONLY)] if order == "close" else []
-    if order == "reuse":  # each number is the program's now
-        while True:
-            pair = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
-            mine += [end.detach() for end in pair]
-            if set(theirs) <= set(mine): break
+    if order == "close":
+        for fd in theirs: os.close(fd)
+        mine = [os.open(os.devnull, os.O_RDONLY)]
+    else:  # each number is the program's now
+        other_ends = []
+        for fd in theirs:
+            end, other_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+            os.dup2(end.fileno(), fd)
+            end.close()
+            other_ends.append(other_end)
+        mine = theirs
     for n in range(3):
         checkpoint(pid=os.getpid())
         f()
