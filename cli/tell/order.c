@@ -19,7 +19,7 @@
 #include "units.h"
 
 #define SEND_TIMEOUT_MS 1000 /* a socket takes a request at once, or its queue is full */
-#define MEND_NS 1000000000u
+#define GONE_NS 1000000000u  /* after that a socket that is not there does not come back */
 
 /* ---- may it be told? ---- */
 
@@ -89,25 +89,26 @@ static int ask_once(const struct subject *s, enum control_command command, uint3
     return fd < 0 ? fd : control_take_reply(fd, reply, milliseconds_until(deadline));
 }
 
-/* A listener whose descriptors the program has closed notices that when somebody comes, and listens anew. */
+static bool still_runs(const struct subject *s)
+{
+    uint64_t now;
+    return process_start_time(s->pid, &now) == 0 && now == s->start_time;
+}
+
+/* A listener whose descriptors the program closes listens anew, as soon as it gets the interpreter's lock. Who comes just then is
+ * dropped, or finds a socket that nobody listens at; or, for a moment, none, which is so for ever where somebody detached. */
 int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
 {
     const struct timespec pause = {.tv_nsec = 5000000};
     uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + timeout_ns;
     int r = ask_once(subject, command, argument, deadline, reply);
-    uint64_t mended = clock_ns(CLOCK_MONOTONIC) + MEND_NS;
-    bool dropped = r == -ECONNRESET || r == -EPIPE;
-    while (dropped && order_is_deaf(r) && milliseconds_until(mended) && milliseconds_until(deadline)) {
+    uint64_t gone = clock_ns(CLOCK_MONOTONIC) + GONE_NS;
+    bool anew = subject->alive && order_is_deaf(r) && r != -ENOENT;
+    while (anew && order_is_deaf(r) && milliseconds_until(r == -ENOENT && gone < deadline ? gone : deadline) && still_runs(subject)) {
         nanosleep(&pause, NULL);
         r = ask_once(subject, command, argument, deadline, reply);
     }
     return r;
-}
-
-static bool still_runs(const struct subject *s)
-{
-    uint64_t now;
-    return process_start_time(s->pid, &now) == 0 && now == s->start_time;
 }
 
 bool order_is_deaf(int error) { return error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -EPIPE; }
