@@ -17,7 +17,9 @@
 #include "attachment.h"
 #include "builtin_modules.h"
 #include "lifetime.h"
+#include "listener.h"
 #include "module.h"
+#include "own_segment.h"
 #include "recorder.h"
 #include "rundir.h"
 
@@ -143,6 +145,16 @@ static bool turn_off_wake(void)
 static bool turn_off_wake(void) { return true; }
 #endif
 
+/* Without a listener nobody who attached would reach it. */
+static enum progress look_whether_ready(void)
+{
+    int error = recorder_available() ? listener_start() : 0;
+    if (error < 0)
+        own_segment_give_up();
+    snprintf(e.problem, sizeof e.problem, "%s", error < 0 ? strerror(-error) : recorder_problem());
+    return recorder_available() ? READY : HOPELESS;
+}
+
 /* 0, or -1 with an exception that is none of our business: one that a signal handler of the program raised meanwhile. */
 static int bring(void)
 {
@@ -150,10 +162,9 @@ static int bring(void)
     int r = 0;
     if (!turn_off_wake())
         r = -1;
-    else if (bring_recorder() == 0) {
-        progress = recorder_available() ? READY : HOPELESS;
-        snprintf(e.problem, sizeof e.problem, "%s", recorder_problem());
-    } else if (!PyErr_ExceptionMatches(PyExc_Exception))
+    else if (bring_recorder() == 0)
+        progress = look_whether_ready();
+    else if (!PyErr_ExceptionMatches(PyExc_Exception))
         r = -1;
     else
         describe_exception();

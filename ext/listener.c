@@ -80,16 +80,15 @@ static bool socket_is_in_place(void) { return own_fd_is_ours(&l.socket) && strcm
 
 static bool has_descriptors(void) { return wakeup_is_ours() && socket_is_in_place(); }
 
+/* The socket last, which takes one more for a moment: so there is one left for who comes. */
 static int open_missing(void)
 {
-    int r = 0;
+    int r = wakeup_is_ours() ? 0 : wakeup_open();
     if (own_fd_is_ours(&l.socket) && !socket_is_in_place()) {
         unlink_socket();
         own_fd_close(&l.socket); /* the segment is elsewhere now */
     }
-    if (!own_fd_is_ours(&l.socket))
-        r = open_socket();
-    return r == 0 && !wakeup_is_ours() ? wakeup_open() : r;
+    return r == 0 && !own_fd_is_ours(&l.socket) ? open_socket() : r;
 }
 
 /* ---- requests ---- */
