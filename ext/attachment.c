@@ -1,58 +1,66 @@
 #include "attachment.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include "builtins.h"
-#include "consumers.h"
-#include "control.h"
 #include "demand.h"
 #include "functions.h"
 #include "hook.h"
 #include "own_segment.h"
 #include "recorder.h"
+#include "selection.h"
 #include "session.h"
-#include "watch.h"
 
+static struct selection *selection; /* ours; NULL: nobody is attached */
 static bool began;   /* the session that runs was begun by us */
 static bool brought; /* so was the recorder, and the program has not imported it since */
 
 void attachment_bring(void) { brought = true; }
 void attachment_hand_over(void) { brought = false; }
 
-/* The hook has other events, and looks at other code, while functions are watched. */
-static int rearm(bool armed) { return armed ? hook_arm() : 0; }
+static void end_selection(void)
+{
+    if (!selection)
+        return;
+    selection_set ours = selection_bit(selection);
+    selection_end(selection);
+    selection = NULL;
+    functions_unselect(ours);
+    builtins_forget();
+}
 
-static int take_rules(const char *rules)
+static int begin_selection(struct rules *rules)
+{
+    selection = selection_begin(rules);
+    if (!selection)
+        return -1;
+    functions_select(selection_bit(selection));
+    builtins_forget();
+    return 0;
+}
+
+/* Another selection in the place of ours; `rules` NULL: none. The hook has other events, and looks at other code, while there are
+ * selections. 0, or -1 with an exception. */
+static int replace_selection(struct rules *rules)
 {
     bool armed = hook_armed();
     if (armed)
         hook_disarm();
-    int r = watch_begin(rules);
-    functions_watch(r == 0);
-    builtins_forget();
-    return rearm(armed) < 0 ? -1 : r;
+    end_selection();
+    int r = rules ? begin_selection(rules) : 0;
+    return armed && hook_arm() < 0 ? -1 : r;
 }
 
-static bool has_line(const char *text, const char *line)
+enum consumers_change attachment_begin(struct rules *rules)
 {
-    size_t length = strlen(line);
-    for (; *text; text += strcspn(text, "\n") + (strchr(text, '\n') != NULL))
-        if (strncmp(text, line, length) == 0 && (text[length] == '\n' || text[length] == '\0'))
-            return true;
-    return false;
-}
-
-enum consumers_change attachment_begin(const char *rules)
-{
-    bool again = watch_active();
+    bool again = selection, starts = rules->start;
     if (!recorder_available())
         return consumers_start(false); /* says why not */
-    if (again && has_line(rules, CONTROL_RULE_ALONE))
+    if (again && rules->alone)
         return CONSUMERS_ALREADY;
-    if (take_rules(rules) < 0)
+    if (replace_selection(rules) < 0)
         return CONSUMERS_FAILED;
-    if (has_line(rules, CONTROL_RULE_START) && !session_running()) {
+    if (starts && !session_running()) {
         if (consumers_start(false) == CONSUMERS_FAILED)
             return CONSUMERS_FAILED;
         began = true;
@@ -66,17 +74,11 @@ static bool is_all_ours(void) { return brought && functions_decorated() == 0 && 
 
 enum consumers_change attachment_end(void)
 {
-    bool was = watch_active();
+    bool was = selection;
     if (began || brought)
         consumers_stop();
     began = false;
-    bool armed = hook_armed();
-    if (armed)
-        hook_disarm();
-    watch_end();
-    functions_watch(false);
-    builtins_forget();
-    if (rearm(armed) < 0)
+    if (replace_selection(NULL) < 0)
         return CONSUMERS_FAILED;
     if (is_all_ours())
         own_segment_give_up();
@@ -86,7 +88,5 @@ enum consumers_change attachment_end(void)
 void attachment_forget(void)
 {
     began = false;
-    watch_end();
-    functions_watch(false);
-    builtins_forget();
+    end_selection();
 }

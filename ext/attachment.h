@@ -3,9 +3,10 @@
 #define TSCAP_ATTACHMENT_H
 
 #include "consumers.h"
+#include "rules.h"
 
-/* The interpreter's lock is held. FAILED: an exception is set. */
-enum consumers_change attachment_begin(const char *rules); /* as shared/control.h lists them */
+/* The interpreter's lock is held. FAILED: an exception is set. What is taken of the rules is taken over. */
+enum consumers_change attachment_begin(struct rules *rules);
 enum consumers_change attachment_end(void);
 
 /* `tscap attach` brings the recorder along, and the program imports it: from then on it is the program's. */

@@ -9,8 +9,8 @@
 #include "linger.h"
 #include "recorder.h"
 #include "scope.h"
+#include "selection.h"
 #include "thread.h"
-#include "watch.h"
 
 /* What a callable is made of: its definition in C. That is one for a method and for what binding the method makes, so all
  * of them are one site. A callable of a type of its own (numpy's ufuncs, Cython's functions) stands for itself. */
@@ -299,7 +299,7 @@ static uint32_t decide(PyObject *callable, const void *of, PyTypeObject *type)
         Py_DECREF(e->kept);
     else
         b.count++;
-    uint32_t site = watch_wants_builtin(n.module, n.qualname) ? intern(n.whole, n.qualname, n.module) : 0;
+    uint32_t site = selection_wants_builtin(n.module, n.qualname) ? intern(n.whole, n.qualname, n.module) : 0;
     *e = (struct builtin){.made_of = of, .type = type, .site = site, .kept = kept};
     return site;
 }

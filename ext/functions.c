@@ -8,11 +8,11 @@
 #include "greenlets.h"
 #include "qualname.h"
 #include "recorder.h"
+#include "selection.h"
 #include "text.h"
-#include "watch.h"
 
 /* What a code object's extra slot holds: 1 + index of its mark, and its site (0: none yet). Or that nobody wants it
- * recorded, as far as the rules of a certain generation go. */
+ * recorded, as far as the selections of a certain generation go. */
 #define EXTRA(index, site) ((uintptr_t)((index) + 1) << 32 | (site))
 #define EXTRA_INDEX(extra) ((uint32_t)((extra) >> 32) - 1)
 #define EXTRA_REJECTED(generation) ((uintptr_t)(0x80000000u | (generation)) << 32)
@@ -23,9 +23,11 @@ struct mark {
     PyCodeObject *code; /* borrowed: release() is called before it goes; NULL: free entry */
     PyObject *function; /* weak reference to the function decorated last, or NULL */
     PyObject *name, *qualname, *module;
+    PyObject *origin; /* where its code comes from */
     uint32_t site;
     uint32_t next_free;
-    bool watched; /* not decorated: recorded because somebody asked for it from outside */
+    bool decorated;
+    selection_set selected; /* whose it is */
 };
 
 Py_ssize_t functions_extra;
@@ -35,8 +37,8 @@ static struct {
     struct mark *mark;
     uint32_t count, room;
     uint32_t free; /* 1 + index of a free entry, 0: none */
-    uint64_t live, watched;
-    uint32_t generation; /* of the rules that say what is watched */
+    uint64_t live, decorated;
+    uint32_t generation; /* of the selections */
     bool unpublished;    /* some mark has no site */
     functions_visit *follow; /* of what is published; NULL: nobody asks */
     void *context;
@@ -58,7 +60,7 @@ static void release(void *p)
         return;
     uint32_t index = EXTRA_INDEX(extra);
     struct mark old = f.mark[index];
-    f.watched -= old.watched;
+    f.decorated -= old.decorated;
     f.mark[index] = (struct mark){.next_free = f.free};
     f.free = index + 1;
     count_marks(-1);
@@ -66,6 +68,7 @@ static void release(void *p)
     Py_XDECREF(old.name);
     Py_XDECREF(old.qualname);
     Py_XDECREF(old.module);
+    Py_XDECREF(old.origin);
 }
 
 int functions_init(void)
@@ -79,7 +82,7 @@ int functions_init(void)
 }
 
 uint64_t functions_count(void) { return f.live; }
-uint64_t functions_decorated(void) { return f.live - f.watched; }
+uint64_t functions_decorated(void) { return f.decorated; }
 
 static struct mark *mark_of(const PyCodeObject *code)
 {
@@ -168,7 +171,7 @@ static void note_function(struct mark *m, PyFunctionObject *function)
 }
 
 /* Takes over the reference to the module. */
-static int mark_code(PyCodeObject *code, PyObject *name, PyObject *qualname, PyObject *module)
+static int mark_code(PyCodeObject *code, PyObject *name, PyObject *qualname, PyObject *module, PyObject *origin)
 {
     uint32_t index = new_mark();
     if (index == UINT32_MAX) {
@@ -176,9 +179,10 @@ static int mark_code(PyCodeObject *code, PyObject *name, PyObject *qualname, PyO
         PyErr_NoMemory();
         return -1;
     }
-    f.mark[index] = (struct mark){.code = code, .name = name, .qualname = qualname, .module = module};
+    f.mark[index] = (struct mark){.code = code, .name = name, .qualname = qualname, .module = module, .origin = origin};
     Py_INCREF(name);
     Py_INCREF(qualname);
+    Py_INCREF(origin);
     count_marks(1);
     if (python_code_set_extra(code, functions_extra, EXTRA(index, 0)) < 0) {
         release((void *)EXTRA(index, 0));
@@ -190,11 +194,40 @@ static int mark_code(PyCodeObject *code, PyObject *name, PyObject *qualname, PyO
     return (int)index;
 }
 
+/* Where code comes from: generated code belongs to the module whose names it uses. Borrowed. */
+static PyObject *origin_of(const PyCodeObject *code, PyObject *globals)
+{
+    PyObject *file = globals && code_origin_is_generated(code) ? PyDict_GetItemString(globals, "__file__") : NULL;
+    return file && PyUnicode_Check(file) ? file : code->co_filename;
+}
+
+static selection_set who_wants(PyObject *module, PyObject *qualname, PyObject *origin)
+{
+    PyObject *kept[3];
+    if (!selection_any())
+        return 0;
+    selection_set set = selection_wants(text_utf8(module, &kept[0]), text_utf8(qualname, &kept[1]), text_utf8(origin, &kept[2]));
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        Py_XDECREF(kept[i]);
+    return set;
+}
+
+static void note_decorated(struct mark *m)
+{
+    f.decorated += !m->decorated;
+    m->decorated = true;
+}
+
 static int add_mark(PyFunctionObject *function, PyObject *name, PyObject *qualname)
 {
-    int index = mark_code((PyCodeObject *)function->func_code, name, qualname, text_attribute(function, "__module__"));
-    if (index >= 0)
-        note_function(&f.mark[index], function);
+    PyCodeObject *code = (PyCodeObject *)function->func_code;
+    int index = mark_code(code, name, qualname, text_attribute(function, "__module__"), origin_of(code, function->func_globals));
+    if (index < 0)
+        return index;
+    struct mark *m = &f.mark[index];
+    note_decorated(m);
+    m->selected = who_wants(m->module, m->qualname, m->origin);
+    note_function(m, function);
     return index;
 }
 
@@ -242,8 +275,7 @@ int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject 
     struct mark *m = mark_of((PyCodeObject *)function->func_code);
     int r = 0;
     if (m && same_text(m->name, name) && same_text(m->qualname, qualname)) {
-        f.watched -= m->watched;
-        m->watched = false;
+        note_decorated(m);
         note_function(m, function);
         Py_DECREF(qualname);
         return 0;
@@ -315,58 +347,75 @@ void functions_follow(functions_visit *visit, void *context)
     f.context = context;
 }
 
-/* ---- functions that are watched ---- */
+/* ---- functions that are selected ---- */
 
-void functions_watch(bool on)
+static void begin_generation(void)
 {
-    for (uint32_t i = 0; i < f.count; i++)
-        if (f.mark[i].code && f.mark[i].watched) {
-            PyCodeObject *code = f.mark[i].code;
-            release((void *)EXTRA(i, 0));
-            python_code_set_extra(code, functions_extra, 0);
-        }
     f.generation = f.generation < GENERATIONS ? f.generation + 1 : 1;
-    functions_rejected = on ? EXTRA_REJECTED(f.generation) : 0;
+    functions_rejected = selection_any() ? EXTRA_REJECTED(f.generation) : 0;
+}
+
+void functions_select(selection_set set)
+{
+    for (uint32_t i = 0; i < f.count; i++) {
+        struct mark *m = &f.mark[i];
+        if (m->code)
+            m->selected |= set & who_wants(m->module, m->qualname, m->origin);
+    }
+    begin_generation();
+}
+
+void functions_unselect(selection_set set)
+{
+    for (uint32_t i = 0; i < f.count; i++) {
+        PyCodeObject *code = f.mark[i].code;
+        f.mark[i].selected &= ~set;
+        if (!code || f.mark[i].decorated || f.mark[i].selected)
+            continue;
+        release((void *)EXTRA(i, 0));
+        python_code_set_extra(code, functions_extra, 0);
+    }
+    begin_generation();
 }
 
 /* Bodies of modules and classes are no functions. */
 static bool is_function(const PyCodeObject *code) { return (code->co_flags & (CO_OPTIMIZED | CO_NEWLOCALS)) == (CO_OPTIMIZED | CO_NEWLOCALS); }
 
-/* Where code comes from: generated code belongs to the module whose names it uses. Borrowed. */
-static PyObject *origin_of(const PyCodeObject *code, PyObject *globals)
+static bool may_be_wanted(PyObject *module, PyObject *origin)
 {
-    PyObject *file = globals && code_origin_is_generated(code) ? PyDict_GetItemString(globals, "__file__") : NULL;
-    return file && PyUnicode_Check(file) ? file : code->co_filename;
+    PyObject *kept[2];
+    bool may = selection_may_want(text_utf8(module, &kept[0]), text_utf8(origin, &kept[1]));
+    Py_XDECREF(kept[0]);
+    Py_XDECREF(kept[1]);
+    return may;
 }
 
-static bool is_wanted(PyCodeObject *code, const python_frame *frame, PyObject *globals, PyObject *module, PyObject **qualname)
+/* Its mark's index, or -1. */
+static int mark_if_selected(PyCodeObject *code, const python_frame *frame)
 {
-    PyObject *kept[3] = {NULL};
-    const char *module_text = text_utf8(module, &kept[0]), *file = text_utf8(origin_of(code, globals), &kept[1]);
-    *qualname = watch_may_want(module_text, file) ? qualname_of(code, frame) : NULL;
-    bool wanted = *qualname && watch_wants(module_text, text_utf8(*qualname, &kept[2]), file);
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        Py_XDECREF(kept[i]);
-    return wanted;
+    PyObject *globals = python_frame_globals(frame);
+    globals = globals && PyDict_Check(globals) ? globals : NULL;
+    PyObject *module = globals ? PyDict_GetItemString(globals, "__name__") : NULL, *origin = origin_of(code, globals); /* borrowed */
+    PyObject *qualname = is_function(code) && may_be_wanted(module, origin) ? qualname_of(code, frame) : NULL;
+    selection_set set = qualname ? who_wants(module, qualname, origin) : 0;
+    int index = -1;
+    if (set) {
+        Py_XINCREF(module);
+        index = mark_code(code, qualname, qualname, module, origin);
+    }
+    if (index >= 0)
+        f.mark[index].selected = set;
+    Py_XDECREF(qualname);
+    return index;
 }
 
 static uint32_t decide(PyCodeObject *code, const python_frame *frame)
 {
-    PyObject *globals = python_frame_globals(frame), *qualname = NULL;
-    globals = globals && PyDict_Check(globals) ? globals : NULL;
-    PyObject *module = globals ? PyDict_GetItemString(globals, "__name__") : NULL; /* borrowed */
-    int index = -1;
-    if (is_function(code) && is_wanted(code, frame, globals, module, &qualname)) {
-        Py_XINCREF(module);
-        index = mark_code(code, qualname, qualname, module);
-    }
-    Py_XDECREF(qualname);
+    int index = mark_if_selected(code, frame);
     if (index < 0) {
         python_code_set_extra(code, functions_extra, functions_rejected);
         return 0;
     }
-    f.mark[index].watched = true;
-    f.watched++;
     publish((uint32_t)index);
     return f.mark[index].site;
 }

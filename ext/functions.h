@@ -10,6 +10,8 @@
 
 #include <stdbool.h>
 
+#include "selection.h"
+
 /* Functions of this module are the recorder's own: measured, not shown. */
 #define FUNCTIONS_OWN_MODULE "timestamp_capture._core"
 
@@ -33,13 +35,14 @@ int functions_each(functions_visit *visit, void *context);
 void functions_follow(functions_visit *visit, void *context);
 
 uint64_t functions_count(void);     /* of both kinds: */
-uint64_t functions_decorated(void); /* not only watched */
+uint64_t functions_decorated(void); /* not only selected */
 
-/* Rules of watch.h began to hold (after others, maybe), or there are none any more: what was decided by the rules before is
- * forgotten. The hook must not be armed. */
-void functions_watch(bool on);
+/* Selections began, or have ended: whose each function is, and what nobody wants any more. What was decided before is forgotten.
+ * The hook must not be armed. */
+void functions_select(selection_set set);
+void functions_unselect(selection_set set);
 
-/* What the extra slot holds of code that the present rules do not want: the hook need not ask again. */
+/* What the extra slot holds of code that the present selections do not want: the hook need not ask again. */
 extern uintptr_t functions_rejected __attribute__((visibility("hidden")));
 
 /* Code that runs and has neither a site nor this in its slot: is it wanted? Its site, or 0. No exception, none lost. */

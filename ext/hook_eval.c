@@ -14,7 +14,7 @@
 #include "hook.h"
 #include "recorder.h"
 #include "scope.h"
-#include "watch.h"
+#include "selection.h"
 
 #if PYTHON_311_AND_LATER
 #define Py_BUILD_CORE
@@ -320,7 +320,7 @@ int hook_arm(void)
     functions_follow(arm_new_code, NULL);
     install();
     armed = true;
-    if (watch_builtins())
+    if (selection_any_builtins())
         profile_all(true);
     return 0;
 }

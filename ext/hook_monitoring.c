@@ -13,7 +13,7 @@
 #include "greenlets.h"
 #include "linger.h"
 #include "scope.h"
-#include "watch.h"
+#include "selection.h"
 
 #if PY_VERSION_HEX >= 0x030d0000
 #include <opcode_ids.h>
@@ -178,7 +178,7 @@ CALLBACK(on_throw)
     return begins_slow(code_of(arguments), true);
 }
 
-/* ---- while functions are watched that are not decorated: beginnings come from all code ---- */
+/* ---- while functions are selected that are not decorated: beginnings come from all code ---- */
 
 static int set_local(PyCodeObject *code, PyObject *mask);
 static PyObject *disable, *all_local; /* sys.monitoring.DISABLE; the events of recorded code */
@@ -279,7 +279,7 @@ enum { LOCAL_COUNT = PY_VERSION_HEX < 0x030f0000 ? 4 : 6, EVENTS = 6 };
 static const struct {
     const char *name;
     vectorcallfunc function;
-    vectorcallfunc watching; /* in its place while functions are watched; then its event is a global one, too */
+    vectorcallfunc selecting; /* in its place while there are selections; then its event is a global one, too */
 } events[EVENTS] = {
     {"PY_START", on_start, on_any_start}, {"PY_RETURN", on_return, NULL}, {"PY_YIELD", on_yield, NULL}, {"PY_RESUME", on_resume, on_any_resume}, /* local */
     {"PY_UNWIND", on_unwind, NULL}, {"PY_THROW", on_throw, NULL}, /* global before 3.15 */
@@ -295,9 +295,9 @@ static struct {
     PyObject *monitoring; /* sys.monitoring */
     PyObject *set_local_events;
     PyObject *tool, *none; /* int objects: our tool id, 0 */
-    PyObject *callback[EVENTS], *watching[EVENTS];
+    PyObject *callback[EVENTS], *selecting[EVENTS];
     long event[EVENTS];
-    PyObject *call_callback[CALL_EVENTS]; /* while C functions are watched */
+    PyObject *call_callback[CALL_EVENTS]; /* while C functions are selected */
     long call_event[CALL_EVENTS];
     bool armed;
     long tool_id;
@@ -317,8 +317,8 @@ static int make_callbacks(void)
         return -1;
     for (int i = 0; i < EVENTS; i++) {
         m.callback[i] = make_callback(events[i].function);
-        m.watching[i] = events[i].watching ? make_callback(events[i].watching) : NULL;
-        if (!m.callback[i] || (events[i].watching && !m.watching[i]))
+        m.selecting[i] = events[i].selecting ? make_callback(events[i].selecting) : NULL;
+        if (!m.callback[i] || (events[i].selecting && !m.selecting[i]))
             return -1;
     }
     for (int i = 0; i < CALL_EVENTS; i++)
@@ -404,9 +404,9 @@ static int register_callbacks(bool on)
 {
     int r = 0;
     for (int i = 0; i < EVENTS && r == 0; i++)
-        r = register_callback(m.event[i], !on ? Py_None : watch_active() && m.watching[i] ? m.watching[i] : m.callback[i]);
+        r = register_callback(m.event[i], !on ? Py_None : selection_any() && m.selecting[i] ? m.selecting[i] : m.callback[i]);
     for (int i = 0; i < CALL_EVENTS && r == 0; i++)
-        r = register_callback(m.call_event[i], on && watch_builtins() ? m.call_callback[i] : Py_None);
+        r = register_callback(m.call_event[i], on && selection_any_builtins() ? m.call_callback[i] : Py_None);
     return r;
 }
 
@@ -414,9 +414,9 @@ static int set_global(bool on)
 {
     long mask = 0;
     for (int i = 0; i < EVENTS; i++)
-        if (i >= LOCAL_COUNT || (watch_active() && m.watching[i]))
+        if (i >= LOCAL_COUNT || (selection_any() && m.selecting[i]))
             mask |= m.event[i];
-    if (watch_builtins())
+    if (selection_any_builtins())
         mask |= m.call_event[0];
     PyObject *done = PyObject_CallMethod(m.monitoring, "set_events", "ll", m.tool_id, on ? mask : 0l);
     Py_XDECREF(done);
@@ -426,7 +426,7 @@ static int set_global(bool on)
 /* Events that were disabled, for code that nobody wanted then, come again: of all tools, there is no other way. */
 static int restart_events(void)
 {
-    PyObject *done = watch_active() ? PyObject_CallMethod(m.monitoring, "restart_events", NULL) : Py_NewRef(Py_None);
+    PyObject *done = selection_any() ? PyObject_CallMethod(m.monitoring, "restart_events", NULL) : Py_NewRef(Py_None);
     Py_XDECREF(done);
     return done ? 0 : -1;
 }

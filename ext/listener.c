@@ -26,6 +26,7 @@
 #include "linger.h"
 #include "own_fd.h"
 #include "recorder.h"
+#include "rules.h"
 #include "rundir.h"
 #include "session.h"
 #include "sweep.h"
@@ -113,7 +114,7 @@ static void describe_exception(char *text, size_t size)
     Py_XDECREF(traceback);
 }
 
-static uint32_t carry_out(const struct control_request *request, const char *rules, struct control_reply *reply)
+static uint32_t carry_out(const struct control_request *request, struct rules *rules, struct control_reply *reply)
 {
     enum consumers_change change = CONSUMERS_DONE;
     if (request->command == CONTROL_ATTACH)
@@ -134,7 +135,7 @@ static uint32_t carry_out(const struct control_request *request, const char *rul
 }
 
 /* Waiting for the lock may take as long as the program holds it. Who asked and went away meanwhile has given up. */
-static uint32_t with_interpreter(int fd, const struct control_request *request, const char *rules, struct control_reply *reply)
+static uint32_t with_interpreter(int fd, const struct control_request *request, struct rules *rules, struct control_reply *reply)
 {
     PyGILState_STATE state = PyGILState_Ensure();
     uint32_t result = client_is_gone(fd) ? CONTROL_BUSY : carry_out(request, rules, reply);
@@ -142,46 +143,50 @@ static uint32_t with_interpreter(int fd, const struct control_request *request, 
     return result;
 }
 
-/* NULL: none, or it did not come. */
-static char *receive_rules(int fd, const struct control_request *request)
+/* False: what should follow did not come. */
+static bool receive_rules(int fd, const struct control_request *request, struct rules *rules)
 {
-    if (request->command != CONTROL_ATTACH || request->argument > CONTROL_RULES_MAX)
-        return NULL;
-    char *rules = malloc(request->argument + 1);
-    if (rules && control_receive_text(fd, rules, request->argument, REQUEST_TIMEOUT_MS) == 0)
-        return rules;
-    free(rules);
-    return NULL;
+    *rules = (struct rules){0};
+    if (request->command != CONTROL_ATTACH)
+        return true;
+    char *text = request->argument <= CONTROL_RULES_MAX ? malloc(request->argument + 1) : NULL;
+    bool came = text && control_receive_text(fd, text, request->argument, REQUEST_TIMEOUT_MS) == 0 && rules_parse(rules, text) == 0;
+    free(text);
+    return came;
 }
 
-static uint32_t answer_request(int fd, const struct control_request *request, const char *rules, struct control_reply *reply)
+static uint32_t obey(int fd, const struct control_request *request, struct rules *rules, struct control_reply *reply)
 {
     if (request->command == CONTROL_STATUS)
         return CONTROL_OK;
-    if (!request->command || request->command >= CONTROL_COMMANDS || (request->command == CONTROL_ATTACH && !rules))
+    if (!request->command || request->command >= CONTROL_COMMANDS)
         return CONTROL_UNKNOWN;
     return with_interpreter(fd, request, rules, reply);
 }
 
-static bool has_line(const char *text, const char *line)
-{
-    size_t length = strlen(line);
-    for (; text && *text; text = strchr(text, '\n') ? strchr(text, '\n') + 1 : NULL)
-        if (strncmp(text, line, length) == 0 && (text[length] == '\n' || text[length] == '\0'))
-            return true;
-    return false;
-}
-
 /* What it was attached for before does not hold any more: that connection ends. True: the new one stays open, what was asked
  * for lasts as long as it. */
-static bool changes_tether(const struct control_request *request, const char *rules, uint32_t result)
+static bool changes_tether(const struct control_request *request, bool alone, bool tethered, uint32_t result)
 {
-    bool refused = result == CONTROL_ALREADY && has_line(rules, CONTROL_RULE_ALONE);
+    bool refused = result == CONTROL_ALREADY && alone;
     bool done = (result == CONTROL_OK || result == CONTROL_ALREADY) && !refused;
     if (!done || (request->command != CONTROL_ATTACH && request->command != CONTROL_DETACH))
         return false;
     own_fd_close(&l.tether);
-    return has_line(rules, CONTROL_RULE_TETHER);
+    return tethered;
+}
+
+static void answer_request(int fd, const struct control_request *request, struct control_reply *reply, bool *stays)
+{
+    struct rules rules;
+    bool came = receive_rules(fd, request, &rules), alone = rules.alone, tethered = rules.tether;
+    reply->result = came ? obey(fd, request, &rules, reply) : CONTROL_UNKNOWN;
+    reply->running = session_running();
+    reply->consumers = demand_consumers();
+    reply->sites = functions_count();
+    reply->armed = hook_armed() ? functions_count() : 0;
+    *stays = changes_tether(request, alone, tethered, reply->result) && own_fd_set(&l.tether, fd);
+    rules_free(&rules);
 }
 
 /* True: the connection stays open. */
@@ -189,16 +194,10 @@ static bool answer(int fd)
 {
     struct control_request request;
     struct control_reply reply = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION};
+    bool stays = false;
     if (control_receive(fd, &request, REQUEST_TIMEOUT_MS) < 0)
         return false;
-    char *rules = receive_rules(fd, &request);
-    reply.result = answer_request(fd, &request, rules, &reply);
-    reply.running = session_running();
-    reply.consumers = demand_consumers();
-    reply.sites = functions_count();
-    reply.armed = hook_armed() ? functions_count() : 0;
-    bool stays = changes_tether(&request, rules, reply.result) && own_fd_set(&l.tether, fd);
-    free(rules);
+    answer_request(fd, &request, &reply, &stays);
     control_reply_send(fd, &reply); /* should that fail, a tether's other side is gone, which ends it */
     return stays;
 }
