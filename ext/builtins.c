@@ -273,7 +273,7 @@ static bool make_room(void)
 
 static uint32_t intern(const char *name, const char *qualname, const char *module)
 {
-    struct site site = {.name = name, .qualname = qualname, .module = module, .file = "", .kind = SITE_FUNCTION};
+    struct site site = {.name = name, .qualname = qualname, .module = module, .file = "", .kind = SITE_BUILTIN};
     return sites_intern(recorder_sites(), &site);
 }
 

@@ -366,7 +366,7 @@ struct site_record {
     uint32_t reserved;
 };
 
-enum site_kind { SITE_FUNCTION = 0, SITE_BLOCK, SITE_COLLECTOR, SITE_OWN /* the recorder's: not shown */ };
+enum site_kind { SITE_FUNCTION = 0, SITE_BLOCK, SITE_COLLECTOR, SITE_OWN /* the recorder's: not shown */, SITE_BUILTIN /* a C function */ };
 
 #define PAGE_ITEMS_OFFSET 64u
 #define PAGE_ITEMS(type) ((SEGMENT_PAGE - PAGE_ITEMS_OFFSET) / (uint32_t)sizeof(type))

@@ -6,10 +6,12 @@ import sys
 
 import pytest
 
+import ring
 from conftest import LIMIT, TSCAP, start_unprepared
 from processes import needs_tracing
 
 pytestmark = needs_tracing
+FUNCTION, BUILTIN = 0, 4  # enum site_kind
 MONITORING = sys.version_info >= (3, 12)
 
 
@@ -57,6 +59,16 @@ def test_counts_are_exact(tscap, counted):
     assert seen["plain"] == 2 and seen["key"] == 4 * 40
     open_calls = sum(site["open"] for name, site in sites(tscap, counted).items() if name != "builtins.exec")
     assert open_calls <= 2  # where the program waits for the next statement
+    assert counted.end() == 0
+
+
+def test_they_are_sites_of_their_own_kind(tscap, counted):
+    """In the segment; what is printed calls both functions."""
+    attach(tscap, counted, "--builtins")
+    counted.do("plain(1)")
+    seen, kinds = sites(tscap, counted), ring.site_kinds(counted.pid)
+    assert (kinds["plain"], kinds["math.sqrt"]) == (FUNCTION, BUILTIN)
+    assert seen["plain"]["kind"] == seen["math.sqrt"]["kind"] == "function"
     assert counted.end() == 0
 
 

@@ -1,4 +1,4 @@
-"""The records that lie in the rings of a live process, in their order: read from its segment by the ABI alone
+"""The sites of a live process, and the records that lie in its rings, in their order: read from its segment by the ABI alone
 (shared/segment.h), without the command."""
 import glob
 import os
@@ -24,15 +24,25 @@ def text(data, ref):
     return data[ref * 8 + 2 : ref * 8 + 2 + length].decode()
 
 
-def site_names(data):
+def site_records(data):
+    """Where each of them lies, in the order of their numbers."""
     page, count = numbers(data, 200, 2)
-    names = [None]
-    while page and len(names) <= count:
+    found = []
+    while page and len(found) < count:
         (following,) = numbers(data, page * PAGE + 8)
-        for item in range(min(126, count + 1 - len(names))):
-            names.append(text(data, numbers(data, page * PAGE + 64 + 32 * item)[0]))
+        found += [page * PAGE + 64 + 32 * item for item in range(min(126, count - len(found)))]
         page = following
-    return names
+    return found
+
+
+def site_names(data):
+    return [None, *(text(data, numbers(data, at)[0]) for at in site_records(data))]
+
+
+def site_kinds(pid):
+    """Name -> kind, as shared/segment.h numbers them."""
+    data = read(pid)
+    return {text(data, numbers(data, at)[0]): numbers(data, at + 24)[0] for at in site_records(data)}
 
 
 def lanes(pid):
