@@ -98,7 +98,7 @@ ARCHIVES    := $(LIB_CLI) $(LIB_INJECT) $(LIB_SHARED)
 
 # --- the interpreter: its facts are asked once per run of make, and kept to notice when they change ---
 
-PYTHON_GOALS := all ext objects graph demo bench install uninstall check-published check-speedscope
+PYTHON_GOALS := all ext objects graph check-graph demo bench install uninstall check-published check-speedscope
 ifneq ($(filter $(PYTHON_GOALS),$(or $(MAKECMDGOALS),all)),)
 PYTHON_FACTS := $(O)/python/$(subst /,_,$(PYTHON)).mk
 include $(PYTHON_FACTS)
@@ -235,10 +235,11 @@ replay-corpus: $(FUZZ)
 check-scripts: $(O)/bootstrap/check ## lint of the scripts and the manual pages
 	@scripts/check-scripts
 
-# Not part of `check` as long as ext/ has cycles.
-.PHONY: graph
-graph: cli ext ## which unit (.c file) of a room calls which; fails on cycles, and on what is too long to be seen whole
+.PHONY: graph check-graph
+graph: cli ext ## which unit (.c file) of a room calls which; fails where calls go in a cycle
 	@scripts/graph $(B)
+check-graph: cli ext ## the same, in a few lines
+	@scripts/graph --quiet $(B)
 
 check-python: cli $(O)/bootstrap/check ## the Python suite on every interpreter (or PYTHONS="/path/a /path/b")
 	+@$(TEST_ENV) scripts/run-python-tests python
