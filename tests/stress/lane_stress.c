@@ -112,7 +112,7 @@ static bool reset_if_due(struct writer *w)
     return true;
 }
 
-/* As recorder.c does it at a thread's next event. */
+/* As thread.c does it at a thread's next event. */
 static bool catch_up(struct writer *w, uint32_t *seen)
 {
     uint32_t now = atomic_load_explicit(&epoch, memory_order_acquire);
@@ -563,7 +563,7 @@ static void set_up(void)
     }
 }
 
-/* Resets now and then, as recorder.c does it, and a site more each time. */
+/* Resets now and then, as session.c does it, and a site more each time. */
 static void supervise(double seconds)
 {
     uint64_t end = clock_ns(CLOCK_MONOTONIC) + (uint64_t)(seconds * 1e9);
