@@ -8,6 +8,7 @@
 #include "array.h"
 #include "chain.h"
 #include "counts.h"
+#include "histogram.h"
 #include "item_key.h"
 
 struct builder {
@@ -54,25 +55,6 @@ static uint32_t site_id(const struct builder *b, uint32_t id)
 }
 
 /* ---- sums ---- */
-
-static void add_times(struct profile_times *to, const struct profile_times *t, bool site_open, bool inclusive)
-{
-    to->calls += t->calls;
-    to->primitive_calls += site_open ? 0 : t->calls;
-    to->open += t->open;
-    to->raised += t->raised;
-    to->exclusive += t->exclusive;
-    to->off_exclusive += t->off_exclusive;
-    to->unknown_exclusive += t->unknown_exclusive;
-    to->waited += t->waited;
-    to->suspended += t->suspended;
-    if (inclusive) {
-        to->inclusive += t->inclusive;
-        to->elapsed += t->elapsed;
-        to->off_inclusive += t->off_inclusive;
-        to->unknown_inclusive += t->unknown_inclusive;
-    }
-}
 
 static struct profile_times times_of(struct profile *p, const struct node *n)
 {
@@ -271,8 +253,8 @@ static int account(struct builder *b, const struct node *n, bool site_open, bool
     if (!pair)
         return -ENOMEM;
     count_process(b, site, &pn->t);
-    add_times(&site->t, &pn->t, site_open, !site_open);
-    add_times(&pair->t, &pn->t, site_open, !pair_open);
+    metric_add(&site->t, &pn->t, !site_open);
+    metric_add(&pair->t, &pn->t, !pair_open);
     p->calls += pn->t.calls;
     uint64_t min = n->min, max = n->max;
     if (min < site->min)
@@ -306,8 +288,8 @@ static int walk(struct builder *b, uint32_t top, struct node *const *source)
         bool flat = n->flags & NODE_PAIR, path = !flat && !(n->flags & NODE_OTHER);
         bool site_open = flat ? n->flags & NODE_SITE_OPEN : counts_get(&b->open, site_open_key(n->site)) > 0;
         bool pair_open = flat ? n->flags & NODE_PAIR_OPEN : counts_get(&b->open, pair_key(node_caller(n), n->site)) > 0;
-        int r = path || flat ? account(b, n, site_open, pair_open) : 0;
         pn->t.primitive_calls = site_open ? 0 : pn->t.calls;
+        int r = path || flat ? account(b, n, site_open, pair_open) : 0;
         if (r == 0 && path)
             r = enter_path(b, node_caller(n), n->site);
         if (r < 0)
@@ -657,6 +639,19 @@ void profile_free(struct profile *p)
     free(p->node);
     free(p->thread);
     *p = (struct profile){.complete = false};
+}
+
+uint32_t profile_next(const struct profile *p, uint32_t i, unsigned *depth)
+{
+    if (p->node[i].first_child) {
+        ++*depth;
+        return p->node[i].first_child;
+    }
+    while (i && !p->node[i].next_sibling && *depth) {
+        i = p->node[i].parent;
+        --*depth;
+    }
+    return p->node[i].next_sibling;
 }
 
 const struct profile_site *profile_site(const struct profile *p, uint32_t id) { return site_of((struct profile *)p, id); }

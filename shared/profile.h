@@ -11,21 +11,8 @@
 #include <stdint.h>
 
 #include "clock.h"
-#include "histogram.h"
+#include "metric.h"
 #include "snapshot.h"
-
-struct profile_times {
-    uint64_t calls;           /* begun: ended + open */
-    uint64_t primitive_calls;
-    uint64_t open;            /* not ended when recording stopped or the snapshot was taken */
-    uint64_t raised;
-    uint64_t inclusive, exclusive; /* ticks */
-    uint64_t off_inclusive, off_exclusive; /* of them not on the CPU, as far as anybody knows */
-    uint64_t unknown_inclusive, unknown_exclusive; /* of these: open calls' time of which nobody knows whether it was on the CPU */
-    uint64_t waited; /* generators, coroutines: ticks between suspension and resumption, not part of inclusive */
-    uint64_t elapsed; /* from the first start to the final return: inclusive, and waits that are over */
-    uint64_t suspended; /* generators, coroutines: waiting now */
-};
 
 struct profile_site {
     uint32_t id;
@@ -106,6 +93,9 @@ void profile_free(struct profile *p);
 /* Does this process' Python not tell when a generator or coroutine is closed or collected where it waits, outside of any
  * `try`? Then it counts as suspended until its memory is used by another (python/cpython#140373). */
 bool profile_closes_untold(const struct segment_header *h);
+
+/* The node that follows `i` in the tree of a thread, parents before children, 0 after the last; *depth goes along. */
+uint32_t profile_next(const struct profile *p, uint32_t i, unsigned *depth);
 
 /* The site with this id, NULL: none. */
 const struct profile_site *profile_site(const struct profile *p, uint32_t id);

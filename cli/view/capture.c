@@ -50,6 +50,11 @@ bool capture_replaces(const struct capture *now, const struct capture *before)
     return now->profile.complete || !before->profile.complete || !capture_continues(now, before);
 }
 
+const struct profile *capture_earlier(const struct capture *now, const struct capture *before)
+{
+    return before && capture_continues(now, before) ? &before->profile : NULL;
+}
+
 uint64_t capture_span(const struct capture *c)
 {
     const struct session_state *s = &c->snapshot.session;

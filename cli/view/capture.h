@@ -40,6 +40,9 @@ bool capture_continues(const struct capture *now, const struct capture *before);
 /* Shall the next difference be to `now`? Not when some thread's data are missing from it: they would count as new. */
 bool capture_replaces(const struct capture *now, const struct capture *before);
 
+/* The profile that is to be subtracted from `now`; NULL: none, for there is none before (NULL) of the same recording. */
+const struct profile *capture_earlier(const struct capture *now, const struct capture *before);
+
 /* Seconds that lie between two looks; without an earlier one of the same recording: those since it began. */
 double capture_seconds(const struct capture *now, const struct capture *before);
 

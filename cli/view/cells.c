@@ -9,21 +9,6 @@
 static const struct profile_times *times(const void *row) { return row; }
 static const struct cells *cells(const void *context) { return context; }
 
-void times_subtract(struct profile_times *t, const struct profile_times *b)
-{
-    t->calls = minus(t->calls, b->calls);
-    t->primitive_calls = minus(t->primitive_calls, b->primitive_calls);
-    t->raised = minus(t->raised, b->raised);
-    t->inclusive = minus(t->inclusive, b->inclusive);
-    t->exclusive = minus(t->exclusive, b->exclusive);
-    t->off_inclusive = minus(t->off_inclusive, b->off_inclusive);
-    t->off_exclusive = minus(t->off_exclusive, b->off_exclusive);
-    t->unknown_inclusive = minus(t->unknown_inclusive, b->unknown_inclusive);
-    t->unknown_exclusive = minus(t->unknown_exclusive, b->unknown_exclusive);
-    t->waited = minus(t->waited, b->waited);
-    t->elapsed = minus(t->elapsed, b->elapsed);
-}
-
 uint64_t key_calls(const void *row, const void *context)
 {
     (void)context;
@@ -62,7 +47,7 @@ uint64_t key_exclusive(const void *row, const void *context)
 
 uint64_t key_exclusive_cpu(const void *row, const void *context)
 {
-    return cells(context)->capture->cpu ? cpu_exclusive(times(row)) : 0;
+    return cells(context)->capture->cpu ? metric_cpu_exclusive(times(row)) : 0;
 }
 
 void cell_unknown(char *buffer, size_t size) { snprintf(buffer, size, "-"); }

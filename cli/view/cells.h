@@ -33,16 +33,4 @@ void cell_percent(const struct column *c, const void *row, const void *context, 
 /* What stands where nothing is known. */
 void cell_unknown(char *buffer, size_t size);
 
-/* Sums of two looks at a process that works need not fit: never below 0. */
-static inline uint64_t minus(uint64_t a, uint64_t b) { return a > b ? a - b : 0; }
-
-/* What came since an earlier look; what is open now stays as it is. */
-void times_subtract(struct profile_times *t, const struct profile_times *before);
-
-static inline bool times_any(const struct profile_times *t) { return t->calls || t->inclusive || t->exclusive; }
-
-/* Ticks on the CPU: of all, and of the function's own. */
-static inline uint64_t cpu_inclusive(const struct profile_times *t) { return minus(t->inclusive, t->off_inclusive); }
-static inline uint64_t cpu_exclusive(const struct profile_times *t) { return minus(t->exclusive, t->off_exclusive); }
-
 #endif

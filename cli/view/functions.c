@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "difference.h"
 #include "labels.h"
 #include "message.h"
 #include "terminal.h"
@@ -14,13 +15,11 @@
 
 /* ---- rows ---- */
 
-static void add_row(struct functions *f, const struct profile_site *site, const struct profile_site *before)
+static void add_row(struct functions *f, const struct profile_site *site, const struct profile_times *t)
 {
     const char *label = label_of(f->label, &f->cells.capture->profile, site);
-    struct function_row row = {.t = site->t, .site = site, .label = label};
-    if (before)
-        times_subtract(&row.t, &before->t);
-    if (!times_any(&row.t)) {
+    struct function_row row = {.t = *t, .site = site, .label = label};
+    if (!metric_any(&row.t)) {
         f->silent++;
         return;
     }
@@ -32,17 +31,19 @@ static void add_row(struct functions *f, const struct profile_site *site, const 
 int functions_make(struct functions *f, const struct capture *now, const struct capture *before)
 {
     const struct profile *p = &now->profile;
+    struct profile_times *since = difference_sites(p, capture_earlier(now, before));
     *f = (struct functions){.cells.capture = now};
     f->row = calloc((size_t)p->sites + 1, sizeof *f->row);
     f->label = labels_make(p);
-    if (!f->row || !f->label) {
+    if (!f->row || !f->label || !since) {
+        free(since);
         functions_free(f);
         return -ENOMEM;
     }
-    bool subtracts = before && capture_continues(now, before);
     f->seconds = capture_seconds(now, before);
     for (uint32_t i = 0; i < p->sites; i++)
-        add_row(f, &p->site[i], subtracts ? profile_site(&before->profile, p->site[i].id) : NULL);
+        add_row(f, &p->site[i], &since[i]);
+    free(since);
     return 0;
 }
 

@@ -18,44 +18,33 @@ struct writer {
 
 static void write_time(struct writer *w, const char *key, uint64_t ticks) { json_count(&w->json, key, capture_ns(w->c, ticks)); }
 
-static void write_cpu_time(struct writer *w, const char *key, uint64_t ticks)
+static void write_ticks(struct writer *w, const struct profile_times *t, enum metric_unit unit)
 {
-    if (w->c->cpu)
-        write_time(w, key, ticks);
-    else
-        json_null(&w->json, key);
+    for (const struct metric *m = metrics; m < metrics + metric_count; m++) {
+        if (!m->ticks || m->unit != unit)
+            continue;
+        if (unit == METRIC_CPU_TICKS && !w->c->cpu)
+            json_null(&w->json, m->ticks);
+        else
+            json_count(&w->json, m->ticks, metric_value(m, t));
+    }
 }
 
-static void write_cpu_ticks(struct writer *w, const char *key, uint64_t ticks)
-{
-    if (w->c->cpu)
-        json_count(&w->json, key, ticks);
-    else
-        json_null(&w->json, key);
-}
-
-/* Of a function, a pair or a path. */
+/* Of a function, a pair or a path; the ticks after the nanoseconds that were made from them, those of the CPU last. */
 static void write_times(struct writer *w, const struct profile_times *t)
 {
-    struct json *j = &w->json;
-    json_count(j, "calls", t->calls);
-    json_count(j, "primitive_calls", t->primitive_calls);
-    json_count(j, "open", t->open);
-    json_count(j, "raised", t->raised);
-    json_count(j, "suspended", t->suspended);
-    write_time(w, "inclusive_ns", t->inclusive);
-    write_time(w, "exclusive_ns", t->exclusive);
-    write_cpu_time(w, "cpu_ns", cpu_inclusive(t));
-    write_cpu_time(w, "exclusive_cpu_ns", cpu_exclusive(t));
-    write_cpu_time(w, "cpu_unknown_ns", t->unknown_inclusive);
-    write_cpu_time(w, "exclusive_cpu_unknown_ns", t->unknown_exclusive);
-    write_time(w, "waited_ns", t->waited);
-    write_time(w, "elapsed_ns", t->elapsed);
-    json_count(j, "inclusive_ticks", t->inclusive);
-    json_count(j, "exclusive_ticks", t->exclusive);
-    json_count(j, "elapsed_ticks", t->elapsed);
-    write_cpu_ticks(w, "cpu_ticks", cpu_inclusive(t));
-    write_cpu_ticks(w, "exclusive_cpu_ticks", cpu_exclusive(t));
+    for (const struct metric *m = metrics; m < metrics + metric_count; m++) {
+        if (!m->name)
+            continue;
+        if (m->unit == METRIC_COUNT)
+            json_count(&w->json, m->name, metric_value(m, t));
+        else if (m->unit == METRIC_CPU_TICKS && !w->c->cpu)
+            json_null(&w->json, m->name);
+        else
+            write_time(w, m->name, metric_value(m, t));
+    }
+    write_ticks(w, t, METRIC_TICKS);
+    write_ticks(w, t, METRIC_CPU_TICKS);
 }
 
 /* ---- what it is about ---- */
@@ -226,7 +215,7 @@ static void write_tree(struct writer *w, uint32_t root)
 {
     const struct profile *p = &w->c->profile;
     unsigned depth = 0, open = 0; /* open: nodes begun and not ended */
-    for (uint32_t i = root; i; i = tree_next(p, i, &depth)) {
+    for (uint32_t i = root; i; i = profile_next(p, i, &depth)) {
         close_nodes(w, open - depth);
         open_node(w, &p->node[i]);
         open = depth + 1;

@@ -165,7 +165,7 @@ void report_summary(const struct capture *c, const struct functions *f, uint64_t
 static double share_of_cpu(const struct moment *m)
 {
     bool continues = m->before && capture_continues(m->now, m->before);
-    uint64_t own = continues ? minus(m->now->profile.own, m->before->profile.own) : m->now->profile.own;
+    uint64_t own = continues ? metric_minus(m->now->profile.own, m->before->profile.own) : m->now->profile.own;
     return m->f->seconds > 0 ? capture_cost_ns(m->now, m->f->calls, own) / m->f->seconds / 1e7 : 0;
 }
 

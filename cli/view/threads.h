@@ -23,8 +23,7 @@ struct threads {
 enum thread_table { THREADS = 1, THREADS_FAMILY = 2 };
 extern const struct column thread_columns[];
 
-/* `before`: NULL, or an earlier look. What threads did that have since been merged into one does not count as that
- * one's. 0 or -ENOMEM. */
+/* `before`: NULL, or an earlier look. 0 or -ENOMEM. */
 int threads_make(struct threads *x, const struct capture *now, const struct capture *before);
 void threads_free(struct threads *x);
 
@@ -39,8 +38,5 @@ static inline bool thread_recorded(const struct profile_thread *t) { return t->f
 
 /* "MainThread", or something in the place of a name. */
 const char *thread_name(const struct profile_thread *t);
-
-/* The node that follows `i` in the tree of a thread, parents before children, 0 after the last; *depth goes along. */
-uint32_t tree_next(const struct profile *p, uint32_t i, unsigned *depth);
 
 #endif

@@ -63,7 +63,7 @@ static bool print_tree(struct tree *tree, const struct profile_thread *thread, u
     uint64_t left_out = 0;
     tree->cells.whole = thread->roots;
     table_begin(&t, columns, 1, tree);
-    for (uint32_t i = thread->first_root; i; i = tree_next(p, i, &depth)) {
+    for (uint32_t i = thread->first_root; i; i = profile_next(p, i, &depth)) {
         struct tree_row row = {p->node[i].t, p->node[i].site, depth};
         if (p->node[i].other)
             row.t.calls = calls_below(p, i);

@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 
 #include "../support/segments.h"
+#include "histogram.h"
 #include "support.h"
 
 enum { CAPACITY = 8 << 20, SITES = 6 };
@@ -879,4 +880,29 @@ Test(profile, the_same_snapshot_gives_the_same_profile)
     profile_free(&first);
     profile_free(&second);
     snapshot_free(&shot);
+}
+
+/* ---- walking ---- */
+
+/*  1        5
+ *  +- 2     +- 6 - 7 - 8
+ *  |  +- 3
+ *  +- 4                      */
+static struct profile_node walked_nodes[] = {
+    [1] = {.first_child = 2, .next_sibling = 5}, [2] = {.parent = 1, .first_child = 3, .next_sibling = 4},
+    [3] = {.parent = 2},                         [4] = {.parent = 1},
+    [5] = {.first_child = 6},                    [6] = {.parent = 5, .first_child = 7},
+    [7] = {.parent = 6, .first_child = 8},       [8] = {.parent = 7},
+};
+static const struct profile walked = {.node = walked_nodes, .nodes = 8};
+
+Test(profile, a_tree_is_walked_parents_first)
+{
+    static const unsigned depths[] = {0, 1, 2, 1, 0, 1, 2, 3};
+    unsigned depth = 0, seen = 0;
+    for (uint32_t i = 1; i; i = profile_next(&walked, i, &depth), seen++) {
+        cr_assert_eq(i, seen + 1);
+        cr_expect_eq(depth, depths[seen]);
+    }
+    cr_expect_eq(seen, 8);
 }
