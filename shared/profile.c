@@ -641,6 +641,22 @@ void profile_free(struct profile *p)
     *p = (struct profile){.complete = false};
 }
 
+enum profile_gap profile_gap(const struct profile *p)
+{
+    const bool lacks[] = {
+        [PROFILE_LACKS_PROCESSES] = p->lost_processes,
+        [PROFILE_LACKS_OTHER_CLOCK] = p->other_clock,
+        [PROFILE_LACKS_SITES] = p->lost_sites,
+        [PROFILE_LACKS_INTERPRETERS] = p->lost_interpreters,
+        [PROFILE_LACKS_DATA] = !p->complete,
+        [PROFILE_LACKS_WAITS] = p->lost_waits,
+    };
+    for (enum profile_gap gap = PROFILE_WHOLE + 1; gap < sizeof lacks / sizeof *lacks; gap++)
+        if (lacks[gap])
+            return gap;
+    return PROFILE_WHOLE;
+}
+
 uint32_t profile_next(const struct profile *p, uint32_t i, unsigned *depth)
 {
     if (p->node[i].first_child) {

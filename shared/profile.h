@@ -45,7 +45,7 @@ struct profile_thread {
     char name[64];
     bool exited;   /* in the process' lifetime */
     bool merged;   /* many exited threads in one */
-    bool complete;
+    bool complete; /* as its lane is */
     uint64_t count; /* threads with calls that this row is of: 0 or 1, merged: any number */
     uint32_t first_root; /* index into profile.node; 0: none recorded */
     uint64_t roots; /* ticks: sum of the roots' inclusive times */
@@ -70,7 +70,7 @@ struct profile {
     uint64_t lost_sites, lost_lanes, paused, displaced, refused_growth;
     uint64_t lost_interpreters; /* those besides the main one, of which nothing is recorded */
     uint64_t lost_processes, other_clock; /* processes that are not in the sums; set by who knows of more than one */
-    bool complete;
+    bool complete; /* of every source and each of its lanes: see profile_gap() */
     /* what recording cost the target */
     uint64_t records;    /* written */
     uint64_t own;        /* ticks folding took: measured, taken out of all times */
@@ -89,6 +89,20 @@ struct profile_source {
 int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count); /* 0 or -ENOMEM */
 
 void profile_free(struct profile *p);
+
+/* Complete is a lane whose data could be copied and are sane (else it has none); a snapshot of which all lanes are; a profile
+ * of which all sources are, and that has all of them: any other is marked so by whoever knows of more. Such a profile has all
+ * that there was to read. It is the whole picture only if nothing is known to be missing besides; the first of these that is: */
+enum profile_gap {
+    PROFILE_WHOLE,
+    PROFILE_LACKS_PROCESSES,
+    PROFILE_LACKS_OTHER_CLOCK,
+    PROFILE_LACKS_SITES,
+    PROFILE_LACKS_INTERPRETERS,
+    PROFILE_LACKS_DATA, /* it is not complete */
+    PROFILE_LACKS_WAITS,
+};
+enum profile_gap profile_gap(const struct profile *p);
 
 /* Does this process' Python not tell when a generator or coroutine is closed or collected where it waits, outside of any
  * `try`? Then it counts as suspended until its memory is used by another (python/cpython#140373). */

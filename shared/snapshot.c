@@ -31,6 +31,9 @@ static bool lane_room(struct copier *c)
     return lane && ring;
 }
 
+/* It has no data: the picture lacks it. */
+static void give_up(struct snapshot *s, struct lane_copy *l) { l->complete = s->complete = false; }
+
 static int add_lane(struct copier *c, uint32_t page, uint32_t *merges)
 {
     struct snapshot *s = c->s;
@@ -49,8 +52,8 @@ static int add_lane(struct copier *c, uint32_t page, uint32_t *merges)
     if (r < 0) {
         ring->count = 0; /* may have been meant, and not be there */
         ring->first = ring->tail;
-        l->complete = l->empty;
-        s->complete = s->complete && l->empty;
+        if (!l->empty)
+            give_up(s, l);
     }
     return 0;
 }
@@ -150,7 +153,7 @@ static int copy_lanes(struct copier *c)
             return r;
         c->s->retries++;
         if (clock_ns(CLOCK_MONOTONIC) >= c->deadline) {
-            c->s->complete = c->s->complete && r == 0;
+            c->s->complete &= r == 0;
             return 0;
         }
         forget_lanes(c);
@@ -187,13 +190,13 @@ static int fold_lane(struct copier *c, uint32_t i, uint32_t *ordinal)
     if (l->empty || !l->complete)
         return 0;
     if (!check_lane(c, l, &c->ring[i], ordinal)) {
-        l->complete = c->s->complete = false;
+        give_up(c->s, l);
         return 0;
     }
     check_records(c->s, &c->ring[i]);
     int r = folder_attach(&l->folder, c->s->image, l->lane, c->ring[i].tail, reader_page, c->s);
     if (r < 0) {
-        l->complete = c->s->complete = false;
+        give_up(c->s, l);
         return r == -ENOMEM ? r : 0;
     }
     folder_run(&l->folder, c->ring[i].slot, c->ring[i].mask, c->ring[i].count);

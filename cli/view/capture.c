@@ -77,58 +77,74 @@ double capture_cost_ns(const struct capture *c, uint64_t calls, uint64_t own)
     return (double)calls * (double)c->profile.call_cost / 1000 + (double)own * c->scale.ns_per_tick;
 }
 
+#define NOT_COMPLETE "the picture is not complete\n"
+
 /* The first of them is in the remedy: each has to be attached to. */
 static int tell_strays(const struct strays *s)
 {
     char names[STRAYS_TEXT];
     strays_name(s, names, sizeof names);
     return fail(EXIT_LOSS,
-                "the picture is not complete\n"
+                NOT_COMPLETE
                 "nothing is recorded of %s: " STRAY_CAUSE "\n"
                 "tscap attach %d",
                 names, (int)s->pid[0]);
 }
 
-int capture_check_loss(const struct capture *c, uint64_t allowed)
+static int tell_gap(const struct capture *c, enum profile_gap gap)
 {
     const struct profile *p = &c->profile;
-    if (c->source->strays.count)
-        return tell_strays(&c->source->strays);
-    if (p->lost_processes)
+    int pid = (int)c->subject->pid;
+    switch (gap) {
+    case PROFILE_WHOLE:
+        return EXIT_OK;
+    case PROFILE_LACKS_PROCESSES:
         return fail(EXIT_LOSS,
-                    "the picture is not complete\n"
+                    NOT_COMPLETE
                     "%" PRIu64 " subprocesses recorded, have ended, and left nothing: it was removed, or there was no room\n"
                     "tscap reset -s %d",
-                    p->lost_processes, (int)c->subject->pid);
-    if (p->other_clock)
+                    p->lost_processes, pid);
+    case PROFILE_LACKS_OTHER_CLOCK:
         return fail(EXIT_LOSS,
-                    "the picture is not complete\n"
+                    NOT_COMPLETE
                     "%" PRIu64 " subprocesses measure by another clock than process %d (TSCAP_CLOCK)\n"
                     "the same TSCAP_CLOCK for all, or tscap dump for each",
-                    p->other_clock, (int)c->subject->pid);
-    if (p->lost_sites)
+                    p->other_clock, pid);
+    case PROFILE_LACKS_SITES:
         return fail(EXIT_LOSS,
-                    "the picture is not complete\n"
+                    NOT_COMPLETE
                     "%" PRIu64 " functions or blocks have no number, for there was no room for their names: their calls are missing\n"
                     "tscap status %d, which says what was refused",
-                    p->lost_sites, (int)c->subject->pid);
-    if (p->lost_interpreters)
+                    p->lost_sites, pid);
+    case PROFILE_LACKS_INTERPRETERS:
         return fail(EXIT_LOSS,
-                    "the picture is not complete\n"
+                    NOT_COMPLETE
                     "%" PRIu64 " interpreters besides the main one are or were in process %d: only the main one is recorded\n"
                     "tscap stack %d, which shows where they are",
-                    p->lost_interpreters, (int)c->subject->pid, (int)c->subject->pid);
-    if (!p->complete)
+                    p->lost_interpreters, pid, pid);
+    case PROFILE_LACKS_DATA:
         return fail(EXIT_LOSS,
-                    "the picture is not complete\n"
+                    NOT_COMPLETE
                     "a thread was too busy to be copied in time, or the segment is damaged\n"
                     "the same again");
-    if (p->lost_waits)
+    case PROFILE_LACKS_WAITS:
         return fail(EXIT_LOSS,
-                    "the picture is not complete\n"
+                    NOT_COMPLETE
                     "%" PRIu64 " waits of generators or coroutines found no memory: which of them are open, and how long they took, is not known\n"
                     "TSCAP_MEMORY, the limit in MiB, when the program is started",
                     p->lost_waits);
+    }
+    return EXIT_LOSS;
+}
+
+int capture_check_loss(const struct capture *c, uint64_t allowed)
+{
+    const struct profile *p = &c->profile;
+    enum profile_gap gap = profile_gap(p);
+    if (c->source->strays.count)
+        return tell_strays(&c->source->strays);
+    if (gap != PROFILE_WHOLE)
+        return tell_gap(c, gap);
     if (p->lost > allowed)
         return fail(EXIT_LOSS,
                     "%" PRIu64 " calls were lost, %" PRIu64 " are allowed\n"

@@ -136,8 +136,7 @@ static void write_losses(struct writer *w)
     for (size_t i = 0; i < loss_count; i++)
         json_count(j, losses[i].name, loss_of(&losses[i], p));
     json_end(j);
-    bool whole = p->complete && !p->lost_processes && !p->lost_interpreters && !p->other_clock && !p->lost_sites && !p->lost_waits;
-    json_bool(j, "complete", whole && !p->unpathed);
+    json_bool(j, "complete", profile_gap(p) == PROFILE_WHOLE && !p->unpathed);
 }
 
 static void write_overhead(struct writer *w)

@@ -906,3 +906,21 @@ Test(profile, a_tree_is_walked_parents_first)
     }
     cr_expect_eq(seen, 8);
 }
+
+Test(profile, the_first_gap_is_told)
+{
+    struct profile p = {.complete = true, .lost = 3, .unpathed = 2};
+    cr_expect_eq(profile_gap(&p), PROFILE_WHOLE);
+    p.lost_waits = 1;
+    cr_expect_eq(profile_gap(&p), PROFILE_LACKS_WAITS);
+    p.complete = false;
+    cr_expect_eq(profile_gap(&p), PROFILE_LACKS_DATA);
+    p.lost_interpreters = 1;
+    cr_expect_eq(profile_gap(&p), PROFILE_LACKS_INTERPRETERS);
+    p.lost_sites = 1;
+    cr_expect_eq(profile_gap(&p), PROFILE_LACKS_SITES);
+    p.other_clock = 1;
+    cr_expect_eq(profile_gap(&p), PROFILE_LACKS_OTHER_CLOCK);
+    p.lost_processes = 1;
+    cr_expect_eq(profile_gap(&p), PROFILE_LACKS_PROCESSES);
+}
