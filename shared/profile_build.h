@@ -1,0 +1,36 @@
+/* Making a profile. For profile*.c only. */
+#ifndef TSCAP_PROFILE_BUILD_H
+#define TSCAP_PROFILE_BUILD_H
+
+#include "counts.h"
+#include "profile.h"
+
+struct builder {
+    struct profile *p;
+    const struct profile_source *source, *end;
+    const struct snapshot *s; /* of the source whose turn it is */
+    double call_costs;        /* picoseconds; of all calls */
+    struct counts pair_index; /* caller, callee -> 1 + index in p->pair */
+    struct counts open;       /* sites and pairs open on the path being walked */
+    struct block {
+        uint32_t site;
+        unsigned exponent;
+        const struct bucket_block *block;
+    } *block;
+    size_t blocks, blocks_room;
+    uint32_t nodes_room, pairs_room;
+};
+
+/* What the current source's site is called in the profile; 0: it is the recorder's own. */
+static inline uint32_t builder_site_id(const struct builder *b, uint32_t id)
+{
+    const uint32_t *map = b->source->site;
+    return !map ? id : id <= b->s->sites ? map[id] : 0;
+}
+
+static inline struct profile_site *builder_site(struct profile *p, uint32_t id) { return (struct profile_site *)profile_site(p, id); }
+
+/* The lane's tree: its nodes, and what they add to sites and pairs. 0 or -ENOMEM. */
+int builder_add_tree(struct builder *b, const struct lane_copy *l, struct profile_thread *t);
+
+#endif

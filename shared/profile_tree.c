@@ -1,0 +1,321 @@
+#include "profile_build.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "array.h"
+#include "chain.h"
+#include "item_key.h"
+
+/* An array that doubles. */
+static bool reserve(void **array, uint32_t *room, uint32_t needed, size_t size)
+{
+    if (needed <= *room)
+        return true;
+    uint32_t more = *room ? *room : 64;
+    while (more < needed)
+        more *= 2;
+    void *p = realloc(*array, more * size);
+    if (!p)
+        return false;
+    memset((char *)p + *room * size, 0, (more - *room) * size);
+    *array = p;
+    *room = more;
+    return true;
+}
+
+static uint64_t site_open_key(uint32_t site) { return 1ull << 63 | site; }
+static uint64_t pair_key(uint32_t caller, uint32_t callee) { return 1ull << 62 | (uint64_t)caller << 24 | callee; }
+
+static struct profile_times times_of(struct profile *p, const struct node *n)
+{
+    struct profile_times t = {.calls = n->calls, .open = n->cut, .raised = n->raised, .inclusive = n->inclusive, .waited = n->waited};
+    uint64_t children = n->children, off = n->off_inclusive, off_children = n->off_children;
+    p->clamped += children > t.inclusive;
+    t.exclusive = t.inclusive > children ? t.inclusive - children : 0;
+    t.elapsed = t.inclusive + t.waited;
+    t.off_inclusive = off < t.inclusive ? off : t.inclusive;
+    t.off_exclusive = off > off_children ? off - off_children : 0;
+    if (t.off_exclusive > t.exclusive)
+        t.off_exclusive = t.exclusive;
+    return t;
+}
+
+typedef int visit_item(struct builder *b, const struct lane_copy *l, void *item);
+
+static int each_item(struct builder *b, const struct lane_copy *l, enum page_kind kind, visit_item *visit)
+{
+    int r = 0;
+    chain_each_page(page, b->s->image, l->lane->chain[kind])
+        for (uint32_t i = 0; i < page->used && r == 0; i++)
+            r = visit(b, l, page_item(page, i, chain_item_size(kind)));
+    return r;
+}
+
+/* Where a node went is kept in its hint: the image is ours and has been folded. */
+static uint32_t index_of(const struct builder *b, segment_ref ref)
+{
+    return ref ? ((const struct node *)segment_at(b->s->image, ref))->scratch : 0;
+}
+
+static int add_node(struct builder *b, const struct lane_copy *l, void *item)
+{
+    struct profile *p = b->p;
+    struct node *n = item;
+    uint32_t i = p->nodes + 1;
+    if (!reserve((void **)&p->node, &b->nodes_room, i + 1, sizeof *p->node))
+        return -ENOMEM;
+    n->scratch = i;
+    p->node[i] = (struct profile_node){.site = builder_site_id(b, n->site), .other = n->flags & NODE_OTHER, .t = times_of(p, n)};
+    p->node[i].parent = segment_ref_of(b->s->image, n) == l->lane->root ? 0 : index_of(b, n->parent);
+    p->nodes = i;
+    if (n->flags & NODE_PAIR)
+        p->unpathed += n->calls;
+    return 0;
+}
+
+static int add_suspended(struct builder *b, const struct lane_copy *l, void *item)
+{
+    const struct suspended *w = item;
+    (void)l;
+    uint32_t i = index_of(b, (segment_ref)w->node);
+    if (i && !((w->node >> 32) & ENTRY_FOREIGN)) {
+        b->p->node[i].t.open++;
+        b->p->node[i].t.suspended++;
+        b->p->untold += profile_closes_untold(&b->s->header);
+    }
+    return 0;
+}
+
+/* Each open call has run through all of it; the time of the innermost is its own. */
+static void add_unknown(struct builder *b, const struct lane_copy *l)
+{
+    for (size_t i = 0; i < l->opens; i++) {
+        struct profile_times *t = &b->p->node[index_of(b, l->open[i])].t;
+        t->unknown_inclusive += l->unknown;
+        t->unknown_exclusive += i == 0 ? l->unknown : 0;
+    }
+}
+
+static int add_block(struct builder *b, const struct lane_copy *l, void *item)
+{
+    const struct bucket_block *block = item;
+    (void)l;
+    struct block *more = array_room(b->block, b->blocks, &b->blocks_room, sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    b->block = more;
+    uint64_t key = block->item.key;
+    b->block[b->blocks++] = (struct block){.site = builder_site_id(b, key_block_site(key)), .exponent = key_block_exponent(key), .block = block};
+    return 0;
+}
+
+static bool has_anything(const struct profile_node *n)
+{
+    return n->t.calls || n->t.inclusive || n->t.open || n->t.raised || n->t.waited || n->first_child;
+}
+
+/* Children to parents, last first: so a node knows whether it has children when its own turn comes. Nodes on which
+ * nothing ended are not linked. */
+static void link_nodes(struct profile *p, uint32_t first)
+{
+    for (uint32_t i = p->nodes; i > first; i--) {
+        struct profile_node *n = &p->node[i];
+        if (!has_anything(n) || !n->parent)
+            continue;
+        n->next_sibling = p->node[n->parent].first_child;
+        p->node[n->parent].first_child = i;
+    }
+}
+
+static bool before(const struct profile *p, uint32_t a, uint32_t b)
+{
+    const struct profile_node *x = &p->node[a], *y = &p->node[b];
+    if (x->t.inclusive != y->t.inclusive)
+        return x->t.inclusive > y->t.inclusive;
+    return a < b;
+}
+
+/* Merge sort of a list of siblings. */
+static uint32_t sort_siblings(struct profile *p, uint32_t head)
+{
+    if (!head || !p->node[head].next_sibling)
+        return head;
+    uint32_t slow = head, fast = p->node[head].next_sibling;
+    while (fast && (fast = p->node[fast].next_sibling)) {
+        slow = p->node[slow].next_sibling;
+        fast = p->node[fast].next_sibling;
+    }
+    uint32_t b = p->node[slow].next_sibling;
+    p->node[slow].next_sibling = 0;
+    uint32_t a = sort_siblings(p, head), result = 0, *link = &result;
+    b = sort_siblings(p, b);
+    while (a && b) {
+        uint32_t *next = before(p, a, b) ? &a : &b;
+        *link = *next;
+        link = &p->node[*next].next_sibling;
+        *next = *link;
+    }
+    *link = a ? a : b;
+    return result;
+}
+
+static struct profile_pair *pair_of(struct builder *b, uint32_t caller, uint32_t callee)
+{
+    struct profile *p = b->p;
+    uint64_t key = pair_key(caller, callee);
+    uint32_t i = counts_get(&b->pair_index, key);
+    if (i)
+        return &p->pair[i - 1];
+    if (!reserve((void **)&p->pair, &b->pairs_room, p->pairs + 1, sizeof *p->pair))
+        return NULL;
+    if (!counts_set(&b->pair_index, key, p->pairs + 1))
+        return NULL;
+    p->pair[p->pairs] = (struct profile_pair){.caller = caller, .callee = callee};
+    return &p->pair[p->pairs++];
+}
+
+/* Sources come one after another, so each is counted once. */
+static void count_process(const struct builder *b, struct profile_site *site, const struct profile_times *t)
+{
+    uint32_t turn = (uint32_t)(b->end - b->source);
+    if (site->turn == turn || !(t->calls || t->inclusive))
+        return;
+    site->turn = turn;
+    site->processes++;
+}
+
+static int account(struct builder *b, const struct node *n, bool site_open, bool pair_open)
+{
+    struct profile *p = b->p;
+    const struct profile_node *pn = &p->node[n->scratch];
+    struct profile_site *site = builder_site(p, pn->site);
+    if (!site) /* the recorder's own */
+        return 0;
+    struct profile_pair *pair = pair_of(b, builder_site_id(b, node_caller(n)), pn->site);
+    if (!pair)
+        return -ENOMEM;
+    count_process(b, site, &pn->t);
+    metric_add(&site->t, &pn->t, !site_open);
+    metric_add(&pair->t, &pn->t, !pair_open);
+    p->calls += pn->t.calls;
+    uint64_t min = n->min, max = n->max;
+    if (min < site->min)
+        site->min = min;
+    if (max > site->max)
+        site->max = max;
+    return 0;
+}
+
+static int enter_path(struct builder *b, uint32_t caller, uint32_t site)
+{
+    bool ok = counts_increment(&b->open, site_open_key(site)) && counts_increment(&b->open, pair_key(caller, site));
+    return ok ? 0 : -ENOMEM;
+}
+
+static void leave_path(struct builder *b, uint32_t caller, uint32_t site)
+{
+    counts_decrement(&b->open, site_open_key(site));
+    counts_decrement(&b->open, pair_key(caller, site));
+}
+
+/* Walks the tree below node `top` without recursion; recursion of the profiled program shows as the same site further up.
+ * `source`: the image's node by index. */
+static int walk(struct builder *b, uint32_t top, struct node *const *source)
+{
+    struct profile *p = b->p;
+    uint32_t i = p->node[top].first_child;
+    while (i) {
+        const struct node *n = source[i];
+        struct profile_node *pn = &p->node[i];
+        bool flat = n->flags & NODE_PAIR, path = !flat && !(n->flags & NODE_OTHER);
+        bool site_open = flat ? n->flags & NODE_SITE_OPEN : counts_get(&b->open, site_open_key(n->site)) > 0;
+        bool pair_open = flat ? n->flags & NODE_PAIR_OPEN : counts_get(&b->open, pair_key(node_caller(n), n->site)) > 0;
+        pn->t.primitive_calls = site_open ? 0 : pn->t.calls;
+        int r = path || flat ? account(b, n, site_open, pair_open) : 0;
+        if (r == 0 && path)
+            r = enter_path(b, node_caller(n), n->site);
+        if (r < 0)
+            return r;
+        pn->first_child = sort_siblings(p, pn->first_child);
+        if (pn->first_child) {
+            i = pn->first_child;
+            continue;
+        }
+        for (;;) { /* up until there is a next one */
+            if (!(source[i]->flags & (NODE_PAIR | NODE_OTHER)))
+                leave_path(b, node_caller(source[i]), source[i]->site);
+            if (p->node[i].next_sibling) {
+                i = p->node[i].next_sibling;
+                break;
+            }
+            i = p->node[i].parent;
+            if (i == top) {
+                i = 0;
+                break;
+            }
+        }
+    }
+    return 0;
+}
+
+static void collect_source(struct builder *b, const struct lane_copy *l, struct node **source)
+{
+    chain_each_item(struct node, n, b->s->image, l->lane->chain[PAGE_NODE])
+        source[n->scratch] = n;
+}
+
+static uint64_t root_ticks(const struct profile *p, uint32_t root, struct node *const *source)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = p->node[root].first_child; i; i = p->node[i].next_sibling) {
+        if (!p->node[i].other)
+            sum += p->node[i].t.inclusive;
+        for (uint32_t k = p->node[i].other ? p->node[i].first_child : 0; k; k = p->node[k].next_sibling)
+            if (node_caller(source[k]) == 0)
+                sum += p->node[k].t.inclusive;
+    }
+    return sum;
+}
+
+/* The recorder tries on a function of its own what a call costs. Another thread may have begun to record meanwhile; what
+ * then lands here was called by nobody, and has no row. */
+static uint32_t without_own(struct profile *p, uint32_t first)
+{
+    uint32_t kept = 0, *link = &kept;
+    for (uint32_t i = first; i; i = p->node[i].next_sibling)
+        if (p->node[i].other || builder_site(p, p->node[i].site)) {
+            *link = i;
+            link = &p->node[i].next_sibling;
+        }
+    *link = 0;
+    return kept;
+}
+
+int builder_add_tree(struct builder *b, const struct lane_copy *l, struct profile_thread *t)
+{
+    struct profile *p = b->p;
+    uint32_t first = p->nodes;
+    int r = each_item(b, l, PAGE_NODE, add_node);
+    if (r == 0)
+        r = each_item(b, l, PAGE_SUSPENDED, add_suspended);
+    if (r == 0)
+        r = each_item(b, l, PAGE_HISTOGRAM, add_block);
+    struct node **source = r == 0 ? calloc((size_t)p->nodes + 1, sizeof *source) : NULL;
+    if (!source)
+        return -ENOMEM;
+    add_unknown(b, l);
+    link_nodes(p, first);
+    collect_source(b, l, source);
+    uint32_t root = index_of(b, l->lane->root);
+    uint32_t all = p->node[root].first_child, shown = without_own(p, all);
+    if (all && !shown && !t->merged)
+        t->count = 0;
+    p->node[root].first_child = sort_siblings(p, shown);
+    r = walk(b, root, source);
+    t->first_root = p->node[root].first_child;
+    t->roots = root_ticks(p, root, source);
+    free(source);
+    return r;
+}
