@@ -6,20 +6,15 @@
 #include <unistd.h>
 
 #include "lineage.h"
-#include "process.h"
 #include "rundir.h"
+#include "tenant.h"
 
 static int open_directory(const struct segment *s) { return open(s->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC); }
 
-/* Of a segment of this boot, by its name. */
-static bool read_header(int dirfd, const char *name, const struct segment *own, struct segment_header *h)
+/* Of a segment of this boot. */
+static bool read_header(const struct tenant *t, const struct segment *own, struct segment_header *h)
 {
-    int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    bool whole = fd >= 0 && pread(fd, h, sizeof *h, 0) == sizeof *h;
-    if (fd >= 0)
-        close(fd);
-    return whole && h->magic == SEGMENT_MAGIC && h->abi == SEGMENT_ABI && h->header_bytes == sizeof *h &&
-           memcmp(h->boot_id, own->header->boot_id, sizeof h->boot_id) == 0;
+    return tenant_header(t, h) && memcmp(h->boot_id, own->header->boot_id, sizeof h->boot_id) == 0;
 }
 
 /* session_flags of the nearest ancestor that has a segment; 0: there is none. */
@@ -30,8 +25,7 @@ static unsigned session_above(const struct segment *s)
     for (unsigned i = 0; dirfd >= 0 && i < SEGMENT_LINEAGE; i++) {
         const struct ancestor *a = &s->header->lineage[i];
         struct segment_header h;
-        char name[64];
-        if (a->pid && rundir_segment_name((pid_t)a->pid, a->start_time, name, sizeof name) == 0 && read_header(dirfd, name, s, &h)) {
+        if (a->pid && read_header(&(struct tenant){dirfd, (pid_t)a->pid, a->start_time}, s, &h)) {
             flags = atomic_load_explicit(&h.session_flags, memory_order_relaxed);
             break;
         }
@@ -65,19 +59,14 @@ bool kin_keep(const struct segment *s)
     return dirfd >= 0 && count < KIN_FILES;
 }
 
-/* Those that are killed leave a socket, too. */
 static int clear_one(void *context, int dirfd, const char *name, pid_t pid, uint64_t start_time)
 {
     const struct segment *s = context;
     struct segment_header h;
-    uint64_t now;
-    bool lives = process_start_time(pid, &now) == 0 && now == start_time;
-    if (lives || !read_header(dirfd, name, s, &h) || !lineage_has(h.lineage, s->pid, s->start_time))
-        return 0;
-    unlinkat(dirfd, name, 0);
-    char socket[64];
-    if (rundir_socket_name(pid, start_time, socket, sizeof socket) == 0)
-        unlinkat(dirfd, socket, 0);
+    struct tenant tenant = {dirfd, pid, start_time};
+    (void)name;
+    if (read_header(&tenant, s, &h) && lineage_has(h.lineage, s->pid, s->start_time) && !tenant_may_live(&tenant))
+        tenant_remove(&tenant, NULL, NULL);
     return 0;
 }
 

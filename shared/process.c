@@ -75,6 +75,12 @@ int process_start_time(pid_t pid, uint64_t *start_time)
     return 0;
 }
 
+bool process_runs(pid_t pid, uint64_t start_time)
+{
+    uint64_t now;
+    return process_start_time(pid, &now) == 0 && now == start_time;
+}
+
 int process_parent(pid_t pid, pid_t *parent)
 {
     char buffer[1024], *p = NULL;

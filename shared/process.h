@@ -11,6 +11,9 @@
  * ever. 0, -ESRCH: no such process; zombies count as ended. */
 int process_start_time(pid_t pid, uint64_t *start_time);
 
+/* Does exactly this process run? A pid alone says nothing: it may have been given to another since. */
+bool process_runs(pid_t pid, uint64_t start_time);
+
 /* /proc/sys/kernel/random/boot_id without the newline; "" when unreadable. 0 or -errno. */
 int process_boot_id(char *buffer, size_t size);
 

@@ -11,21 +11,13 @@
 #include "process.h"
 #include "scale.h"
 #include "status.h"
+#include "tenant.h"
 
-/* A pid alone says nothing: it may have been given to another process since. */
-static bool is_alive(pid_t pid, uint64_t start_time)
-{
-    uint64_t now;
-    return process_start_time(pid, &now) == 0 && now == start_time;
-}
-
-/* Its number and start time stay when a process becomes another program; what the one before had mapped does not. Each segment
- * says where it is mapped. */
 static bool is_replaced(const struct subject *s)
 {
     const struct segment_header *h = &s->header;
     bool own = s->error == 0 && h->pid == (uint32_t)s->inner && h->start_time == s->start_time;
-    return own && (!h->address || process_lacks_mapping(s->pid, h->address, h->capacity));
+    return own && tenant_is_replaced(h, s->pid);
 }
 
 static bool is_mapped(const struct subject *s)
@@ -46,7 +38,7 @@ static bool is_foreign(const struct subject *s)
     bool told = s->dirfd == AT_FDCWD, roots = s->uid == 0;
     if (told || roots || (status_read(&status, s->pid) == 0 && status.uid[1] == s->uid))
         return false;
-    return !is_mapped(s) && is_alive(s->pid, s->start_time); /* still: what has just ended shows nothing */
+    return !is_mapped(s) && process_runs(s->pid, s->start_time); /* still: what has just ended shows nothing */
 }
 
 static struct session_state session_of(const struct segment_header *h)
@@ -81,7 +73,7 @@ static void read_header(struct subject *s, long owner)
 static void look_up_process(struct subject *s)
 {
     bool this_boot = s->error < 0 || scale_same_boot(&s->header);
-    bool runs = is_alive(s->pid, s->start_time), there = this_boot && runs;
+    bool runs = process_runs(s->pid, s->start_time), there = this_boot && runs;
     s->foreign = runs && is_foreign(s);
     s->replaced = there && is_replaced(s);
     s->alive = there && !s->replaced && !s->foreign;

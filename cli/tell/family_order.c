@@ -5,13 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "array.h"
 #include "family.h"
 #include "message.h"
-#include "rundir.h"
 #include "stray.h"
+#include "tenant.h"
 
 #define PAUSES 10
 #define DEAF_PAUSES 400
@@ -105,13 +104,7 @@ static bool tell_one(struct campaign *c, struct subject *s, bool root)
 }
 
 /* Of a member that has ended. */
-static void forget(const struct subject *s)
-{
-    char socket[64];
-    unlinkat(s->dirfd, s->file, 0);
-    if (rundir_socket_name(s->pid, s->start_time, socket, sizeof socket) == 0)
-        unlinkat(s->dirfd, socket, 0);
-}
+static void forget(const struct subject *s) { tenant_remove(&(struct tenant){s->dirfd, s->inner, s->start_time}, NULL, NULL); }
 
 /* Ancestors first, so that who was told makes no more children that were not. True: somebody was new. */
 static bool tell_all(struct campaign *c, const struct family *f, bool *whole)

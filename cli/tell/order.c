@@ -89,12 +89,6 @@ static int ask_once(const struct subject *s, enum control_command command, uint3
     return fd < 0 ? fd : control_take_reply(fd, reply, milliseconds_until(deadline));
 }
 
-static bool still_runs(const struct subject *s)
-{
-    uint64_t now;
-    return process_start_time(s->pid, &now) == 0 && now == s->start_time;
-}
-
 /* A listener whose descriptors the program closes listens anew, as soon as it gets the interpreter's lock. Who comes just then is
  * dropped, or finds a socket that nobody listens at; or, for a moment, none, which is so for ever where somebody detached. */
 int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
@@ -104,7 +98,7 @@ int order_ask(const struct subject *subject, enum control_command command, uint3
     int r = ask_once(subject, command, argument, deadline, reply);
     uint64_t gone = clock_ns(CLOCK_MONOTONIC) + GONE_NS;
     bool anew = subject->alive && order_is_deaf(r) && r != -ENOENT;
-    while (anew && order_is_deaf(r) && milliseconds_until(r == -ENOENT && gone < deadline ? gone : deadline) && still_runs(subject)) {
+    while (anew && order_is_deaf(r) && milliseconds_until(r == -ENOENT && gone < deadline ? gone : deadline) && process_runs(subject->pid, subject->start_time)) {
         nanosleep(&pause, NULL);
         r = ask_once(subject, command, argument, deadline, reply);
     }
@@ -154,7 +148,7 @@ static int timed_out(const struct order *o)
 static int nobody_listens(const struct order *o)
 {
     int pid = (int)o->subject->pid;
-    if (!still_runs(o->subject))
+    if (!process_runs(o->subject->pid, o->subject->start_time))
         return fail(EXIT_NO_PROCESS,
                     "cannot %s %d\n"
                     "the process has just ended\n"
