@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "control.h"
 #include "injection.h"
 #include "message.h"
 #include "order.h"
@@ -82,9 +81,10 @@ static bool add_line(char *rules, size_t *used, const char *name, const char *va
     return (size_t)n < room;
 }
 
-static bool write_rules(const struct attachment *a, char *rules)
+static bool write_rules(struct attachment *a)
 {
     const struct settings *s = a->settings;
+    char *rules = a->rules;
     size_t used = 0;
     bool fits = true;
     rules[0] = '\0';
@@ -130,8 +130,6 @@ static int read_method(const char *text, const char *command, enum method *metho
                 text, command);
 }
 
-static char rules[CONTROL_RULES_MAX + 1]; /* attachment_check() makes them, attachment_order() sends them */
-
 int attachment_check(struct attachment *a)
 {
     const struct settings *s = a->settings;
@@ -146,7 +144,7 @@ int attachment_check(struct attachment *a)
                     s->command);
     if (s->memfd)
         a->method = METHOD_MEMFD;
-    if (write_rules(a, rules) && !has_newline(&s->match) && !has_newline(&s->exclude))
+    if (write_rules(a) && !has_newline(&s->match) && !has_newline(&s->exclude))
         return EXIT_OK;
     return fail(EXIT_USAGE,
                 "the patterns cannot be sent\n"
@@ -186,7 +184,7 @@ static int send_rules(const struct attachment *a, const struct subject *subject,
     *fd = -1;
     if (order_ask(subject, CONTROL_STATUS, 0, a->timeout, reply) == -ETIMEDOUT) /* see there: it may have to listen anew */
         return -ETIMEDOUT;
-    *fd = order_send_text(subject, CONTROL_ATTACH, rules, a->timeout);
+    *fd = order_send_text(subject, CONTROL_ATTACH, a->rules, a->timeout);
     return *fd < 0 ? *fd : control_read_reply(*fd, reply, (int)(a->timeout / 1000000 + 1));
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "control.h"
 #include "load.h"
 #include "obstacle.h"
 #include "operand.h"
@@ -24,6 +25,7 @@ struct attachment {
     int tether;    /* the connection; -1: none */
     struct prospect prospect;
     struct load_report report;
+    char rules[CONTROL_RULES_MAX + 1]; /* what it is told: lines, see control.h */
 };
 
 void attachment_init(struct attachment *a, const struct settings *s);
@@ -34,7 +36,7 @@ int attachment_look(struct attachment *a, pid_t pid);
 /* Finds the process of the operand; brings it into one that does not have it. To be freed in any case. */
 int attachment_find(struct attachment *a, struct operand *o);
 
-/* Takes the settings: can they be sent? To be called first. */
+/* Takes the settings and writes the rules: can they be sent? To be called first. */
 int attachment_check(struct attachment *a);
 
 /* Says what to record, and tells the user. */

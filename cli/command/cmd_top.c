@@ -92,7 +92,6 @@ static int has_no_segment(const struct top *t)
 static int next_table(struct top *t, struct capture *last)
 {
     struct capture now;
-    subject_refresh(t->subject);
     int r = source_look(t->source, &now);
     if (r == -ENOENT) {
         t->ended = is_ending(t);
@@ -215,11 +214,11 @@ static void hold_signals(sigset_t *before)
     sigprocmask(SIG_BLOCK, &set, before);
 }
 
-/* A process that is not prepared, and that nothing keeps us from attaching to. */
+/* Nothing keeps us from attaching to it. */
 static bool can_be_offered(struct attachment *a, pid_t pid)
 {
     struct obstacle o[OBSTACLES_MAX];
-    return pid && !operand_is_prepared(a->settings) && !obstacles_worst(o, obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, METHOD_AUTO));
+    return pid && !obstacles_worst(o, obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, METHOD_AUTO));
 }
 
 static int show_attached(struct attachment *a, struct operand *o, const struct column *sort)
@@ -241,9 +240,12 @@ static int show_attached(struct attachment *a, struct operand *o, const struct c
     return code == EXIT_OK ? ended : code;
 }
 
-static int show_prepared(struct attachment *a, struct operand *o, const struct column *sort)
+static int show_unprepared(struct attachment *a, struct operand *o, const struct column *sort)
 {
-    int code = operand_find(o, a->settings, OPERAND_LIVING);
+    const struct settings *s = a->settings;
+    if (s->attach || (can_be_offered(a, operand_pid(s->operand)) && offer_to_attach(&a->prospect)))
+        return show_attached(a, o, sort);
+    int code = operand_find(o, s, OPERAND_LIVING);
     return code == EXIT_OK ? show(o, a, sort) : code;
 }
 
@@ -259,8 +261,10 @@ int cmd_top(const struct settings *s)
     if (code != EXIT_OK)
         return code;
     attachment_init(&a, s);
-    bool attach = s->attach || (can_be_offered(&a, operand_pid(s->operand)) && offer_to_attach(&a.prospect));
-    code = attach ? show_attached(&a, &o, sort) : show_prepared(&a, &o, sort);
+    bool prepared = !s->attach && operand_pid(s->operand) && operand_look(&o, s) == EXIT_OK && o.subject;
+    if (!prepared)
+        operand_free(&o);
+    code = prepared ? show(&o, &a, sort) : show_unprepared(&a, &o, sort);
     operand_free(&o);
     return code;
 }

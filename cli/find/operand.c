@@ -25,13 +25,10 @@ static bool is_file(const char *text, enum operand_kind kind)
     return ends(text, ".tscap") || (kind == OPERAND_ANY && strchr(text, '/'));
 }
 
-static bool is_pid(const char *text, pid_t *pid)
+pid_t operand_pid(const char *text)
 {
     uint64_t number;
-    if (!units_read_count(text, &number) || number == 0 || number > INT32_MAX)
-        return false;
-    *pid = (pid_t)number;
-    return true;
+    return units_read_count(text, &number) && number <= INT32_MAX ? (pid_t)number : 0;
 }
 
 static bool is_number(const char *text) { return text[0] && text[strspn(text, "0123456789")] == '\0'; }
@@ -166,13 +163,20 @@ static int find_file(struct operand *o, const struct settings *s, enum operand_k
     return EXIT_OK;
 }
 
-static int list(struct operand *o, bool containers)
+/* False: no memory. */
+static bool find_subjects(struct operand *o, pid_t only, bool containers)
+{
+    if (only)
+        return subjects_find_process(&o->all, &o->places, only) == 0;
+    return subjects_find(&o->all, &o->places) == 0 && (!containers || containers_find(&o->all, &o->places) == 0);
+}
+
+/* `only`: 0, or who is wanted, alone. */
+static int list(struct operand *o, pid_t only, bool containers)
 {
     int code = places_open(&o->places);
-    if (code != EXIT_OK)
+    if (code != EXIT_OK || find_subjects(o, only, containers))
         return code;
-    if (subjects_find(&o->all, &o->places) == 0 && (!containers || containers_find(&o->all, &o->places) == 0))
-        return EXIT_OK;
     return fail(EXIT_FAILED,
                 "cannot list processes\n"
                 "out of memory\n"
@@ -181,12 +185,12 @@ static int list(struct operand *o, bool containers)
 
 static int find_process(struct operand *o, const struct settings *s, enum operand_kind kind)
 {
-    pid_t pid;
     const char *text = s->operand;
-    int r = list(o, !is_number(text) || s->subprocesses);
+    pid_t pid = operand_pid(text);
+    int r = list(o, s->subprocesses ? 0 : pid, !is_number(text) || s->subprocesses);
     if (r != EXIT_OK)
         return r;
-    if (is_pid(text, &pid))
+    if (pid)
         return find_by_pid(o, s, pid, kind);
     if (is_number(text) || !*text)
         return fail(EXIT_USAGE,
@@ -203,28 +207,15 @@ int operand_find(struct operand *o, const struct settings *s, enum operand_kind 
     return is_file(s->operand, kind) ? find_file(o, s, kind) : find_process(o, s, kind);
 }
 
-pid_t operand_pid(const char *text)
-{
-    pid_t pid;
-    return is_pid(text, &pid) ? pid : 0;
-}
-
 int operand_look(struct operand *o, const struct settings *s)
 {
     *o = (struct operand){0};
-    int code = list(o, s->subprocesses);
-    struct subject *found = code == EXIT_OK ? search(o, operand_pid(s->operand)) : NULL;
+    pid_t pid = operand_pid(s->operand);
+    int code = list(o, s->subprocesses ? 0 : pid, s->subprocesses);
+    struct subject *found = code == EXIT_OK ? search(o, pid) : NULL;
     if (found && subject_ready(found))
         o->subject = found;
     return code;
-}
-
-bool operand_is_prepared(const struct settings *s)
-{
-    struct operand o;
-    bool prepared = operand_look(&o, s) == EXIT_OK && o.subject;
-    operand_free(&o);
-    return prepared;
 }
 
 void operand_free(struct operand *o)

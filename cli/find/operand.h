@@ -30,7 +30,6 @@ pid_t operand_pid(const char *text);
 /* As operand_find() for a number, but no matter whether it is prepared: alive, with a segment that can be read. If it is
  * not, there is no subject, and no message. */
 int operand_look(struct operand *o, const struct settings *s);
-bool operand_is_prepared(const struct settings *s);
 
 /* Finds all subjects again, and the same process among them. False: it is not there any more, or no memory. */
 bool operand_refresh(struct operand *o);

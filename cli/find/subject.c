@@ -53,21 +53,25 @@ static struct session_state session_of(const struct segment_header *h)
 }
 
 /* The copy that comes with opening will do: it was read(2), so a file that shrinks meanwhile cannot hurt. */
-static void read_header(struct subject *s, long owner)
+static void open_segment(struct subject *s, struct view *v, long owner)
 {
-    struct view view;
     struct stat status;
-    s->error = view_open(&view, s->dirfd, s->file, owner);
+    s->error = view_open(v, s->dirfd, s->file, owner);
     if (s->error < 0)
         return;
-    if (fstat(view.fd, &status) == 0) {
+    if (fstat(v->fd, &status) == 0) {
         s->device = status.st_dev;
         s->inode = status.st_ino;
     }
-    s->header = view.identity;
-    s->session = session_of(&view.identity);
-    s->bytes = view.bytes;
-    view_close(&view);
+    s->header = v->identity;
+    s->session = session_of(&v->identity);
+    s->bytes = v->bytes;
+}
+
+static void close_segment(const struct subject *s, struct view *v)
+{
+    if (s->error == 0)
+        view_close(v);
 }
 
 static void look_up_process(struct subject *s)
@@ -81,10 +85,17 @@ static void look_up_process(struct subject *s)
         snprintf(s->command, sizeof s->command, "%s", s->error < 0 ? "" : s->header.command); /* as it was in its life */
 }
 
+void subject_open(struct subject *s, struct view *v)
+{
+    open_segment(s, v, s->dirfd == AT_FDCWD ? -1 : (long)s->uid);
+    look_up_process(s);
+}
+
 void subject_refresh(struct subject *s)
 {
-    read_header(s, s->dirfd == AT_FDCWD ? -1 : (long)s->uid);
-    look_up_process(s);
+    struct view view;
+    subject_open(s, &view);
+    close_segment(s, &view);
 }
 
 /* ---- those in the run directories ---- */
@@ -92,6 +103,7 @@ void subject_refresh(struct subject *s)
 struct finder {
     struct subjects *found;
     const struct place *place;
+    pid_t only; /* 0: all */
 };
 
 /* Grows by doubling: full at each power of two. */
@@ -137,6 +149,8 @@ static int add_found(void *context, int dirfd, const char *name, pid_t pid, uint
 {
     struct finder *f = context;
     (void)dirfd; /* the walk's own; ours stays open */
+    if (f->only && f->only != pid)
+        return 0;
     const struct subject *s = subjects_add(f->found, f->place, name, pid, pid, start_time);
     if (!s)
         return -ENOMEM;
@@ -162,17 +176,21 @@ static int add_contained(struct finder *f)
     return 0;
 }
 
-int subjects_find(struct subjects *s, const struct places *places)
+static int find(struct subjects *s, const struct places *places, pid_t only)
 {
     *s = (struct subjects){0};
     for (size_t i = 0; i < places->count; i++) {
-        struct finder f = {.found = s, .place = &places->place[i]};
+        struct finder f = {.found = s, .place = &places->place[i], .only = only};
         int r = f.place->only.pid ? add_contained(&f) : rundir_each(f.place->fd, add_found, &f);
         if (r == -ENOMEM)
             return r;
     }
     return 0;
 }
+
+int subjects_find(struct subjects *s, const struct places *places) { return find(s, places, 0); }
+
+int subjects_find_process(struct subjects *s, const struct places *places, pid_t pid) { return find(s, places, pid); }
 
 void subjects_free(struct subjects *s)
 {
@@ -192,9 +210,11 @@ int subject_of_file(struct subject *s, const char *path)
     if (!S_ISREG(status.st_mode))
         return -EBADMSG;
     s->uid = status.st_uid;
-    read_header(s, -1);
+    struct view view;
+    open_segment(s, &view, -1);
     if (s->error < 0)
         return s->error;
+    view_close(&view);
     s->pid = s->inner = (pid_t)s->header.pid;
     s->start_time = s->header.start_time;
     look_up_process(s);

@@ -43,6 +43,8 @@ struct subjects {
 
 /* All in these places, by place and pid; no foreign ones. 0 or -ENOMEM. */
 int subjects_find(struct subjects *s, const struct places *places);
+/* The same of one pid: nobody else's segment is opened. There may be several, of processes that had the number before. */
+int subjects_find_process(struct subjects *s, const struct places *places, pid_t pid);
 void subjects_free(struct subjects *s);
 
 /* One more: of that process, in that place, by that name. NULL: -ENOMEM. */
@@ -54,6 +56,8 @@ int subject_of_file(struct subject *s, const char *path);
 
 /* Looks again: is it alive, what does its header say? */
 void subject_refresh(struct subject *s);
+/* The same, and leaves the segment open, unless `error` says that it cannot be read: to be closed with view_close(). */
+void subject_open(struct subject *s, struct view *v);
 
 /* Can be recorded now. */
 static inline bool subject_ready(const struct subject *s) { return s->alive && s->error == 0; }

@@ -114,12 +114,17 @@ static bool lives(const struct live *l)
     return alive > 0;
 }
 
-static void look(struct live *l)
+/* Once it has ended, the picture before is the last one. */
+static void take_in(struct live *l, int r, struct capture *c)
 {
-    struct capture c;
-    int r = source_look(l->source, &c);
+    if (!lives(l)) {
+        freeze(l);
+        if (r == 0)
+            capture_free(c);
+        return;
+    }
     if (r == 0)
-        r = picture_add(&l->picture, &c);
+        r = picture_add(&l->picture, c);
     if (r == -ENOMEM)
         l->failure = FAILURE_MEMORY;
     else if (r < 0)
@@ -129,16 +134,18 @@ static void look(struct live *l)
 /* The process is looked after in any case; its data, unless the picture is paused. */
 static void look_again(struct live *l)
 {
+    struct capture c;
     if (l->ended)
         return;
-    subject_refresh(l->subject);
-    if (!lives(l)) {
-        freeze(l);
+    l->picture.notice[0] = '\0';
+    if (!l->picture.paused) {
+        int r = source_look(l->source, &c);
+        take_in(l, r, &c);
         return;
     }
-    l->picture.notice[0] = '\0';
-    if (!l->picture.paused)
-        look(l);
+    subject_refresh(l->subject);
+    if (!lives(l))
+        freeze(l);
 }
 
 /* ---- the terminal ---- */

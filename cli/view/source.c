@@ -152,36 +152,47 @@ static int keep(struct source *s, struct member *member, struct snapshot *taken)
     return 0;
 }
 
-static int take_snapshot(struct snapshot *s, const struct subject *subject)
+static int take_snapshot(struct snapshot *s, const struct subject *subject, const struct view *view)
 {
-    struct view view;
     struct thread_clocks clocks;
     struct snapshot_options options = {.alive = subject->alive, .ask_cpu = thread_clocks_ask_cpu, .context = &clocks, .patience = PATIENCE};
-    long owner = subject->file[0] == '/' ? -1 : (long)subject->uid;
-    int r = view_open(&view, subject->dirfd, subject->file, owner);
-    if (r < 0)
-        return r;
     thread_clocks_begin(&clocks, subject->pid, subject->apart);
-    r = snapshot_take(s, &view, &options);
+    int r = snapshot_take(s, view, &options);
     thread_clocks_free(&clocks);
-    view_close(&view);
     return r;
 }
 
-/* Of a family, one that ends meanwhile and takes its segment along is like one that was not there. */
+/* Those of a family have just been found. */
+static int open_member(const struct source *s, struct member *member, struct view *v)
+{
+    struct subject *subject = &member->subject;
+    if (s->group.family)
+        return view_open(v, subject->dirfd, subject->file, (long)subject->uid);
+    subject_open(subject, v);
+    return subject->error;
+}
+
 static int look_at(struct source *s, struct member *member)
 {
     struct snapshot taken;
-    int r = take_snapshot(&taken, &member->subject);
-    if (r == -ENOMEM || (r < 0 && !s->group.family))
+    struct view view;
+    int r = open_member(s, member, &view);
+    if (r < 0)
         return r;
-    member->error = r == -ENOENT ? 0 : r;
+    r = take_snapshot(&taken, &member->subject, &view);
+    view_close(&view);
+    member->settled = r == 0 && !member->subject.alive;
+    return r == 0 ? keep(s, member, &taken) : r;
+}
+
+/* Of a family, one that ends meanwhile and takes its segment along is like one that was not there. */
+static int look_at_one_of_many(struct source *s, struct member *member)
+{
+    int r = look_at(s, member);
+    member->error = r == -ENOENT || r == -ENOMEM ? 0 : r;
     if (r == -ENOENT)
         member->subject.alive = false;
-    if (r < 0)
-        return 0;
-    member->settled = !member->subject.alive;
-    return keep(s, member, &taken);
+    return r == -ENOMEM ? r : 0;
 }
 
 /* With the root's reset the ones that are gone are forgotten: nothing of them is there any more. */
@@ -206,7 +217,7 @@ static int look_at_all(struct source *s)
         if (!s->member[i]->present)
             s->member[i]->subject.alive = false;
         else if (!s->member[i]->settled)
-            r = look_at(s, s->member[i]);
+            r = s->group.family ? look_at_one_of_many(s, s->member[i]) : look_at(s, s->member[i]);
         if (r == 0 && i == 0 && s->breaks != breaks)
             forget_gone(s);
     }
@@ -289,7 +300,9 @@ static int make_capture(struct source *s, struct capture *c)
 int source_look(struct source *s, struct capture *c)
 {
     int r = s->group.family ? find_all(s) : 0;
-    if (r == 0)
+    if (r < 0)
+        subject_refresh(source_root(s));
+    else
         r = look_at_all(s);
     if (r == 0 && !s->member[0]->taken)
         r = s->member[0]->error ? s->member[0]->error : -ENOENT;

@@ -39,8 +39,8 @@ void source_free(struct source *s);
 
 static inline struct subject *source_root(const struct source *s) { return &s->member[0]->subject; }
 
-/* Looks at all there are, who of its descendants is there now included; the root is as it was looked at last, see
- * subject_refresh(). Of descendants that are gone the last look stays. 0 or -errno, as `error` of a subject; prints nothing. */
+/* Looks at all there are: the root is then as it is now, whatever comes of it, and so are descendants. Of those that are gone
+ * the last look stays. 0 or -errno, as `error` of a subject; prints nothing. */
 int source_look(struct source *s, struct capture *c);
 
 /* The same: EXIT_OK, or an exit code after a message. */
