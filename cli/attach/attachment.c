@@ -36,14 +36,12 @@ static void await_program(pid_t pid, uint64_t timeout_ns)
         nanosleep(&pause, NULL);
 }
 
-/* An obstacle that may not be one is told when it turns out to be. */
+/* A problem that may not be one is told when it turns out to be. */
 int attachment_look(struct attachment *a, pid_t pid)
 {
-    struct obstacle o[OBSTACLES_MAX];
     await_program(pid, a->timeout);
-    size_t count = obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, a->method);
-    const struct obstacle *worst = obstacles_worst(o, count);
-    return worst ? obstacle_tell(worst) : EXIT_OK;
+    plan_make(&a->plan, pid, a->method);
+    return plan_check(&a->plan);
 }
 
 static int inject(struct attachment *a, pid_t pid)
@@ -51,7 +49,7 @@ static int inject(struct attachment *a, pid_t pid)
     turn_wait(pid, a->timeout / 1000);
     int code = attachment_look(a, pid);
     if (code == EXIT_OK)
-        code = injection_run(&a->prospect, a->timeout, &a->report);
+        code = injection_run(&a->plan, a->timeout, &a->report);
     a->injected = code == EXIT_OK;
     return code;
 }

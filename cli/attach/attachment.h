@@ -9,8 +9,8 @@
 
 #include "control.h"
 #include "load.h"
-#include "obstacle.h"
 #include "operand.h"
+#include "plan.h"
 #include "settings.h"
 #include "subject.h"
 
@@ -23,7 +23,7 @@ struct attachment {
     bool injected; /* it was brought just now */
     bool refused;  /* somebody else is attached, and `alone` */
     int tether;    /* the connection; -1: none */
-    struct prospect prospect;
+    struct plan plan;
     struct load_report report;
     char rules[CONTROL_RULES_MAX + 1]; /* what it is told: lines, see control.h */
 };

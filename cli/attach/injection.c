@@ -11,6 +11,7 @@
 
 #include "attach.h"
 #include "clock.h"
+#include "failure.h"
 #include "message.h"
 #include "process.h"
 #include "remote.h"
@@ -24,7 +25,7 @@
 #define TURNS 3           /* to find the thread traced by another tscap */
 
 struct wait {
-    const struct prospect *prospect;
+    const struct plan *plan;
     uint64_t box; /* where it lies in the process */
     uint64_t timeout;
 };
@@ -32,7 +33,7 @@ struct wait {
 /* ---- what it is told ---- */
 
 /* Where we look for the segment, if that is no place of our own: it would be of no use to another user's process. */
-static void write_argument(const struct prospect *p, char *buffer, size_t size)
+static void write_argument(const struct plan *p, char *buffer, size_t size)
 {
     const char *directory = getenv("TSCAP_DIR");
     bool ours = p->status.uid[1] == geteuid() && !p->protection.other_mounts;
@@ -45,7 +46,7 @@ static void write_argument(const struct prospect *p, char *buffer, size_t size)
 
 static void tell_region(const struct wait *w, const struct load_report *r)
 {
-    pid_t pid = w->prospect->pid;
+    pid_t pid = w->plan->pid;
     if (r->region && remote_write(pid, w->box + offsetof(struct attach_box, region), &r->region, sizeof r->region) == 0)
         remote_write(pid, w->box + offsetof(struct attach_box, region_size), &r->region_size, sizeof r->region_size);
 }
@@ -54,9 +55,9 @@ static int gave_up(const struct wait *w)
 {
     char timeout[UNITS_TEXT];
     uint32_t cancel = 1;
-    int pid = (int)w->prospect->pid;
+    int pid = (int)w->plan->pid;
     units_write_time(timeout, sizeof timeout, w->timeout);
-    remote_write(w->prospect->pid, w->box + offsetof(struct attach_box, cancel), &cancel, sizeof cancel);
+    remote_write(w->plan->pid, w->box + offsetof(struct attach_box, cancel), &cancel, sizeof cancel);
     return fail(EXIT_TIMEOUT,
                 "process %d did not come by within %s\n"
                 "the library is loaded, but one of its threads has held the interpreter's lock all the time\n"
@@ -71,12 +72,12 @@ static int failed(const struct wait *w, struct attach_box *box)
                 "timestamp_capture cannot work in process %d\n"
                 "%s\n"
                 "tscap attach %d, when that is mended: it looks again",
-                (int)w->prospect->pid, box->text, (int)w->prospect->pid);
+                (int)w->plan->pid, box->text, (int)w->plan->pid);
 }
 
 static int is_ending(const struct wait *w)
 {
-    int pid = (int)w->prospect->pid;
+    int pid = (int)w->plan->pid;
     return fail(EXIT_NO_PROCESS,
                 "too late to attach to process %d\n"
                 "its interpreter is ending, or has not begun yet\n"
@@ -91,14 +92,14 @@ static int wait_for_box(const struct wait *w)
     uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + w->timeout;
     struct load_report gone = {.problem = LOAD_GONE};
     for (;;) {
-        if (remote_read(w->prospect->pid, w->box, &box, sizeof box) < 0)
-            return obstacle_of_load(w->prospect, &gone);
+        if (remote_read(w->plan->pid, w->box, &box, sizeof box) < 0)
+            return failure_tell(w->plan, &gone);
         if (box.magic != ATTACH_MAGIC || box.version != ATTACH_VERSION)
             return fail(EXIT_UNSUPPORTED,
                         "the timestamp_capture in process %d does not understand this tscap\n"
                         "%s was made by another version\n"
                         "use the tscap that came with it",
-                        (int)w->prospect->pid, w->prospect->extension.library);
+                        (int)w->plan->pid, w->plan->extension.library);
         if (box.state == ATTACH_READY)
             return EXIT_OK;
         if (box.state == ATTACH_FAILED)
@@ -120,7 +121,7 @@ static void load_in_turn(const struct load *l, struct load_report *report)
     }
 }
 
-static void load(const struct prospect *p, const struct load *l, struct load_report *report)
+static void load(const struct plan *p, const struct load *l, struct load_report *report)
 {
     bool only = p->method == METHOD_SCRIPT;
     struct script_load script = {.load = *l, .version = p->target.version, .module = ATTACH_MODULE, .with_waiting = only};
@@ -137,7 +138,7 @@ static void load(const struct prospect *p, const struct load *l, struct load_rep
 
 /* ---- in memory ---- */
 
-static int cannot_read(const struct prospect *p)
+static int cannot_read(const struct plan *p)
 {
     return fail(EXIT_FAILED,
                 "cannot read %s\n"
@@ -147,7 +148,7 @@ static int cannot_read(const struct prospect *p)
 }
 
 /* The name of the mapping tells that it is timestamp_capture, and which build: the file with its folder. */
-static const char *name_in_memory(const struct prospect *p)
+static const char *name_in_memory(const struct plan *p)
 {
     const char *name = p->extension.library;
     for (const char *slash = name; (slash = strchr(slash + 1, '/')) && strchr(slash + 1, '/');)
@@ -155,7 +156,7 @@ static const char *name_in_memory(const struct prospect *p)
     return name;
 }
 
-static int inject(const struct prospect *p, uint64_t timeout_ns, int copy, struct load_report *report)
+static int inject(const struct plan *p, uint64_t timeout_ns, int copy, struct load_report *report)
 {
     char argument[ATTACH_ARGUMENT_MAX];
     write_argument(p, argument, sizeof argument);
@@ -167,15 +168,15 @@ static int inject(const struct prospect *p, uint64_t timeout_ns, int copy, struc
                            .timeout_us = timeout_ns / 1000,
                            .call_timeout_us = LOADER_TIMEOUT_US};
     load(p, &l, report);
-    int code = obstacle_of_load(p, report);
+    int code = failure_tell(p, report);
     if (code != EXIT_OK)
         return code;
-    const struct wait w = {.prospect = p, .box = report->result, .timeout = timeout_ns};
+    const struct wait w = {.plan = p, .box = report->result, .timeout = timeout_ns};
     tell_region(&w, report);
     return wait_for_box(&w);
 }
 
-int injection_run(const struct prospect *p, uint64_t timeout_ns, struct load_report *report)
+int injection_run(const struct plan *p, uint64_t timeout_ns, struct load_report *report)
 {
     int copy = p->extension.bring ? open(p->extension.library, O_RDONLY | O_CLOEXEC) : 0;
     if (copy < 0)

@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 #include "load.h"
-#include "obstacle.h"
+#include "plan.h"
 
 /* Loads it and waits until its segment and its listener are there. EXIT_OK, or an exit code after a message. */
-int injection_run(const struct prospect *p, uint64_t timeout_ns, struct load_report *report);
+int injection_run(const struct plan *p, uint64_t timeout_ns, struct load_report *report);
 
 #endif

@@ -13,7 +13,7 @@ static char read_answer(void)
     return first;
 }
 
-bool offer_to_attach(const struct prospect *p)
+bool offer_to_attach(const struct plan *p)
 {
     char version[32];
     if (!isatty(STDIN_FILENO) || !isatty(STDERR_FILENO))

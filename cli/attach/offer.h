@@ -4,9 +4,9 @@
 
 #include <stdbool.h>
 
-#include "obstacle.h"
+#include "plan.h"
 
 /* Asks once, on a terminal. False: "no", or there is nobody to ask. */
-bool offer_to_attach(const struct prospect *p);
+bool offer_to_attach(const struct plan *p);
 
 #endif

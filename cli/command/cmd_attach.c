@@ -4,8 +4,8 @@
 
 #include "attachment.h"
 #include "command.h"
+#include "failure.h"
 #include "message.h"
-#include "obstacle.h"
 #include "operand.h"
 #include "settings.h"
 #include "units.h"
@@ -39,13 +39,13 @@ static int rehearse_ptrace(struct attachment *a)
 {
     char pause[UNITS_TEXT];
     struct load_report report;
-    const struct load l = {.pid = a->prospect.pid, .timeout_us = a->timeout / 1000};
+    const struct load l = {.pid = a->plan.pid, .timeout_us = a->timeout / 1000};
     load_rehearse(&l, &report);
-    int code = obstacle_of_load(&a->prospect, &report);
+    int code = failure_tell(&a->plan, &report);
     if (code != EXIT_OK)
         return code;
     units_write_time(pause, sizeof pause, report.pause_us * 1000);
-    printf("thread %d would be made to load %s\n", (int)report.tid, a->prospect.extension.library);
+    printf("thread %d would be made to load %s\n", (int)report.tid, a->plan.extension.library);
     printf("mode %c: %s\n", report.returning,
            report.returning == 'R' ? "it goes on by itself whatever happens to tscap" : "tscap must not be killed meanwhile");
     printf("it was stopped for %s to see whether it can be, and is as before\n", pause);
@@ -66,11 +66,11 @@ static int rehearse(struct attachment *a, pid_t pid)
     code = attachment_look(a, pid);
     if (code != EXIT_OK)
         return code;
-    target_version(&a->prospect.target, version, sizeof version);
-    printf("process %d is CPython %s (%s)\n", (int)pid, version, a->prospect.target.image);
-    if (!a->prospect.runs_scripts)
+    target_version(&a->plan.target, version, sizeof version);
+    printf("process %d is CPython %s (%s)\n", (int)pid, version, a->plan.target.image);
+    if (!a->plan.runs_scripts)
         return rehearse_ptrace(a);
-    printf("its threads would be asked to run a script that loads %s (PEP 768)\n", a->prospect.extension.library);
+    printf("its threads would be asked to run a script that loads %s (PEP 768)\n", a->plan.extension.library);
     return EXIT_OK;
 }
 

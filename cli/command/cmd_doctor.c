@@ -2,13 +2,16 @@
 
 #include "command.h"
 #include "message.h"
-#include "obstacle.h"
 #include "operand.h"
+#include "plan.h"
+#include "problem.h"
 #include "settings.h"
 
-static void print_obstacle(const struct obstacle *o)
+static void print_problem(const struct problem *x, const struct plan *p)
 {
-    printf("%s %s\n  %s\n  try: %s\n", o->code == EXIT_OK ? "may be:" : "no:", o->what, o->why, o->remedy);
+    struct wording_text t;
+    problem_text(x, p, &t);
+    printf("%s %s\n  %s\n  try: %s\n", x->code == EXIT_OK ? "may be:" : "no:", t.what, t.why, t.remedy);
 }
 
 static void print_machine(void)
@@ -20,15 +23,14 @@ static void print_machine(void)
 
 static int print_process(pid_t pid)
 {
-    struct obstacle o[OBSTACLES_MAX];
-    struct prospect p;
-    size_t count = obstacles_find(o, OBSTACLES_MAX, &p, pid, METHOD_AUTO);
-    const struct obstacle *worst = obstacles_worst(o, count);
-    for (size_t i = 0; i < count; i++)
-        print_obstacle(&o[i]);
-    if (!worst)
+    struct plan p;
+    plan_make(&p, pid, METHOD_AUTO);
+    for (size_t i = 0; i < p.problems; i++)
+        print_problem(p.problem[i], &p);
+    const struct problem *forbids = plan_forbidden_by(&p);
+    if (!forbids)
         printf("process %d can be attached to: %s\n", (int)pid, p.extension.library);
-    return worst ? (int)worst->code : EXIT_OK;
+    return forbids ? (int)forbids->code : EXIT_OK;
 }
 
 int cmd_doctor(const struct settings *s)

@@ -217,8 +217,9 @@ static void hold_signals(sigset_t *before)
 /* Nothing keeps us from attaching to it. */
 static bool can_be_offered(struct attachment *a, pid_t pid)
 {
-    struct obstacle o[OBSTACLES_MAX];
-    return pid && !obstacles_worst(o, obstacles_find(o, OBSTACLES_MAX, &a->prospect, pid, METHOD_AUTO));
+    if (pid)
+        plan_make(&a->plan, pid, METHOD_AUTO);
+    return pid && !plan_forbidden_by(&a->plan);
 }
 
 static int show_attached(struct attachment *a, struct operand *o, const struct column *sort)
@@ -243,7 +244,7 @@ static int show_attached(struct attachment *a, struct operand *o, const struct c
 static int show_unprepared(struct attachment *a, struct operand *o, const struct column *sort)
 {
     const struct settings *s = a->settings;
-    if (s->attach || (can_be_offered(a, operand_pid(s->operand)) && offer_to_attach(&a->prospect)))
+    if (s->attach || (can_be_offered(a, operand_pid(s->operand)) && offer_to_attach(&a->plan)))
         return show_attached(a, o, sort);
     int code = operand_find(o, s, OPERAND_LIVING);
     return code == EXIT_OK ? show(o, a, sort) : code;
