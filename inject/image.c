@@ -1,9 +1,8 @@
 #include "image.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
-#include <libelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "array.h"
 #include "remote.h"
 
 #define IMAGES_MAX 8192
@@ -47,77 +47,41 @@ int image_open_mapped(pid_t pid, const struct mapping *m)
 
 /* The distance between where a file says its parts belong and where they are. The mapping that begins a segment may begin
  * before it, at the page; one of several mappings of a segment begins within it. */
-static bool find_bias(struct image *i, Elf *elf, const struct mapping *m)
+static bool find_bias(struct image *i, const struct mapping *m)
 {
-    size_t count = 0;
-    GElf_Phdr p;
-    elf_getphdrnum(elf, &count);
-    for (size_t k = 0; k < count; k++) {
-        if (!gelf_getphdr(elf, (int)k, &p) || p.p_type != PT_LOAD)
-            continue;
-        uint64_t first = p.p_offset & ~PAGE_MASK;
-        if (m->offset >= first && m->offset < p.p_offset + p.p_filesz) {
-            i->bias = m->begin - ((p.p_vaddr & ~PAGE_MASK) + (m->offset - first));
+    struct elf_segment s;
+    for (size_t k = 0; elf_file_segment(&i->file, k, &s); k++) {
+        uint64_t first = s.offset & ~PAGE_MASK;
+        if (s.kind == ELF_SEGMENT_LOADED && m->offset >= first && m->offset < s.offset + s.file_size) {
+            i->bias = m->begin - ((s.address & ~PAGE_MASK) + (m->offset - first));
             return true;
         }
     }
     return false;
 }
 
-static void note_build_id(struct image *i, Elf *elf, const GElf_Phdr *p)
+static void look_at_segments(struct image *i)
 {
-    Elf_Data *data = elf_getdata_rawchunk(elf, (int64_t)p->p_offset, p->p_filesz, ELF_T_NHDR);
-    GElf_Nhdr note;
-    size_t name, text, offset = 0;
-    while (data && (offset = gelf_getnote(data, offset, &note, &name, &text)) > 0) {
-        if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 || memcmp((char *)data->d_buf + name, "GNU", 4) != 0)
-            continue;
-        for (size_t k = 0; k < note.n_descsz && k < IMAGE_BUILD_ID / 2; k++)
-            snprintf(i->build_id + 2 * k, 3, "%02x", ((uint8_t *)data->d_buf)[text + k]);
-    }
-}
-
-static void look_at_segments(struct image *i, Elf *elf)
-{
-    size_t count = 0;
-    GElf_Phdr p;
-    elf_getphdrnum(elf, &count);
-    for (size_t k = 0; k < count; k++) {
-        if (!gelf_getphdr(elf, (int)k, &p))
-            continue;
-        if (p.p_type == PT_GNU_EH_FRAME)
-            i->unwind_header = i->bias + p.p_vaddr;
-        else if (p.p_type == PT_NOTE)
-            note_build_id(i, elf, &p);
-    }
+    struct elf_segment s;
+    for (size_t k = 0; elf_file_segment(&i->file, k, &s); k++)
+        if (s.kind == ELF_SEGMENT_UNWIND_HEADER)
+            i->unwind_header = i->bias + s.address;
+    elf_file_build_id(&i->file, i->build_id, sizeof i->build_id);
 }
 
 /* ---- its symbols ---- */
 
-static bool is_wanted(const GElf_Sym *s)
+static int take_symbol(void *image, const struct elf_symbol *s)
 {
-    unsigned type = GELF_ST_TYPE(s->st_info);
-    return s->st_shndx != SHN_UNDEF && s->st_value && (type == STT_FUNC || type == STT_OBJECT || type == STT_GNU_IFUNC);
-}
-
-static int take_symbols(struct image *i, Elf *elf, Elf_Scn *section, const GElf_Shdr *header)
-{
-    Elf_Data *data = elf_getdata(section, NULL);
-    size_t count = data && header->sh_entsize ? data->d_size / header->sh_entsize : 0;
-    GElf_Sym s;
-    struct image_symbol *more = realloc(i->symbol, (i->symbols + count + 1) * sizeof *more);
+    struct image *i = image;
+    if (!s->address || (!s->code && !s->data))
+        return 0;
+    struct image_symbol *more = array_room(i->symbol, i->symbols, &i->room, sizeof *more);
     if (!more)
         return -ENOMEM;
     i->symbol = more;
-    for (size_t k = 0; k < count && gelf_getsym(data, (int)k, &s); k++) {
-        const char *name = is_wanted(&s) ? elf_strptr(elf, header->sh_link, s.st_name) : NULL;
-        if (name)
-            i->symbol[i->symbols++] = (struct image_symbol){.address = i->bias + s.st_value,
-                                                            .size = s.st_size,
-                                                            .name = name,
-                                                            .code = GELF_ST_TYPE(s.st_info) != STT_OBJECT,
-                                                            .exported = header->sh_type == SHT_DYNSYM};
-    }
+    i->symbol[i->symbols++] =
+        (struct image_symbol){.address = i->bias + s->address, .size = s->size, .name = s->name, .code = s->code, .exported = s->exported};
     return 0;
 }
 
@@ -129,54 +93,45 @@ static int compare_symbols(const void *a, const void *b)
     return (x->exported < y->exported) - (x->exported > y->exported);
 }
 
-static int look_at_sections(struct image *i, Elf *elf, enum image_names names)
+static int look_at_names(struct image *i, enum elf_names names)
 {
-    GElf_Shdr header;
-    size_t texts;
-    int r = 0;
-    bool named = elf_getshdrstrndx(elf, &texts) == 0;
-    for (Elf_Scn *section = NULL; r == 0 && (section = elf_nextscn(elf, section));) {
-        if (!gelf_getshdr(section, &header))
-            continue;
-        const char *name = named ? elf_strptr(elf, texts, header.sh_name) : NULL;
-        if (name && strcmp(name, ".PyRuntime") == 0)
-            i->python_runtime = i->bias + header.sh_addr;
-        if (header.sh_type == SHT_DYNSYM || (header.sh_type == SHT_SYMTAB && names == IMAGE_ALL))
-            r = take_symbols(i, elf, section, &header);
-    }
+    struct elf_section runtime;
+    if (elf_file_section(&i->file, ".PyRuntime", &runtime))
+        i->python_runtime = i->bias + runtime.address;
+    int r = elf_file_symbols(&i->file, names, take_symbol, i);
     if (i->symbols)
         qsort(i->symbol, i->symbols, sizeof *i->symbol, compare_symbols);
     return r;
 }
 
-static int look_at_elf(struct image *i, Elf *elf, const struct mapping *m, enum image_names names)
+static int look_at_file(struct image *i, int fd, const struct mapping *m, enum elf_names names)
 {
-    GElf_Ehdr header;
-    if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &header) || !find_bias(i, elf, m))
+    int r = elf_file_open(&i->file, fd);
+    if (r < 0)
+        return r;
+    if (!find_bias(i, m))
         return -ENOEXEC;
-    i->machine = header.e_machine;
-    i->is_64_bit = header.e_ident[EI_CLASS] == ELFCLASS64;
-    look_at_segments(i, elf);
-    return look_at_sections(i, elf, names);
+    look_at_segments(i);
+    r = look_at_names(i, names);
+    elf_file_keep(&i->file);
+    return r;
 }
 
 static void close_image(struct image *i)
 {
-    elf_end(i->elf);
+    elf_file_close(&i->file);
     free(i->symbol);
     free(i->kept);
     *i = (struct image){0};
 }
 
-static int open_image(struct image *i, pid_t pid, const struct mapping *m, enum image_names names)
+static int open_image(struct image *i, pid_t pid, const struct mapping *m, enum elf_names names)
 {
     *i = (struct image){.path = m->path, .device = m->device, .inode = m->inode, .begin = m->begin, .end = m->end};
     int fd = image_open_mapped(pid, m);
     if (fd < 0)
         return fd;
-    i->elf = elf_begin(fd, ELF_C_READ, NULL);
-    int r = look_at_elf(i, i->elf, m, names);
-    elf_cntl(i->elf, ELF_C_FDDONE); /* what is needed of it has been read */
+    int r = look_at_file(i, fd, m, names);
     close(fd);
     if (r < 0)
         close_image(i);
@@ -202,7 +157,7 @@ static bool belongs_to_last(const struct images *i, const struct mapping *m)
     return i->count && same_file(&i->image[i->count - 1], m) && !begins_as_elf(i->pid, m);
 }
 
-static int add_image(struct images *i, const struct mapping *m, enum image_names names)
+static int add_image(struct images *i, const struct mapping *m, enum elf_names names)
 {
     struct image *more = realloc(i->image, (i->count + 1) * sizeof *more);
     if (!more)
@@ -216,11 +171,9 @@ static int add_image(struct images *i, const struct mapping *m, enum image_names
     return r == -ENOMEM ? r : 0;
 }
 
-int images_read(struct images *i, pid_t pid, enum image_names names)
+int images_read(struct images *i, pid_t pid, enum elf_names names)
 {
     *i = (struct images){.pid = pid};
-    if (elf_version(EV_CURRENT) == EV_NONE)
-        return -ENOSYS;
     int r = maps_read(&i->maps, pid);
     for (size_t k = 0; r == 0 && k < i->maps.count && i->count < IMAGES_MAX; k++) {
         const struct mapping *m = &i->maps.mapping[k];
@@ -303,22 +256,17 @@ const char *image_name(const struct image *i)
 
 /* ---- what unwinding reads ---- */
 
-
 void image_keep_unwind(struct image *i, pid_t pid)
 {
-    size_t count = 0;
-    GElf_Phdr p;
-    elf_getphdrnum(i->elf, &count);
-    for (size_t k = 0; k < count && i->unwind_header && !i->kept; k++) {
-        if (!gelf_getphdr(i->elf, (int)k, &p) || p.p_type != PT_LOAD || p.p_flags & PF_W || p.p_filesz > KEPT_MAX)
-            continue;
-        if (i->unwind_header - i->bias - p.p_vaddr >= p.p_filesz)
+    struct elf_segment s;
+    for (size_t k = 0; i->unwind_header && !i->kept && elf_file_segment(&i->file, k, &s); k++) {
+        if (s.kind != ELF_SEGMENT_LOADED || s.writable || s.file_size > KEPT_MAX || i->unwind_header - i->bias - s.address >= s.file_size)
             continue;
         /* From the process: what it runs is what its memory says, not what the file says by now. */
-        i->kept = malloc(p.p_filesz);
-        if (i->kept && remote_read(pid, i->bias + p.p_vaddr, i->kept, p.p_filesz) == 0) {
-            i->kept_begin = i->bias + p.p_vaddr;
-            i->kept_end = i->kept_begin + p.p_filesz;
+        i->kept = malloc(s.file_size);
+        if (i->kept && remote_read(pid, i->bias + s.address, i->kept, s.file_size) == 0) {
+            i->kept_begin = i->bias + s.address;
+            i->kept_end = i->kept_begin + s.file_size;
         } else {
             free(i->kept);
             i->kept = NULL;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "elf_file.h"
 #include "maps.h"
 #include "unwind_table.h"
 
@@ -25,19 +26,15 @@ struct image {
     uint64_t device, inode;
     uint64_t bias;       /* address in the process - address in the file */
     uint64_t begin, end; /* of all its mappings */
-    unsigned machine;    /* e_machine */
-    bool is_64_bit;
     struct image_symbol *symbol; /* by address */
-    size_t symbols;
+    size_t symbols, room;
     uint64_t unwind_header; /* .eh_frame_hdr in the process; 0: none */
     uint64_t python_runtime; /* section .PyRuntime in the process; 0: none */
     char build_id[IMAGE_BUILD_ID + 1]; /* hexadecimal; "" */
     uint64_t kept_begin, kept_end;     /* read-only memory of which a copy is here, around the unwind header */
     uint8_t *kept;
-    void *elf; /* holds the names */
+    struct elf_file file; /* holds the names */
 };
-
-enum image_names { IMAGE_EXPORTED, IMAGE_ALL }; /* which symbols: .dynsym, or .symtab as well */
 
 struct images {
     pid_t pid;
@@ -48,7 +45,7 @@ struct images {
 };
 
 /* 0 or -errno: -ESRCH, -EACCES, -ENOMEM. */
-int images_read(struct images *i, pid_t pid, enum image_names names);
+int images_read(struct images *i, pid_t pid, enum elf_names names);
 void images_free(struct images *i);
 
 struct image *images_find(const struct images *i, uint64_t address); /* the file whose memory it is; NULL: none */

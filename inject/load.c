@@ -63,7 +63,7 @@ static bool find_functions(struct attempt *a, struct image **python)
     const char *missing;
     if (!images_symbol(&a->images, "Py_AddPendingCall", python))
         return fail_load(a, LOAD_NO_PYTHON, 0, "");
-    if ((*python)->machine != arch_machine || !(*python)->is_64_bit)
+    if ((*python)->file.machine != arch_machine || !(*python)->file.is_64_bit)
         return fail_load(a, LOAD_MACHINE, 0, "");
     missing = call_find(&a->functions, &a->images, status_has_shadow_stack(a->load->pid));
     a->report->returning = a->functions.restorer ? 'R' : 'S';
@@ -73,7 +73,7 @@ static bool find_functions(struct attempt *a, struct image **python)
 static bool look(struct attempt *a)
 {
     struct image *python;
-    int e = images_read(&a->images, a->load->pid, IMAGE_EXPORTED);
+    int e = images_read(&a->images, a->load->pid, ELF_EXPORTED);
     if (e < 0)
         return fail_by_errno(a, e);
     if (!find_functions(a, &python))

@@ -30,7 +30,7 @@ static void find_rest(struct native_stacks *s, pid_t pid)
     if (!function || !i->kept)
         return;
     struct unwind_table table = image_unwind_table(i);
-    if (!split_find(&table, i->machine, &memory, function, &s->rest))
+    if (!split_find(&table, i->file.machine, &memory, function, &s->rest))
         s->rest = (struct procedure){0};
 }
 
@@ -149,7 +149,7 @@ static int read_stopped(struct native_stacks *s, pid_t pid, struct unwinder *u, 
 int native_frames_read(struct native_stacks *s, pid_t pid, void (*meanwhile)(void *), void *context)
 {
     *s = (struct native_stacks){0};
-    int r = images_read(&s->images, pid, IMAGE_ALL);
+    int r = images_read(&s->images, pid, ELF_ALL);
     if (r < 0)
         return r;
     keep_tables(s, pid);

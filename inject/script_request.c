@@ -125,7 +125,7 @@ int script_request_look(struct script_request *r, pid_t pid, uint32_t version)
     struct images images;
     struct python_memory memory = {.read = read_memory, .context = &r->pid};
     *r = (struct script_request){.pid = pid};
-    int e = images_read(&images, pid, IMAGE_EXPORTED);
+    int e = images_read(&images, pid, ELF_EXPORTED);
     if (e < 0)
         return e;
     uint64_t runtime = find_runtime(&images);

@@ -203,7 +203,7 @@ int stacks_read(struct stacks *s, pid_t pid, bool with_native)
         r = -ENOEXEC;
     s->version = r == 0 ? target.version : 0;
     if (r == 0)
-        r = images_read(&images, pid, IMAGE_EXPORTED);
+        r = images_read(&images, pid, ELF_EXPORTED);
     if (r < 0)
         return r;
     r = look(s, &source, &images);

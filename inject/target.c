@@ -3,9 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gelf.h>
 #include <inttypes.h>
-#include <libelf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,69 +11,47 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "elf_file.h"
 #include "maps.h"
 #include "process.h"
 
 /* ---- one ELF file ---- */
 
-struct image {
-    Elf *elf;
+/* What kind of CPython is in it, if any. */
+struct build {
     bool python, debug, free_threaded, is_64_bit;
     uint32_t version;
     unsigned machine;
 };
 
-static const char *section_name(Elf *elf, const GElf_Shdr *header)
-{
-    size_t names;
-    const char *name = elf_getshdrstrndx(elf, &names) == 0 ? elf_strptr(elf, names, header->sh_name) : NULL;
-    return name ? name : "";
-}
-
-/* The bytes of an object file's variable: what the process begins with. NULL: none in the file. */
-static const void *initial_value(Elf *elf, const GElf_Sym *symbol, size_t size)
-{
-    GElf_Shdr header;
-    Elf_Scn *section = elf_getscn(elf, symbol->st_shndx);
-    if (!section || !gelf_getshdr(section, &header) || header.sh_type != SHT_PROGBITS || symbol->st_value < header.sh_addr)
-        return NULL;
-    Elf_Data *data = elf_rawdata(section, NULL);
-    uint64_t offset = symbol->st_value - header.sh_addr;
-    if (!data || !data->d_buf || data->d_size < size || offset > data->d_size - size)
-        return NULL;
-    return (const char *)data->d_buf + offset;
-}
+struct examination {
+    const struct elf_file *file;
+    struct build *build;
+};
 
 /* `const unsigned long Py_Version`, since 3.11. */
-static void look_at_symbol(struct image *image, const GElf_Sym *symbol, const char *name)
+static void look_at_version(const struct examination *x, const struct elf_symbol *s)
 {
     unsigned long version;
-    if (symbol->st_shndx == SHN_UNDEF)
-        return;
-    if (strcmp(name, "_PyRuntime") == 0)
-        image->python = true;
-    if (strcmp(name, "_Py_NegativeRefcount") == 0)
-        image->debug = true; /* exported only by builds with --with-pydebug */
-    if (strcmp(name, "_Py_DecRefShared") == 0)
-        image->free_threaded = true; /* and by those with --disable-gil */
-    if (strcmp(name, "Py_Version") != 0)
-        return;
-    const void *value = initial_value(image->elf, symbol, sizeof version);
+    const void *value = elf_file_initial_value(x->file, s, sizeof version);
     if (value) {
         memcpy(&version, value, sizeof version);
-        image->version = (uint32_t)version;
+        x->build->version = (uint32_t)version;
     }
 }
 
-static void look_at_symbols(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
+static int look_at_symbol(void *context, const struct elf_symbol *s)
 {
-    Elf_Data *data = elf_getdata(section, NULL);
-    GElf_Sym symbol;
-    for (int i = 0; data && gelf_getsym(data, i, &symbol); i++) {
-        const char *name = elf_strptr(image->elf, header->sh_link, symbol.st_name);
-        if (name)
-            look_at_symbol(image, &symbol, name);
-    }
+    const struct examination *x = context;
+    if (strcmp(s->name, "_PyRuntime") == 0)
+        x->build->python = true;
+    if (strcmp(s->name, "_Py_NegativeRefcount") == 0)
+        x->build->debug = true; /* exported only by builds with --with-pydebug */
+    if (strcmp(s->name, "_Py_DecRefShared") == 0)
+        x->build->free_threaded = true; /* and by those with --disable-gil */
+    if (strcmp(s->name, "Py_Version") == 0)
+        look_at_version(x, s);
+    return 0;
 }
 
 /* ---- the version of a Python that has no Py_Version: by the texts it carries ---- */
@@ -123,55 +99,26 @@ static unsigned find_micro(const char *begin, const char *end, unsigned minor)
     return 0;
 }
 
-static uint32_t version_by_texts(Elf_Scn *section)
+static uint32_t version_by_texts(const struct elf_section *texts)
 {
-    Elf_Data *data = elf_rawdata(section, NULL);
-    if (!data || !data->d_buf)
-        return 0;
-    const char *begin = data->d_buf, *end = begin + data->d_size;
+    const char *begin = texts->bytes, *end = begin + texts->size;
     unsigned minor = find_minor(begin, end);
     return minor ? 0x030000f0u | minor << 16 | find_micro(begin, end, minor) << 8 : 0;
 }
 
 /* ---- all of the file ---- */
 
-static void look_at_section(struct image *image, Elf_Scn *section, const GElf_Shdr *header)
+static void examine(struct build *build, const struct elf_file *file)
 {
-    if (header->sh_type == SHT_DYNSYM || header->sh_type == SHT_SYMTAB)
-        look_at_symbols(image, section, header);
-    else if (strcmp(section_name(image->elf, header), ".PyRuntime") == 0)
-        image->python = true; /* since 3.10; stays when symbols are stripped */
-}
-
-static Elf_Scn *section_named(Elf *elf, const char *name)
-{
-    GElf_Shdr header;
-    Elf_Scn *section = NULL;
-    while ((section = elf_nextscn(elf, section)))
-        if (gelf_getshdr(section, &header) && strcmp(section_name(elf, &header), name) == 0)
-            break;
-    return section;
-}
-
-static void look_at_machine(struct image *image)
-{
-    GElf_Ehdr header;
-    if (!gelf_getehdr(image->elf, &header))
-        return;
-    image->machine = header.e_machine;
-    image->is_64_bit = header.e_ident[EI_CLASS] == ELFCLASS64;
-}
-
-static void examine(struct image *image)
-{
-    GElf_Shdr header;
-    look_at_machine(image);
-    for (Elf_Scn *section = NULL; (section = elf_nextscn(image->elf, section));)
-        if (gelf_getshdr(section, &header))
-            look_at_section(image, section, &header);
-    Elf_Scn *texts = image->python && !image->version ? section_named(image->elf, ".rodata") : NULL;
-    if (texts)
-        image->version = version_by_texts(texts);
+    struct elf_section section;
+    struct examination x = {file, build};
+    build->machine = file->machine;
+    build->is_64_bit = file->is_64_bit;
+    if (elf_file_section(file, ".PyRuntime", &section))
+        build->python = true; /* since 3.10; stays when symbols are stripped */
+    elf_file_symbols(file, ELF_ALL, look_at_symbol, &x);
+    if (build->python && !build->version && elf_file_section(file, ".rodata", &section) && section.bytes)
+        build->version = version_by_texts(&section);
 }
 
 static int open_regular(const char *path)
@@ -186,36 +133,43 @@ static int open_regular(const char *path)
     return -ENOEXEC;
 }
 
-static int examine_file(struct image *image, const char *path)
+static int examine_file(struct build *build, const char *path)
 {
-    int fd = elf_version(EV_CURRENT) == EV_NONE ? -ENOSYS : open_regular(path);
-    *image = (struct image){0};
+    struct elf_file file;
+    int fd = open_regular(path);
+    *build = (struct build){0};
     if (fd < 0)
         return fd;
-    image->elf = elf_begin(fd, ELF_C_READ, NULL);
-    bool is_elf = image->elf && elf_kind(image->elf) == ELF_K_ELF;
-    if (is_elf)
-        examine(image);
-    elf_end(image->elf);
+    int r = elf_file_open(&file, fd);
+    if (r == 0) {
+        examine(build, &file);
+        elf_file_close(&file);
+    }
     close(fd);
-    return is_elf ? 0 : -ENOEXEC;
+    return r;
 }
 
 int target_examine_file(const char *path, bool *python, uint32_t *version)
 {
-    struct image image;
-    int r = examine_file(&image, path);
-    *python = image.python;
-    *version = image.version;
+    struct build build;
+    int r = examine_file(&build, path);
+    *python = build.python;
+    *version = build.version;
     return r;
 }
 
 bool target_file_machine(const char *path, unsigned *machine, bool *is_64_bit)
 {
-    struct image image;
-    int r = examine_file(&image, path);
-    *machine = image.machine;
-    *is_64_bit = image.is_64_bit;
+    struct elf_file file;
+    int fd = open_regular(path);
+    int r = fd < 0 ? fd : elf_file_open(&file, fd);
+    if (r == 0) {
+        *machine = file.machine;
+        *is_64_bit = file.is_64_bit;
+        elf_file_close(&file);
+    }
+    if (fd >= 0)
+        close(fd);
     return r == 0;
 }
 
@@ -246,14 +200,14 @@ static const char *read_stat(pid_t pid, char *text, size_t size)
 
 /* A file as the process sees it: by its mapping, which leads to it even after it was deleted, but only for the
  * privileged; else by its path. */
-static int examine_mapped(struct image *image, pid_t pid, const struct mapping *m)
+static int examine_mapped(struct build *build, pid_t pid, const struct mapping *m)
 {
     char by_range[128], by_root[TARGET_PATH + 64];
     snprintf(by_range, sizeof by_range, "/proc/%ld/map_files/%" PRIx64 "-%" PRIx64, (long)pid, m->begin, m->end);
     snprintf(by_root, sizeof by_root, "/proc/%ld/root%s", (long)pid, m->path);
-    int r = examine_file(image, by_range);
+    int r = examine_file(build, by_range);
     if (r == -EACCES || r == -EPERM || r == -ENOENT)
-        r = examine_file(image, by_root);
+        r = examine_file(build, by_root);
     return r;
 }
 
@@ -263,24 +217,24 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static void take_image(struct target *t, const struct image *image)
+static void take_build(struct target *t, const struct build *build)
 {
-    t->python = image->python;
-    t->version = image->version;
-    t->debug = image->debug;
-    t->free_threaded = image->free_threaded;
-    t->machine = image->machine;
-    t->is_64_bit = image->is_64_bit;
+    t->python = build->python;
+    t->version = build->version;
+    t->debug = build->debug;
+    t->free_threaded = build->free_threaded;
+    t->machine = build->machine;
+    t->is_64_bit = build->is_64_bit;
 }
 
 static void look_at_library(struct target *t, pid_t pid, const struct mapping *m)
 {
-    struct image image;
+    struct build build;
     if (t->python || strncmp(base_name(m->path), "libpython", 9) != 0)
         return;
-    if (examine_mapped(&image, pid, m) < 0 || !image.python)
+    if (examine_mapped(&build, pid, m) < 0 || !build.python)
         return;
-    take_image(t, &image);
+    take_build(t, &build);
     snprintf(t->image, sizeof t->image, "%s", m->path);
 }
 
@@ -358,9 +312,9 @@ static int look_at_executable(struct target *t, pid_t pid)
     if (n < 0)
         return -errno;
     t->image[n] = '\0';
-    struct image image;
-    int r = examine_file(&image, path);
-    take_image(t, &image);
+    struct build build;
+    int r = examine_file(&build, path);
+    take_build(t, &build);
     return r == -ENOEXEC ? 0 : r;
 }
 

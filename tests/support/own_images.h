@@ -11,7 +11,7 @@ static struct images images;
 
 static void look(void)
 {
-    cr_assert_eq(images_read(&images, getpid(), IMAGE_ALL), 0);
+    cr_assert_eq(images_read(&images, getpid(), ELF_ALL), 0);
     for (size_t i = 0; i < images.count; i++)
         image_keep_unwind(&images.image[i], getpid());
 }

@@ -192,7 +192,7 @@ static bool find_part(const struct image *i, uint64_t function, struct procedure
 {
     struct unwind_table t = image_unwind_table(i);
     struct python_memory memory = {.read = read_own};
-    return i->kept && split_find(&t, i->machine, &memory, function, p);
+    return i->kept && split_find(&t, i->file.machine, &memory, function, p);
 }
 
 static int seven(void) { return 7; }
