@@ -80,9 +80,18 @@ static bool read_argument(const char *name, char *buffer, size_t size) { return 
 
 /* ---- with the interpreter's lock ---- */
 
+/* Where who attaches looks for the segment. Not before we have the lock: a detach that is at it forgets what was told. */
+static void use_directory(void)
+{
+    char directory[RUNDIR_PATH_MAX];
+    if (read_argument(ATTACH_DIRECTORY, directory, sizeof directory))
+        rundir_use(directory);
+}
+
 /* 0, or -1 with an exception. */
 static int bring_recorder(void)
 {
+    use_directory();
     if (module_is_there())
         return lifetime_reopen();
     if (builtin_module_loaded("timestamp_capture._core")) {
@@ -331,7 +340,6 @@ static void find_wake(void)
 
 static struct attach_box *begin(const char *argument, bool leaves_region)
 {
-    char directory[RUNDIR_PATH_MAX];
     if (e.pid != getpid())
         atomic_store(&e.box.state, ATTACH_ENDING); /* our parent's */
     e.pid = getpid();
@@ -345,8 +353,6 @@ static struct attach_box *begin(const char *argument, bool leaves_region)
     atomic_store(&e.box.cancel, 0);
     atomic_store(&e.box.region_size, 0);
     find_wake();
-    if (read_argument(ATTACH_DIRECTORY, directory, sizeof directory))
-        rundir_use(directory);
     int error = create_thread();
     if (error)
         finish(ATTACH_FAILED, "cannot start a thread: %s", strerror(error));
