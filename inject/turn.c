@@ -12,10 +12,11 @@
 #define LOOK_NS 1000000
 #define OUR_NAME "tscap"
 
+/* Or was: it has gone meanwhile. */
 static bool is_one_of_us(pid_t tracer)
 {
     char name[32];
-    return process_thread_name(tracer, tracer, name, sizeof name) == 0 && strcmp(name, OUR_NAME) == 0;
+    return process_thread_name(tracer, tracer, name, sizeof name) < 0 || strcmp(name, OUR_NAME) == 0;
 }
 
 static bool is_traced_by_us(pid_t pid)
@@ -36,4 +37,14 @@ void turn_wait(pid_t pid, uint64_t timeout_us)
     uint64_t deadline = tracee_now_us() + timeout_us;
     while (is_traced_by_us(pid) && tracee_now_us() < deadline)
         nanosleep(&pause, NULL);
+}
+
+int turn_read_status(struct status *s, pid_t pid, uint64_t timeout_us)
+{
+    struct timespec pause = {.tv_nsec = LOOK_NS};
+    uint64_t deadline = tracee_now_us() + timeout_us;
+    int r;
+    while ((r = status_read(s, pid)) == 0 && s->tracer && is_one_of_us(s->tracer) && tracee_now_us() < deadline)
+        nanosleep(&pause, NULL);
+    return r;
 }

@@ -7,10 +7,13 @@
 #include "maps.h"
 #include "problem.h"
 #include "script_load.h"
+#include "turn.h"
+
+#define TURN_US 2000000u /* another tscap traces it for a moment */
 
 static void look_at_process(struct plan *p)
 {
-    p->error = status_read(&p->status, p->pid);
+    p->error = turn_read_status(&p->status, p->pid, TURN_US);
     if (p->error == 0 && !status_has_ended(&p->status))
         protection_read(&p->protection, p->pid, &p->status);
 }
