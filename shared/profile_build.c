@@ -22,7 +22,14 @@ static int add_thread(struct builder *b, const struct lane_copy *l)
 {
     struct profile *p = b->p;
     struct profile_thread *t = &p->thread[p->threads++];
-    *t = (struct profile_thread){.process = b->source->process, .lane = (uint64_t)l->page << 32 | l->generation, .tid = l->tid, .exited = l->state == LANE_EXITED, .merged = l->tid == 0, .complete = l->complete};
+    *t = (struct profile_thread){
+        .process = b->source->process,
+        .lane = (uint64_t)l->page << 32 | l->generation,
+        .tid = l->tid,
+        .exited = l->state == LANE_EXITED,
+        .merged = l->tid == 0,
+        .complete = l->complete,
+    };
     memcpy(t->name, l->name, sizeof t->name);
     t->count = !l->complete;
     if (l->empty || !l->complete)
