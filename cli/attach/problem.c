@@ -71,7 +71,11 @@ static bool has_filter(const struct plan *p) { return p->status.seccomp == SECCO
 static bool is_unwanted(const struct plan *p) { return p->unwanted; }
 
 static bool forbids_scripts(const struct plan *p) { return p->asked && p->scripts == LOAD_DISABLED; }
-static bool runs_no_scripts(const struct plan *p) { return p->asked && !p->runs_scripts && !forbids_scripts(p) && p->method == METHOD_SCRIPT; }
+
+static bool runs_no_scripts(const struct plan *p)
+{
+    return p->asked && !p->runs_scripts && !forbids_scripts(p) && p->method == METHOD_SCRIPT;
+}
 
 static bool hides_extension(const struct plan *p) { return !p->extension_found && p->extension.hidden; }
 static bool lacks_extension(const struct plan *p) { return !p->extension_found && !p->extension.hidden; }

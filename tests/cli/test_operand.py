@@ -1,5 +1,8 @@
 """Which process is meant, and the errors when it cannot be recorded."""
+import ctypes
 import os
+import select
+import struct
 import subprocess
 import sys
 import time
@@ -226,3 +229,36 @@ def test_standard_files_may_be_closed(app):
     """What is opened later must not take their place."""
     command = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', TSCAP, "dump", str(app.pid)]
     assert subprocess.run(command).returncode == 0
+
+
+IN_OPEN, EVENT = 0x20, struct.Struct("iIII")
+
+
+def opened(watch, quiet=0):
+    """Names of the files that were opened, until for so many seconds none was."""
+    names, data = set(), b""
+    while select.select([watch], [], [], quiet)[0]:
+        data += os.read(watch, 1 << 16)
+    while data:
+        length = EVENT.unpack_from(data)[3]
+        names.add(data[EVENT.size : EVENT.size + length].rstrip(b"\0").decode())
+        data = data[EVENT.size + length :]
+    return names
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "top -b 1 -d 0.1", "attach"])
+def test_a_number_opens_one_segment(tscap, start_app, run_directory, command):
+    """Whoever else has one: a thousand of them make it no slower."""
+    app, other = start_app(), start_app()
+    libc = ctypes.CDLL(None, use_errno=True)
+    watch = libc.inotify_init()
+    assert libc.inotify_add_watch(watch, os.fsencode(run_directory), IN_OPEN) >= 0
+    try:
+        opened(watch, 0.5)  # they have just begun, and look at their own
+        assert tscap(*command.split(), app.pid).code == 0
+        segments = {name for name in opened(watch) if name.endswith(".tscap")}
+        assert [name.split("-")[0] for name in segments] == [str(app.pid)]
+        tscap("ps")
+        assert {name.split("-")[0] for name in opened(watch) if name.endswith(".tscap")} == {str(app.pid), str(other.pid)}
+    finally:
+        os.close(watch)
