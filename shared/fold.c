@@ -22,7 +22,7 @@ static inline uint64_t leaves(struct folder *f, const struct slot *ring, uint64_
         if (!is_leaf(what, word_get(&end->what), f->depth) || unlikely(until < since || !f->top_page_end))
             break; /* the long way counts what is odd */
         if (what != last) {
-            segment_ref ref = nodes_child(f, record_site(what));
+            segment_ref ref = nodes_child(f, record_site(what) | f->audience);
             if (unlikely(!ref))
                 break;
             n = nodes_at(f, ref);
@@ -45,7 +45,7 @@ static inline void end(struct folder *f, uint64_t t, uint64_t what)
 {
     /* The whole second word of a plain end on top: site, depth, kind, no flags. */
     segment_ref top = f->top_node;
-    bool plain = top && what == record_pack(nodes_at(f, top)->site, f->depth, RECORD_EXIT, 0) && !(word_get(&f->top->node) >> 32);
+    bool plain = top && what == record_pack(nodes_site(f, top), f->depth, RECORD_EXIT, 0) && !(word_get(&f->top->node) >> 32);
     if (likely(plain && f->depth))
         exit_plain(f, t, 0);
     else
@@ -56,6 +56,12 @@ static void advance_clock(struct folder *f, uint64_t *clock, _Atomic uint64_t *w
 {
     *clock += ticks;
     batch_change(f, word, *clock);
+}
+
+static void listen(struct folder *f, uint32_t audience)
+{
+    f->audience = identity_pack(0, audience);
+    batch_change(f, &f->lane->audience, identity_audience(f->audience));
 }
 
 static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when, uint64_t what)
@@ -90,6 +96,9 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
     case RECORD_WAITED:
     case RECORD_CARRIED:
         enter_amend(f, record_kind(what), record_duration(what));
+        return;
+    case RECORD_AUDIENCE:
+        listen(f, record_site(what));
         return;
     case RECORD_NONE:
         return;
@@ -150,6 +159,12 @@ void folder_cut(struct folder *f, uint64_t when)
         exit_any(f, when - f->own, record_pack(nodes_site(f, f->top_node), f->depth, RECORD_EXIT, RECORD_CUT));
     f->tail++;
     batch_end(f);
+}
+
+uint32_t folder_audience_waiting(const struct folder *f, uint64_t key, uint32_t otherwise)
+{
+    const struct suspended *s = items_find(f->items, key_suspended(key));
+    return s ? node_audience(nodes_at(f, (segment_ref)word_get(&s->node))) : otherwise;
 }
 
 void folder_take(struct folder *f, uint64_t key, unsigned flags)

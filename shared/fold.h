@@ -43,6 +43,9 @@ typedef uint32_t folder_new_page(void *context, enum page_kind kind);
 struct folder {
     void *base;
     struct lane *lane;
+    struct lane_side *side; /* lane->side[side_number], which commit names */
+    uint32_t side_number;
+    uint32_t audience; /* of calls that begin: as the identity of site 0 */
     uint64_t tail; /* records folded */
     uint64_t own, off;
     uint64_t key; /* of the last RECORD_KEY */
@@ -86,8 +89,8 @@ int folder_init(struct folder *f, void *base, struct lane *lane, const struct fo
  * in the commit word. */
 int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail, folder_new_page *new_page, void *context);
 
-/* Forgets all; pages stay with the lane. The caller frames it with lane.resets. */
-void folder_reset(struct folder *f, uint64_t tail);
+/* Forgets all; pages stay with the lane. The caller frames it with lane.resets. `audience`: of calls that begin. */
+void folder_reset(struct folder *f, uint64_t tail, uint32_t audience);
 
 void folder_free(struct folder *f); /* the private part */
 
@@ -96,13 +99,16 @@ void folder_free(struct folder *f); /* the private part */
 void folder_cut(struct folder *f, uint64_t when);
 
 /* For merging (merge.h): each call is a batch of its own and counts as one record folded; `from` NULL: only that.
- * Adds the sums of `from` to the child of `parent` with its site; `flat`: flags for the pair that takes it if the path
+ * Adds the sums of `from` to the child of `parent` with its identity; `flat`: flags for the pair that takes it if the path
  * has no room. Its ref; 0: no memory, counted as lost. */
 segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct node *from, uint32_t flat);
 void folder_merge_block(struct folder *f, const struct bucket_block *from);
 void folder_merge_counters(struct folder *f, const struct lane *from);
 /* `node`: where the call that waits began, of this folder's; 0: it does not count. */
 void folder_merge_suspended(struct folder *f, segment_ref node, const struct suspended *from);
+
+/* The audience of the call that waits under this key; `otherwise`: there is none. */
+uint32_t folder_audience_waiting(const struct folder *f, uint64_t key, uint32_t otherwise);
 
 /* RECORD_TAKEN for a lane that has no ring; counts as one record folded. */
 void folder_take(struct folder *f, uint64_t key, unsigned flags);

@@ -15,12 +15,12 @@ static inline void batch_begin(struct folder *f)
     f->saved_entries = 0;
     f->logged = 0;
     f->stamp++;
-    f->mark = commit_pack(f->tail, f->depth, 1);
+    f->mark = commit_pack(f->tail, f->depth, f->side_number, 1);
     word_put(&f->lane->undo_count, 0);
     word_put(&f->lane->commit, f->mark);
 }
 
-static inline void batch_end(struct folder *f) { word_put(&f->lane->commit, commit_pack(f->tail, f->depth, 0)); }
+static inline void batch_end(struct folder *f) { word_put(&f->lane->commit, commit_pack(f->tail, f->depth, f->side_number, 0)); }
 
 /* Words in a row. Their before-images are complete before they are counted, and counted before a word changes. */
 static inline __attribute__((always_inline)) void batch_log(struct folder *f, const _Atomic uint64_t *word, unsigned words)

@@ -15,7 +15,7 @@ void enter_keyed(struct folder *f, uint64_t t, uint32_t site)
         enter_without_entry(f);
         return;
     }
-    segment_ref caller = f->top_node, node = nodes_child(f, site);
+    segment_ref caller = f->top_node, node = nodes_child(f, site | f->audience);
     struct suspended *stale = items_find(f->items, key_suspended(f->key));
     if (node)
         batch_add(f, &nodes_at(f, node)->calls, 1);
@@ -35,9 +35,10 @@ void enter_resume(struct folder *f, uint64_t t, uint32_t site, bool moved)
         enter_without_entry(f);
         return;
     }
-    segment_ref caller = f->top_node, node = nodes_child(f, site);
     struct suspended *found = items_find(f->items, key_suspended(f->key));
     struct suspended *slot = found && !moved && nodes_site(f, (segment_ref)word_get(&found->node)) == site ? found : NULL;
+    uint32_t identity = slot ? nodes_at(f, (segment_ref)word_get(&slot->node))->identity : site | f->audience;
+    segment_ref caller = f->top_node, node = nodes_child(f, identity);
     uint32_t foreign = slot ? (uint32_t)(word_get(&slot->node) >> 32) & ENTRY_FOREIGN : moved ? 0 : ENTRY_FOREIGN;
     if (slot && node && t > word_get(&slot->since))
         batch_add(f, &nodes_at(f, node)->waited, t - word_get(&slot->since));

@@ -13,7 +13,7 @@ void enter_without_entry(struct folder *f);
  * with the same key ended without an event: its memory was reused (CPython 3.13.0 closes some generators silently). */
 void enter_keyed(struct folder *f, uint64_t t, uint32_t site);
 
-/* `moved`: another lane knew it until now, and says what it did there (RECORD_WAITED, RECORD_CARRIED). */
+/* The call keeps the audience that it began in. `moved`: another lane knew it until now, and says what it did there (RECORD_WAITED, RECORD_CARRIED). */
 void enter_resume(struct folder *f, uint64_t t, uint32_t site, bool moved);
 
 /* What the call on top, just resumed, did on other threads. Without an entry there is nobody to tell. */
@@ -33,7 +33,7 @@ static inline void enter_fill(struct folder *f, struct entry *e, uint64_t t, seg
 static inline void enter_push(struct folder *f, struct entry *e, segment_ref node, segment_ref caller)
 {
     if (unlikely(f->open.room && node))
-        opens_add(f, caller ? nodes_site(f, caller) : node_caller(nodes_at(f, node)), nodes_at(f, node)->site);
+        opens_add(f, caller ? nodes_site(f, caller) : node_caller(nodes_at(f, node)), nodes_site(f, node));
     stack_push(f, e, node);
 }
 
@@ -44,7 +44,7 @@ static inline void enter_plain(struct folder *f, uint64_t t, uint32_t site)
         enter_without_entry(f);
         return;
     }
-    segment_ref caller = f->top_node, node = nodes_child(f, site);
+    segment_ref caller = f->top_node, node = nodes_child(f, site | f->audience);
     enter_fill(f, e, t, node, 0);
     enter_push(f, e, node, caller);
 }

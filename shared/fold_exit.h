@@ -62,7 +62,7 @@ static inline struct stretch stretch_of_top(struct folder *f, uint64_t t)
 static inline void exit_pop(struct folder *f, const struct node *n)
 {
     if (unlikely(f->open.room))
-        opens_remove(f, node_caller(n), n->site);
+        opens_remove(f, node_caller(n), node_site(n));
     stack_pop(f);
 }
 

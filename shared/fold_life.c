@@ -30,7 +30,7 @@ static bool make_root(struct folder *f)
     struct node *root = nodes_new(f, 0, 0, 0, 0, 0);
     if (!root || !stack_grow(f))
         return false;
-    word_put(&f->lane->root, segment_ref_of(f->base, root));
+    word_put(&f->side->root, segment_ref_of(f->base, root));
     struct entry *e = stack_entry(f, 0);
     _Atomic uint64_t *zero[] = {&e->begin, &e->off_begin, &e->children, &e->off_children};
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
@@ -38,7 +38,7 @@ static bool make_root(struct folder *f)
     word_put(&e->node, segment_ref_of(f->base, root));
     f->depth = 0;
     stack_set_top(f);
-    word_put(&f->lane->commit, commit_pack(f->tail, 0, 0));
+    word_put(&f->lane->commit, commit_pack(f->tail, 0, f->side_number, 0));
     return true;
 }
 
@@ -51,7 +51,8 @@ static void set_limits(struct folder *f, const struct folder_limits *limits)
 
 int folder_init(struct folder *f, void *base, struct lane *lane, const struct folder_limits *limits, folder_new_page *new_page, void *context)
 {
-    *f = (struct folder){.base = base, .lane = lane, .new_page = new_page, .context = context, .mark = commit_pack(0, 0, 1)};
+    *f = (struct folder){.base = base, .lane = lane, .side = &lane->side[0], .new_page = new_page, .context = context};
+    f->mark = commit_pack(0, 0, 0, 1);
     set_limits(f, limits);
     f->items = items_new(base);
     nodes_grow_cache(f);
@@ -70,7 +71,7 @@ static void attach_item(struct folder *f, struct item *item)
 
 static void attach_last(struct folder *f, enum page_kind kind)
 {
-    chain_each_page(page, f->base, word_get(&f->lane->chain[kind])) {
+    chain_each_page(page, f->base, word_get(&f->side->chain[kind])) {
         if (!word_get(&page->used))
             break;
         f->last[kind] = page;
@@ -79,7 +80,7 @@ static void attach_last(struct folder *f, enum page_kind kind)
 
 static void attach_items(struct folder *f)
 {
-    const _Atomic uint32_t *first = f->lane->chain;
+    const _Atomic uint32_t *first = f->side->chain;
     chain_each_item(struct node, n, f->base, word_get(&first[PAGE_NODE])) {
         attach_item(f, &n->item);
         f->nodes++;
@@ -99,6 +100,8 @@ static void attach_items(struct folder *f)
 int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail, folder_new_page *new_page, void *context)
 {
     *f = (struct folder){.base = base, .lane = lane, .new_page = new_page, .context = context, .tail = tail};
+    f->side_number = commit_side(word_get(&lane->commit));
+    f->side = &lane->side[f->side_number];
     set_limits(f, &folder_default_limits);
     f->items = items_new(base);
     word_put(&lane->undo_page, 0); /* a log of our own: the lane is a copy */
@@ -112,10 +115,11 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
     f->own = word_get(&lane->own);
     f->off = word_get(&lane->off);
     f->key = word_get(&lane->key);
+    f->audience = identity_pack(0, (uint32_t)word_get(&lane->audience));
     f->depth = commit_depth(word_get(&lane->commit));
     stack_set_top(f);
     /* The target had given up paths: from here on recursion must be told as it tells it. */
-    if (word_get(&lane->other) && !opens_begin(f)) {
+    if (word_get(&f->side->other) && !opens_begin(f)) {
         folder_free(f);
         return -ENOMEM;
     }
@@ -125,13 +129,13 @@ int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail
 static void empty_chain(struct folder *f, enum page_kind kind)
 {
     f->last[kind] = NULL;
-    chain_each_page(page, f->base, word_get(&f->lane->chain[kind])) {
+    chain_each_page(page, f->base, word_get(&f->side->chain[kind])) {
         word_put(&page->used, 0); /* first: a copy with the new mark has nothing in it */
         word_put(&page->change, 0);
     }
 }
 
-void folder_reset(struct folder *f, uint64_t tail)
+void folder_reset(struct folder *f, uint64_t tail, uint32_t audience)
 {
     struct lane *l = f->lane;
     items_clear(f->items);
@@ -144,10 +148,12 @@ void folder_reset(struct folder *f, uint64_t tail)
                                 &l->lost_waits, &l->threads, &l->records};
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
         word_put(zero[i], 0);
-    word_put(&l->root, 0);
-    word_put(&l->other, 0);
+    word_put(&f->side->root, 0);
+    word_put(&f->side->other, 0);
     f->depth = 0;
-    f->mark = commit_pack(tail, 0, 1); /* no batch before began here */
+    f->mark = commit_pack(tail, 0, f->side_number, 1); /* no batch before began here */
+    word_put(&l->audience, audience);
+    f->audience = identity_pack(0, audience);
     f->own = f->off = 0;
     f->nodes = f->suspended = f->stack_pages = 0;
     f->free_suspended = 0;

@@ -10,16 +10,16 @@ static struct node *merge_target(struct folder *f, segment_ref parent, const str
 {
     const struct node *p = parent ? nodes_at(f, parent) : NULL;
     if (!(from->flags & NODE_PAIR) && p && !(p->flags & NODE_PAIR) && p->depth < f->depth_limit) {
-        struct node *n = nodes_find(f, key_node(parent, from->site));
+        struct node *n = nodes_find(f, key_node(parent, from->identity));
         if (!n && f->nodes < f->node_limit)
-            n = nodes_new(f, key_node(parent, from->site), from->site, node_caller(from), parent, 0);
+            n = nodes_new(f, key_node(parent, from->identity), from->identity, node_caller(from), parent, 0);
         if (n)
             return n;
     }
     struct node *other = nodes_other(f);
-    uint64_t key = key_pair_node(node_caller(from), from->site, flat);
+    uint64_t key = key_pair_node(node_caller(from), from->identity, flat);
     struct node *n = nodes_find(f, key);
-    return n || !other ? n : nodes_new(f, key, from->site, node_caller(from), segment_ref_of(f->base, other), flat);
+    return n || !other ? n : nodes_new(f, key, from->identity, node_caller(from), segment_ref_of(f->base, other), flat);
 }
 
 segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct node *from, uint32_t flat)

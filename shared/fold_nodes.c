@@ -18,11 +18,11 @@ void nodes_grow_cache(struct folder *f)
     f->cache_mask = slots - 1;
 }
 
-struct node *nodes_new(struct folder *f, uint64_t key, uint32_t site, uint32_t caller, segment_ref parent, uint32_t flags)
+struct node *nodes_new(struct folder *f, uint64_t key, uint32_t identity, uint32_t caller, segment_ref parent, uint32_t flags)
 {
     struct node image = {
         .min = UINT64_MAX,
-        .site = site,
+        .identity = identity,
         .item.key = key,
         .item.extra = caller,
         .parent = parent,
@@ -47,18 +47,19 @@ struct node *nodes_find(const struct folder *f, uint64_t key)
 
 struct node *nodes_other(struct folder *f)
 {
-    segment_ref ref = word_get(&f->lane->other);
+    segment_ref ref = word_get(&f->side->other);
     if (ref)
         return nodes_at(f, ref);
-    struct node *n = nodes_new(f, 0, 0, 0, word_get(&f->lane->root), NODE_OTHER);
+    struct node *n = nodes_new(f, 0, 0, 0, word_get(&f->side->root), NODE_OTHER);
     if (n)
-        word_put(&f->lane->other, segment_ref_of(f->base, n));
+        word_put(&f->side->other, segment_ref_of(f->base, n));
     return n;
 }
 
 /* The flat node of a call whose path is given up. NULL: no memory. */
-static struct node *pair_node(struct folder *f, uint32_t caller, uint32_t site)
+static struct node *pair_node(struct folder *f, uint32_t caller, uint32_t identity)
 {
+    uint32_t site = identity_site(identity);
     if (!opens_begin(f))
         return NULL;
     struct node *other = nodes_other(f);
@@ -69,10 +70,10 @@ static struct node *pair_node(struct folder *f, uint32_t caller, uint32_t site)
         flags |= NODE_SITE_OPEN;
     if (counts_get(&f->open, key_pair(caller, site)))
         flags |= NODE_PAIR_OPEN;
-    uint64_t key = key_pair_node(caller, site, flags);
+    uint64_t key = key_pair_node(caller, identity, flags);
     struct node *n = nodes_find(f, key);
     if (!n)
-        n = nodes_new(f, key, site, caller, segment_ref_of(f->base, other), flags);
+        n = nodes_new(f, key, identity, caller, segment_ref_of(f->base, other), flags);
     return n;
 }
 
@@ -85,23 +86,23 @@ static segment_ref accounted_caller(const struct folder *f)
     return (segment_ref)word_get(&stack_entry(f, depth)->node);
 }
 
-segment_ref nodes_child_slow(struct folder *f, uint32_t site)
+segment_ref nodes_child_slow(struct folder *f, uint32_t identity)
 {
     segment_ref parent_ref = f->top_node;
     if (!parent_ref) { /* the caller itself could not be accounted for: what it calls counts as called by its caller */
-        struct node *n = pair_node(f, nodes_site(f, accounted_caller(f)), site);
+        struct node *n = pair_node(f, nodes_site(f, accounted_caller(f)), identity);
         return n ? segment_ref_of(f->base, n) : 0;
     }
     struct node *parent = nodes_at(f, parent_ref), *n = NULL;
     bool flat = parent->flags & NODE_PAIR || parent->depth >= f->depth_limit || f->depth >= f->depth_limit;
     if (!flat) {
-        n = nodes_find(f, key_node(parent_ref, site));
+        n = nodes_find(f, key_node(parent_ref, identity));
         if (!n && f->nodes < f->node_limit)
-            n = nodes_new(f, key_node(parent_ref, site), site, parent->site, parent_ref, 0);
+            n = nodes_new(f, key_node(parent_ref, identity), identity, node_site(parent), parent_ref, 0);
         if (n)
-            *nodes_remembered(f, parent_ref, site) = segment_ref_of(f->base, n);
+            *nodes_remembered(f, parent_ref, identity) = segment_ref_of(f->base, n);
     }
     if (!n)
-        n = pair_node(f, parent->site, site);
+        n = pair_node(f, node_site(parent), identity);
     return n ? segment_ref_of(f->base, n) : 0;
 }

@@ -25,7 +25,7 @@ bool opens_begin(struct folder *f)
         segment_ref ref = (segment_ref)word_get(&stack_entry(f, d)->node);
         const struct node *n = segment_at(f->base, ref);
         if (ref)
-            opens_add(f, node_caller(n), n->site);
+            opens_add(f, node_caller(n), node_site(n));
     }
     return true;
 }

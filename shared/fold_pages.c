@@ -8,7 +8,7 @@
 static struct page_header *next_in_chain(struct folder *f, enum page_kind kind)
 {
     struct page_header *last = f->last[kind];
-    uint32_t next = last ? word_get(&last->next) : word_get(&f->lane->chain[kind]);
+    uint32_t next = last ? word_get(&last->next) : word_get(&f->side->chain[kind]);
     return next ? segment_page_at(f->base, next) : NULL;
 }
 
@@ -24,7 +24,7 @@ struct page_header *pages_add(struct folder *f, enum page_kind kind)
             batch_mark(f, f->last[kind]);
             word_put(&f->last[kind]->next, number);
         } else
-            word_put(&f->lane->chain[kind], number);
+            word_put(&f->side->chain[kind], number);
     }
     f->last[kind] = page;
     return page;

@@ -44,7 +44,7 @@ bool stack_grow(struct folder *f)
 
 int stack_attach(struct folder *f)
 {
-    chain_each_page(page, f->base, word_get(&f->lane->chain[PAGE_STACK])) {
+    chain_each_page(page, f->base, word_get(&f->side->chain[PAGE_STACK])) {
         if (!word_get(&page->used))
             break;
         if (!list_room(f))

@@ -4,7 +4,7 @@
 
 struct bucket_block *totals_block_slow(struct folder *f, struct node *n, unsigned exponent)
 {
-    uint64_t key = key_block(n->site, exponent);
+    uint64_t key = key_block(n->identity, exponent);
     struct bucket_block *b = items_find(f->items, key);
     if (!b) {
         struct bucket_block image = {.item.key = key};

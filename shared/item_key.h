@@ -1,18 +1,22 @@
-/* Keys of items, and of what is counted beside them: the top three bits tell which kind it is; a ref has 29 bits, a site 24. */
+/* Keys of items, and of what is counted beside them: the top three bits tell which kind it is; a ref has 29 bits, a site 24, an
+ * audience 8. */
 #ifndef TSCAP_ITEM_KEY_H
 #define TSCAP_ITEM_KEY_H
 
 #include "segment.h"
 
-static inline uint64_t key_node(segment_ref parent, uint32_t site) { return (uint64_t)parent << 32 | site; }
-static inline uint64_t key_block(uint32_t site, unsigned exponent) { return 1ull << 61 | (uint64_t)site << 8 | exponent; }
+static inline uint64_t key_node(segment_ref parent, uint32_t identity) { return (uint64_t)parent << 32 | identity; }
+static inline uint64_t key_block(uint32_t identity, unsigned exponent) { return 1ull << 61 | (uint64_t)identity << 8 | exponent; }
 static inline uint64_t key_suspended(uint64_t activation) { return 2ull << 61 | activation >> 3; }
 static inline uint64_t key_pair(uint32_t caller, uint32_t site) { return 4ull << 61 | (uint64_t)caller << 24 | site; }
-static inline uint64_t key_pair_node(uint32_t caller, uint32_t site, uint32_t flags) { return key_pair(caller, site) | (uint64_t)flags << 48; }
+static inline uint64_t key_pair_node(uint32_t caller, uint32_t identity, uint32_t flags)
+{
+    return 4ull << 61 | (uint64_t)flags << 56 | (uint64_t)caller << 32 | identity;
+}
 static inline uint64_t key_site(uint32_t site) { return 5ull << 61 | site; }
 
 /* For checking what is not trusted. */
-static inline uint32_t key_block_site(uint64_t key) { return key >> 8 & 0xffffff; }
+static inline uint32_t key_block_identity(uint64_t key) { return (uint32_t)(key >> 8); }
 static inline unsigned key_block_exponent(uint64_t key) { return key & 0xff; }
 static inline bool key_is_suspended(uint64_t key) { return key >> 61 == 2; }
 
@@ -20,8 +24,8 @@ static inline bool key_is_suspended(uint64_t key) { return key >> 61 == 2; }
 static inline uint64_t key_of_node(const struct node *n)
 {
     if (n->flags & NODE_PAIR)
-        return key_pair_node(node_caller(n), n->site, n->flags);
-    return n->parent && n->site ? key_node(n->parent, n->site) : 0;
+        return key_pair_node(node_caller(n), n->identity, n->flags);
+    return n->parent && node_site(n) ? key_node(n->parent, n->identity) : 0;
 }
 
 #endif

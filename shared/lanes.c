@@ -357,6 +357,15 @@ void *writer_push_after_switch(struct writer *w, uint64_t now, uint64_t what, vo
 
 void writer_push_by_call(struct writer *w, uint64_t what) { push_at(w, note_switch(w, clock_ticks()), what); }
 
+void writer_listen(struct writer *w, uint32_t audience)
+{
+    if (audience == w->audience)
+        return;
+    w->audience = audience;
+    w->mixed = true;
+    writer_push(w, record_pack(audience, 0, RECORD_AUDIENCE, 0));
+}
+
 /* Two slots that must not be parted by what a push may put in between. */
 static void push_keyed(struct writer *w, uint64_t key, uint64_t what)
 {
@@ -395,10 +404,21 @@ static void put_taken(struct writer *from, uint64_t key, unsigned flags)
     writer_store(from, from->last, record_pack(0, 0, RECORD_TAKEN, flags));
 }
 
-/* The lane of a thread that has ended has no ring; readers do not ask it for its head. */
-static void take_from(struct writer *w, struct writer *from, uint64_t key, unsigned flags)
+/* The audience of a call that waits there. The folded state knows, so there must be nothing that is not folded. */
+static uint32_t audience_waiting(struct writer *w, struct writer *from, uint64_t key)
+{
+    if (!from->mixed)
+        return from->audience;
+    while (from->folder.tail != from->head)
+        fold_of(w, from);
+    return folder_audience_waiting(&from->folder, key, w->audience);
+}
+
+/* The lane of a thread that has ended has no ring; readers do not ask it for its head. Returns the call's audience. */
+static uint32_t take_from(struct writer *w, struct writer *from, uint64_t key, unsigned flags)
 {
     pthread_mutex_lock(&from->lock);
+    uint32_t audience = audience_waiting(w, from, key);
     if (word_get(&from->lane->state) == LANE_LIVE) {
         put_taken(from, key, flags);
         if (from->head >= from->fold_at)
@@ -408,16 +428,16 @@ static void take_from(struct writer *w, struct writer *from, uint64_t key, unsig
         word_put(&from->lane->head, ++from->head);
     }
     pthread_mutex_unlock(&from->lock);
+    return audience;
 }
 
 /* With the lock of the lanes: none is merged meanwhile. */
-static void take(struct writer *w, uint64_t key, const struct waiting *c, unsigned flags)
+static uint32_t take(struct writer *w, uint64_t key, const struct waiting *c, unsigned flags)
 {
     const struct lane *lane = c->writer->lane;
     if (word_get(&lane->generation) == c->generation && word_get(&lane->state) != LANE_MERGED)
-        take_from(w, c->writer, key, flags);
-    else if (w->lanes->graveyard)
-        merge_take(w->lanes->graveyard, key, flags);
+        return take_from(w, c->writer, key, flags);
+    return w->lanes->graveyard ? merge_take(w->lanes->graveyard, key, flags, w->audience) : w->audience;
 }
 
 static void put_duration(struct writer *w, uint64_t ticks, unsigned kind) { writer_store(w, w->last, record_pack_duration(ticks, kind)); }
@@ -428,10 +448,12 @@ void writer_resume_moved(struct writer *w, uint32_t site, uint64_t key, const st
     pthread_mutex_lock(&w->lanes->lock);
     uint64_t before = word_get(moves);
     word_put(moves, before + 1); /* pairs with copy_lanes() in snapshot.c, like the next but one */
-    take(w, key, c, 0);
+    uint32_t now = w->audience;
+    writer_listen(w, take(w, key, c, 0)); /* it keeps its own */
     push_keyed(w, key, record_pack(site, ++w->depth, RECORD_RESUME, RECORD_KEYED | RECORD_MOVED));
     put_duration(w, w->last > c->since ? w->last - c->since : 0, RECORD_WAITED);
     put_duration(w, c->carried, RECORD_CARRIED);
+    writer_listen(w, now);
     word_put(moves, before + 2);
     pthread_mutex_unlock(&w->lanes->lock);
 }
@@ -535,7 +557,9 @@ void writer_reset(struct writer *w, uint32_t resets)
 {
     pthread_mutex_lock(&w->lock);
     word_put(&w->lane->resets, UINT32_MAX); /* whatever a reader finds from here on counts as nothing */
-    folder_reset(&w->folder, w->head);
+    w->audience = word_get(&w->lanes->segment->header->audience);
+    w->mixed = false;
+    folder_reset(&w->folder, w->head, w->audience);
     word_put(&w->lane->first, w->head);
     w->depth = 0;
     if (w->ring)

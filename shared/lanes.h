@@ -28,6 +28,8 @@ struct writer {
     uint64_t own;      /* ticks that folding has taken */
     struct lane *lane;
     uint32_t depth;    /* calls open, as a reader will find it */
+    uint32_t audience; /* of calls that begin, by its last record */
+    bool mixed;        /* calls with different audiences may wait here */
     struct cputime cpu;
     struct folder folder;
     struct lanes *lanes;
@@ -133,6 +135,9 @@ static inline void writer_push(struct writer *w, uint64_t what)
 }
 static inline void writer_enter(struct writer *w, uint32_t site) { writer_push(w, record_pack(site, ++w->depth, RECORD_ENTER, 0)); }
 static inline void writer_exit(struct writer *w, uint32_t site, unsigned flags) { writer_push(w, record_pack(site, w->depth--, RECORD_EXIT, flags)); }
+
+/* Calls that begin from here on have this audience: what header.audience says, at the thread's next event. */
+void writer_listen(struct writer *w, uint32_t audience);
 
 /* Keyed calls: generators, coroutines. */
 void writer_enter_keyed(struct writer *w, uint32_t site, uint64_t key);

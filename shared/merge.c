@@ -68,7 +68,7 @@ static uint32_t flat_flags(const struct merge *m, const struct node *n)
     uint32_t flags = NODE_PAIR;
     const struct node *up = n->parent ? segment_at(m->segment->base, n->parent) : NULL;
     for (; up; up = up->parent ? segment_at(m->segment->base, up->parent) : NULL) {
-        if (up->site == n->site && up->site)
+        if (node_site(up) == node_site(n) && node_site(up))
             flags |= NODE_SITE_OPEN | (node_caller(up) == node_caller(n) ? NODE_PAIR_OPEN : 0);
     }
     return flags;
@@ -79,8 +79,8 @@ static void merge_one(struct merge *m, const struct lane *from, struct node *n)
 {
     segment_ref target;
     segment_ref self = segment_ref_of(m->segment->base, n);
-    if (self == word_get(&from->root) || n->flags & NODE_OTHER) {
-        target = n->flags & NODE_OTHER ? 0 : word_get(&m->lane->root);
+    if (self == word_get(&lane_side(from)->root) || n->flags & NODE_OTHER) {
+        target = n->flags & NODE_OTHER ? 0 : word_get(&m->folder.side->root);
         folder_merge_node(&m->folder, 0, NULL, 0); /* an item like any other for whoever counts them */
     } else {
         const struct node *parent = segment_at(m->segment->base, n->parent);
@@ -92,20 +92,20 @@ static void merge_one(struct merge *m, const struct lane *from, struct node *n)
 
 static void merge_nodes(struct merge *m, const struct lane *from)
 {
-    chain_each_item(struct node, n, m->segment->base, word_get(&from->chain[PAGE_NODE]))
+    chain_each_item(struct node, n, m->segment->base, word_get(&lane_side(from)->chain[PAGE_NODE]))
         merge_one(m, from, n);
 }
 
 static void merge_blocks(struct merge *m, const struct lane *from)
 {
-    chain_each_item(struct bucket_block, b, m->segment->base, word_get(&from->chain[PAGE_HISTOGRAM]))
+    chain_each_item(struct bucket_block, b, m->segment->base, word_get(&lane_side(from)->chain[PAGE_HISTOGRAM]))
         folder_merge_block(&m->folder, b);
 }
 
 /* Generators that wait when their thread has gone may go on on another. */
 static void merge_suspended(struct merge *m, const struct lane *from)
 {
-    chain_each_item(struct suspended, s, m->segment->base, word_get(&from->chain[PAGE_SUSPENDED])) {
+    chain_each_item(struct suspended, s, m->segment->base, word_get(&lane_side(from)->chain[PAGE_SUSPENDED])) {
         uint64_t word = word_get(&s->node);
         const struct node *n = segment_at(m->segment->base, (segment_ref)word);
         bool counts = (segment_ref)word && !(word >> 32 & ENTRY_FOREIGN);
@@ -129,7 +129,7 @@ void merge_lane(struct merge *m, struct lane *from)
     uint32_t resets = word_get(&m->segment->header->resets);
     if (word_get(&m->lane->resets) != resets) {
         word_put(&m->lane->resets, UINT32_MAX);
-        folder_reset(&m->folder, m->folder.tail);
+        folder_reset(&m->folder, m->folder.tail, 0);
         word_put(&m->lane->resets, resets);
     }
     word_put(&m->lane->merging, (uint64_t)page_number(m, from) << 32 | (uint32_t)m->folder.tail);
@@ -142,8 +142,11 @@ void merge_lane(struct merge *m, struct lane *from)
     note_merged(m, from);
 }
 
-void merge_take(struct merge *m, uint64_t key, unsigned flags)
+uint32_t merge_take(struct merge *m, uint64_t key, unsigned flags, uint32_t otherwise)
 {
-    if (word_get(&m->lane->resets) == word_get(&m->segment->header->resets))
-        folder_take(&m->folder, key, flags);
+    if (word_get(&m->lane->resets) != word_get(&m->segment->header->resets))
+        return otherwise;
+    uint32_t audience = folder_audience_waiting(&m->folder, key, otherwise);
+    folder_take(&m->folder, key, flags);
+    return audience;
 }

@@ -15,7 +15,7 @@ void merge_delete(struct merge *m); /* without touching the segment */
 /* Adds all of an exited lane and marks it merged; what found no room is counted as lost. */
 void merge_lane(struct merge *m, struct lane *from);
 
-/* As RECORD_TAKEN, of a call that waited when its lane was merged. */
-void merge_take(struct merge *m, uint64_t key, unsigned flags);
+/* As RECORD_TAKEN, of a call that waited when its lane was merged. Returns its audience; `otherwise`: it is not there. */
+uint32_t merge_take(struct merge *m, uint64_t key, unsigned flags, uint32_t otherwise);
 
 #endif

@@ -62,6 +62,7 @@ struct profile {
     uint32_t threads;
     /* what is not in the numbers, or not exact */
     uint64_t lost;       /* calls not accounted for */
+    uint64_t unplaced;   /* ticks of calls that the consumer does not see and whose callers nobody knows: the exclusive time of (other) */
     uint64_t unpathed;   /* calls whose path went to (other): exact per site and pair */
     uint64_t lost_waits; /* times a call had no room to wait: it counts, but is not open nor has a duration */
     uint64_t clamped, mismatched, silent_ends;
@@ -80,13 +81,19 @@ struct profile {
 
 int profile_make(struct profile *p, const struct snapshot *s); /* 0 or -ENOMEM */
 
+/* What one consumer sees: the calls that began while it wanted records, since its zero, of functions that it selected. Time of
+ * other calls is the exclusive time of the nearest caller that it sees; where their paths were given up, that of (other).
+ * Whether a call is recursive, and who called it, is judged among what it sees; below (other), among all. -ENOENT. */
+int profile_make_view(struct profile *p, const struct snapshot *s, uint32_t consumer);
+
 /* Of several processes together, which use the same clock. */
 struct profile_source {
     const struct snapshot *snapshot;
     const uint32_t *site; /* [snapshot->sites + 1]: what its sites are called in the profile, below 2^24; NULL: the same */
     uint32_t process;     /* number that its threads get */
+    uint32_t consumer;    /* only what this one sees; 0: everything */
 };
-int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count); /* 0 or -ENOMEM */
+int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count); /* 0; -ENOMEM; -ENOENT: no such consumer */
 
 void profile_free(struct profile *p);
 

@@ -164,7 +164,11 @@ static int each_source(struct builder *b, const struct profile_source *source, v
     int r = 0;
     for (b->source = source; b->source < b->end && r == 0; b->source++) {
         b->s = b->source->snapshot;
-        r = visit(b);
+        b->view = (struct audience_view){.audiences = NULL};
+        if (b->source->consumer)
+            r = audiences_view(&b->s->audiences, b->source->consumer, &b->view);
+        if (r == 0)
+            r = visit(b);
     }
     return r;
 }
@@ -191,8 +195,10 @@ static int compare_pairs(const void *a, const void *b)
     return (x->callee > y->callee) - (x->callee < y->callee);
 }
 
-static void add_header(struct profile *p, const struct snapshot *s)
+static void add_header(struct builder *b)
 {
+    struct profile *p = b->p;
+    const struct snapshot *s = b->s;
     const struct segment_header *h = &s->header;
     p->moving += s->moving;
     p->lost_sites += h->lost_sites;
@@ -203,7 +209,7 @@ static void add_header(struct profile *p, const struct snapshot *s)
     p->displaced += h->displaced;
     p->refused_growth += h->refused_growth;
     p->call_cost = h->call_cost > p->call_cost ? h->call_cost : p->call_cost;
-    p->complete &= s->complete;
+    p->complete &= s->complete && !audience_view_is_short(&b->view);
     for (uint32_t i = 0; i < s->lanes; i++)
         p->records += s->lane[i].empty ? 0 : s->lane[i].head - s->lane[i].lane->first;
 }
@@ -212,7 +218,7 @@ static void add_header(struct profile *p, const struct snapshot *s)
 static int add_source(struct builder *b)
 {
     uint64_t before = b->p->calls;
-    add_header(b->p, b->s);
+    add_header(b);
     int r = add_threads(b);
     b->call_costs += (double)(b->p->calls - before) * (double)b->s->header.call_cost;
     return r;
@@ -236,6 +242,11 @@ int profile_make(struct profile *p, const struct snapshot *s)
     return profile_make_sum(p, &(struct profile_source){.snapshot = s}, 1);
 }
 
+int profile_make_view(struct profile *p, const struct snapshot *s, uint32_t consumer)
+{
+    return profile_make_sum(p, &(struct profile_source){.snapshot = s, .consumer = consumer}, 1);
+}
+
 int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count)
 {
     *p = (struct profile){.complete = true};
@@ -251,6 +262,8 @@ int profile_make_sum(struct profile *p, const struct profile_source *source, siz
         qsort(p->pair, p->pairs, sizeof *p->pair, compare_pairs);
     counts_free(&b.pair_index);
     counts_free(&b.open);
+    counts_free(&b.known);
+    free(b.origin);
     free(b.block);
     if (r < 0)
         profile_free(p);

@@ -9,16 +9,25 @@ struct builder {
     struct profile *p;
     const struct profile_source *source, *end;
     const struct snapshot *s; /* of the source whose turn it is */
+    struct audience_view view; /* what of it is seen */
     double call_costs;        /* picoseconds; of all calls */
     struct counts pair_index; /* caller, callee -> 1 + index in p->pair */
     struct counts open;       /* sites and pairs open on the path being walked */
+    struct counts known;      /* paths and pairs of the lane that has several nodes of one -> index in p->node; else no room */
+    struct origin {
+        uint32_t site, caller; /* by the source's numbers */
+        uint32_t flags;        /* enum node_flag */
+        uint64_t min, max;
+    } *origin; /* of p->node, by index */
+    uint32_t audience; /* of the lane's first node */
+    bool mixed;        /* it has others, or not everything is seen */
     struct block {
         uint32_t site;
         unsigned exponent;
         const struct bucket_block *block;
     } *block;
     size_t blocks, blocks_room;
-    uint32_t nodes_room, pairs_room;
+    uint32_t nodes_room, origins_room, pairs_room;
 };
 
 /* What the current source's site is called in the profile; 0: it is the recorder's own. */

@@ -47,31 +47,86 @@ typedef int visit_item(struct builder *b, const struct lane_copy *l, void *item)
 static int each_item(struct builder *b, const struct lane_copy *l, enum page_kind kind, visit_item *visit)
 {
     int r = 0;
-    chain_each_page(page, b->s->image, l->lane->chain[kind])
+    chain_each_page(page, b->s->image, lane_side(l->lane)->chain[kind])
         for (uint32_t i = 0; i < page->used && r == 0; i++)
             r = visit(b, l, page_item(page, i, chain_item_size(kind)));
     return r;
 }
 
+static const struct node *node_of(const struct builder *b, segment_ref ref) { return segment_at(b->s->image, ref); }
+
 /* Where a node went is kept in its hint: the image is ours and has been folded. */
-static uint32_t index_of(const struct builder *b, segment_ref ref)
+static uint32_t index_of(const struct builder *b, segment_ref ref) { return ref ? node_of(b, ref)->scratch : 0; }
+
+static bool is_seen(const struct builder *b, const struct node *n) { return !node_site(n) || audience_view_has(&b->view, n->identity); }
+
+/* Nodes that differ only by audience are one, and so are those that do by callers that are not seen. */
+static uint64_t known_key(const struct node *n, uint32_t parent)
 {
-    return ref ? ((const struct node *)segment_at(b->s->image, ref))->scratch : 0;
+    if (n->flags & NODE_PAIR)
+        return 1ull << 63 | (uint64_t)n->flags << 48 | (uint64_t)node_caller(n) << 24 | node_site(n);
+    return 1ull << 62 | (uint64_t)parent << 24 | node_site(n);
+}
+
+static bool is_known(const struct builder *b, const struct node *n, uint32_t parent, uint32_t *i)
+{
+    *i = b->known.room && node_site(n) ? counts_get(&b->known, known_key(n, parent)) : 0;
+    return *i;
+}
+
+static int new_path(struct builder *b, const struct node *n, uint32_t parent)
+{
+    struct profile *p = b->p;
+    uint32_t i = p->nodes + 1;
+    if (!reserve((void **)&p->node, &b->nodes_room, i + 1, sizeof *p->node) ||
+        !reserve((void **)&b->origin, &b->origins_room, i + 1, sizeof *b->origin))
+        return -ENOMEM;
+    p->node[i] = (struct profile_node){.site = builder_site_id(b, node_site(n)), .other = n->flags & NODE_OTHER, .parent = parent};
+    uint32_t caller = n->flags & NODE_PAIR ? node_caller(n) : parent ? b->origin[parent].site : 0;
+    b->origin[i] = (struct origin){.site = node_site(n), .caller = caller, .flags = n->flags, .min = UINT64_MAX};
+    p->nodes = i;
+    return b->known.room && node_site(n) && !counts_set(&b->known, known_key(n, parent), i) ? -ENOMEM : 0;
+}
+
+/* Its time is that of the nearest caller that is seen; on a path without one, nobody's. */
+static void give_time(struct builder *b, const struct node *n, uint32_t to)
+{
+    struct profile_times t = times_of(b->p, n);
+    b->p->node[to].t.exclusive += t.exclusive;
+    b->p->node[to].t.off_exclusive += t.off_exclusive;
+    if (n->flags & NODE_PAIR)
+        b->p->unplaced += t.exclusive;
+}
+
+static void add_to_path(struct builder *b, const struct node *n, uint32_t i)
+{
+    struct profile_times t = times_of(b->p, n);
+    struct origin *o = &b->origin[i];
+    uint64_t min = n->min, max = n->max;
+    metric_add(&b->p->node[i].t, &t, true);
+    o->min = min < o->min ? min : o->min;
+    o->max = max > o->max ? max : o->max;
+    if (n->flags & NODE_PAIR)
+        b->p->unpathed += t.calls;
 }
 
 static int add_node(struct builder *b, const struct lane_copy *l, void *item)
 {
-    struct profile *p = b->p;
     struct node *n = item;
-    uint32_t i = p->nodes + 1;
-    if (!reserve((void **)&p->node, &b->nodes_room, i + 1, sizeof *p->node))
-        return -ENOMEM;
+    uint32_t parent = segment_ref_of(b->s->image, n) == lane_side(l->lane)->root ? 0 : index_of(b, n->parent), i;
+    if (!is_seen(b, n)) {
+        n->scratch = parent;
+        give_time(b, n, parent);
+        return 0;
+    }
+    if (!is_known(b, n, parent, &i)) {
+        int r = new_path(b, n, parent);
+        if (r < 0)
+            return r;
+        i = b->p->nodes;
+    }
     n->scratch = i;
-    p->node[i] = (struct profile_node){.site = builder_site_id(b, n->site), .other = n->flags & NODE_OTHER, .t = times_of(p, n)};
-    p->node[i].parent = segment_ref_of(b->s->image, n) == l->lane->root ? 0 : index_of(b, n->parent);
-    p->nodes = i;
-    if (n->flags & NODE_PAIR)
-        p->unpathed += n->calls;
+    add_to_path(b, n, i);
     return 0;
 }
 
@@ -80,7 +135,7 @@ static int add_suspended(struct builder *b, const struct lane_copy *l, void *ite
     const struct suspended *w = item;
     (void)l;
     uint32_t i = index_of(b, (segment_ref)w->node);
-    if (i && !((w->node >> 32) & ENTRY_FOREIGN)) {
+    if (i && !((w->node >> 32) & ENTRY_FOREIGN) && is_seen(b, node_of(b, (segment_ref)w->node))) {
         b->p->node[i].t.open++;
         b->p->node[i].t.suspended++;
         b->p->untold += profile_closes_untold(&b->s->header);
@@ -93,7 +148,8 @@ static void add_unknown(struct builder *b, const struct lane_copy *l)
 {
     for (size_t i = 0; i < l->opens; i++) {
         struct profile_times *t = &b->p->node[index_of(b, l->open[i])].t;
-        t->unknown_inclusive += l->unknown;
+        if (is_seen(b, node_of(b, l->open[i])))
+            t->unknown_inclusive += l->unknown;
         t->unknown_exclusive += i == 0 ? l->unknown : 0;
     }
 }
@@ -101,28 +157,47 @@ static void add_unknown(struct builder *b, const struct lane_copy *l)
 static int add_block(struct builder *b, const struct lane_copy *l, void *item)
 {
     const struct bucket_block *block = item;
+    uint64_t key = block->item.key;
+    uint32_t identity = key_block_identity(key);
     (void)l;
+    if (!audience_view_has(&b->view, identity))
+        return 0;
     struct block *more = array_room(b->block, b->blocks, &b->blocks_room, sizeof *more);
     if (!more)
         return -ENOMEM;
     b->block = more;
-    uint64_t key = block->item.key;
-    b->block[b->blocks++] = (struct block){.site = builder_site_id(b, key_block_site(key)), .exponent = key_block_exponent(key), .block = block};
+    b->block[b->blocks++] = (struct block){.site = builder_site_id(b, identity_site(identity)), .exponent = key_block_exponent(key), .block = block};
     return 0;
 }
 
-static bool has_anything(const struct profile_node *n)
+/* A call that was resumed here and ended at once has a duration only. */
+static bool has_anything(const struct profile_node *n, const struct origin *o)
 {
-    return n->t.calls || n->t.inclusive || n->t.open || n->t.raised || n->t.waited || n->first_child;
+    return o->min != UINT64_MAX || n->t.calls || n->t.inclusive || n->t.exclusive || n->t.open || n->t.raised || n->t.waited || n->first_child;
+}
+
+/* Sums of what is not to be trusted may be more than there are numbers for. (other), and the root, have what no caller that is
+ * seen has. */
+static void settle(struct profile *p, struct profile_node *n)
+{
+    bool odd = (n->parent && n->t.exclusive > n->t.inclusive && !n->other) || n->t.off_inclusive > n->t.inclusive;
+    if (!odd)
+        return;
+    p->clamped++;
+    n->t.exclusive = n->t.exclusive < n->t.inclusive ? n->t.exclusive : n->t.inclusive;
+    n->t.off_inclusive = n->t.off_inclusive < n->t.inclusive ? n->t.off_inclusive : n->t.inclusive;
+    n->t.off_exclusive = n->t.off_exclusive < n->t.exclusive ? n->t.off_exclusive : n->t.exclusive;
 }
 
 /* Children to parents, last first: so a node knows whether it has children when its own turn comes. Nodes on which
  * nothing ended are not linked. */
-static void link_nodes(struct profile *p, uint32_t first)
+static void link_nodes(const struct builder *b, uint32_t first)
 {
+    struct profile *p = b->p;
     for (uint32_t i = p->nodes; i > first; i--) {
         struct profile_node *n = &p->node[i];
-        if (!has_anything(n) || !n->parent)
+        settle(p, n);
+        if (!has_anything(n, &b->origin[i]) || !n->parent)
             continue;
         n->next_sibling = p->node[n->parent].first_child;
         p->node[n->parent].first_child = i;
@@ -186,25 +261,25 @@ static void count_process(const struct builder *b, struct profile_site *site, co
     site->processes++;
 }
 
-static int account(struct builder *b, const struct node *n, bool site_open, bool pair_open)
+static int account(struct builder *b, uint32_t i, bool site_open, bool pair_open)
 {
     struct profile *p = b->p;
-    const struct profile_node *pn = &p->node[n->scratch];
+    const struct profile_node *pn = &p->node[i];
+    const struct origin *o = &b->origin[i];
     struct profile_site *site = builder_site(p, pn->site);
     if (!site) /* the recorder's own */
         return 0;
-    struct profile_pair *pair = pair_of(b, builder_site_id(b, node_caller(n)), pn->site);
+    struct profile_pair *pair = pair_of(b, builder_site_id(b, o->caller), pn->site);
     if (!pair)
         return -ENOMEM;
     count_process(b, site, &pn->t);
     metric_add(&site->t, &pn->t, !site_open);
     metric_add(&pair->t, &pn->t, !pair_open);
     p->calls += pn->t.calls;
-    uint64_t min = n->min, max = n->max;
-    if (min < site->min)
-        site->min = min;
-    if (max > site->max)
-        site->max = max;
+    if (o->min < site->min)
+        site->min = o->min;
+    if (o->max > site->max)
+        site->max = o->max;
     return 0;
 }
 
@@ -220,22 +295,21 @@ static void leave_path(struct builder *b, uint32_t caller, uint32_t site)
     counts_decrement(&b->open, pair_key(caller, site));
 }
 
-/* Walks the tree below node `top` without recursion; recursion of the profiled program shows as the same site further up.
- * `source`: the image's node by index. */
-static int walk(struct builder *b, uint32_t top, struct node *const *source)
+/* Walks the tree below node `top` without recursion; recursion of the profiled program shows as the same site further up. */
+static int walk(struct builder *b, uint32_t top)
 {
     struct profile *p = b->p;
     uint32_t i = p->node[top].first_child;
     while (i) {
-        const struct node *n = source[i];
+        const struct origin *o = &b->origin[i];
         struct profile_node *pn = &p->node[i];
-        bool flat = n->flags & NODE_PAIR, path = !flat && !(n->flags & NODE_OTHER);
-        bool site_open = flat ? n->flags & NODE_SITE_OPEN : counts_get(&b->open, site_open_key(n->site)) > 0;
-        bool pair_open = flat ? n->flags & NODE_PAIR_OPEN : counts_get(&b->open, pair_key(node_caller(n), n->site)) > 0;
+        bool flat = o->flags & NODE_PAIR, path = !flat && !(o->flags & NODE_OTHER);
+        bool site_open = flat ? o->flags & NODE_SITE_OPEN : counts_get(&b->open, site_open_key(o->site)) > 0;
+        bool pair_open = flat ? o->flags & NODE_PAIR_OPEN : counts_get(&b->open, pair_key(o->caller, o->site)) > 0;
         pn->t.primitive_calls = site_open ? 0 : pn->t.calls;
-        int r = path || flat ? account(b, n, site_open, pair_open) : 0;
+        int r = path || flat ? account(b, i, site_open, pair_open) : 0;
         if (r == 0 && path)
-            r = enter_path(b, node_caller(n), n->site);
+            r = enter_path(b, o->caller, o->site);
         if (r < 0)
             return r;
         pn->first_child = sort_siblings(p, pn->first_child);
@@ -244,8 +318,8 @@ static int walk(struct builder *b, uint32_t top, struct node *const *source)
             continue;
         }
         for (;;) { /* up until there is a next one */
-            if (!(source[i]->flags & (NODE_PAIR | NODE_OTHER)))
-                leave_path(b, node_caller(source[i]), source[i]->site);
+            if (!(b->origin[i].flags & (NODE_PAIR | NODE_OTHER)))
+                leave_path(b, b->origin[i].caller, b->origin[i].site);
             if (p->node[i].next_sibling) {
                 i = p->node[i].next_sibling;
                 break;
@@ -260,20 +334,15 @@ static int walk(struct builder *b, uint32_t top, struct node *const *source)
     return 0;
 }
 
-static void collect_source(struct builder *b, const struct lane_copy *l, struct node **source)
+static uint64_t root_ticks(const struct builder *b, uint32_t root)
 {
-    chain_each_item(struct node, n, b->s->image, l->lane->chain[PAGE_NODE])
-        source[n->scratch] = n;
-}
-
-static uint64_t root_ticks(const struct profile *p, uint32_t root, struct node *const *source)
-{
+    const struct profile *p = b->p;
     uint64_t sum = 0;
     for (uint32_t i = p->node[root].first_child; i; i = p->node[i].next_sibling) {
         if (!p->node[i].other)
             sum += p->node[i].t.inclusive;
         for (uint32_t k = p->node[i].other ? p->node[i].first_child : 0; k; k = p->node[k].next_sibling)
-            if (node_caller(source[k]) == 0)
+            if (b->origin[k].caller == 0)
                 sum += p->node[k].t.inclusive;
     }
     return sum;
@@ -293,29 +362,50 @@ static uint32_t without_own(struct profile *p, uint32_t first)
     return kept;
 }
 
+/* May a path, or a pair, have several nodes? */
+static int note_audience(struct builder *b, const struct lane_copy *l, void *item)
+{
+    const struct node *n = item;
+    (void)l;
+    if (!node_site(n))
+        return 0;
+    if (b->audience == UINT32_MAX)
+        b->audience = node_audience(n);
+    b->mixed = b->mixed || node_audience(n) != b->audience;
+    return 0;
+}
+
+static int begin_paths(struct builder *b, const struct lane_copy *l)
+{
+    counts_free(&b->known);
+    b->audience = UINT32_MAX;
+    b->mixed = b->view.audiences;
+    each_item(b, l, PAGE_NODE, note_audience);
+    return !b->mixed || counts_init(&b->known) ? 0 : -ENOMEM;
+}
+
 int builder_add_tree(struct builder *b, const struct lane_copy *l, struct profile_thread *t)
 {
     struct profile *p = b->p;
     uint32_t first = p->nodes;
-    int r = each_item(b, l, PAGE_NODE, add_node);
+    int r = begin_paths(b, l);
+    if (r == 0)
+        r = each_item(b, l, PAGE_NODE, add_node);
     if (r == 0)
         r = each_item(b, l, PAGE_SUSPENDED, add_suspended);
     if (r == 0)
         r = each_item(b, l, PAGE_HISTOGRAM, add_block);
-    struct node **source = r == 0 ? calloc((size_t)p->nodes + 1, sizeof *source) : NULL;
-    if (!source)
-        return -ENOMEM;
+    if (r < 0)
+        return r;
     add_unknown(b, l);
-    link_nodes(p, first);
-    collect_source(b, l, source);
-    uint32_t root = index_of(b, l->lane->root);
+    link_nodes(b, first);
+    uint32_t root = index_of(b, lane_side(l->lane)->root);
     uint32_t all = p->node[root].first_child, shown = without_own(p, all);
     if (all && !shown && !t->merged)
         t->count = 0;
     p->node[root].first_child = sort_siblings(p, shown);
-    r = walk(b, root, source);
+    r = walk(b, root);
     t->first_root = p->node[root].first_child;
-    t->roots = root_ticks(p, root, source);
-    free(source);
+    t->roots = root_ticks(b, root);
     return r;
 }

@@ -15,10 +15,12 @@
  *     SUSPENDED struct suspended[63] generators and coroutines that wait
  *     SITE      struct site_record[126]
  *     STRING    packed strings: 16-bit length, bytes
+ *     CONSUMER  CONSUMER_PAGES twice in a row: struct consumer_table[2]
+ *     SELECTION a bit per site, bit 0 of the first page that of site 0
  *
  *   header.lane_first -> lane -> lane -> 0          header.site_first -> page -> page -> 0
- *                         +-> chain[NODE] -> page -> page -> 0
- *                         +-> chain[HISTOGRAM] -> ...
+ *                         +-> side[s].chain[NODE] -> page -> page -> 0
+ *                         +-> side[s].chain[HISTOGRAM] -> ...
  *
  * Inside a segment things are named by `ref`: the offset in the file divided by 8 (0 = none). All integers are in the
  * machine's byte order; segments do not travel between machines.
@@ -34,7 +36,7 @@
 #include <stdint.h>
 
 #define SEGMENT_MAGIC 0x0a31504143535401ull /* "\001TSCAP1\n" */
-#define SEGMENT_ABI 1u
+#define SEGMENT_ABI 2u /* up to and with `version`, the header is the same in each */
 #define SEGMENT_PAGE 4096u
 #define SEGMENT_MAX_BYTES (4ull << 30) /* a ref has 29 significant bits; see item_key.h */
 #define SEGMENT_REF_SHIFT 3
@@ -52,6 +54,8 @@ enum page_kind {
     PAGE_SITE,
     PAGE_STRING,
     PAGE_UNDO,
+    PAGE_CONSUMER,
+    PAGE_SELECTION,
     PAGE_KINDS
 };
 
@@ -83,6 +87,7 @@ enum record_kind {
     RECORD_TAKEN,   /* written by another thread: the suspended call goes on there, or ended (key slot before) */
     RECORD_WAITED,  /* duration (48 bits, ticks) that the call on top, resumed with RECORD_MOVED, waited until then */
     RECORD_CARRIED, /* the same: that it had run before */
+    RECORD_AUDIENCE, /* calls that begin from here on have the audience with this number, in the place of a site */
     RECORD_KINDS
 };
 
@@ -111,6 +116,12 @@ static inline unsigned record_kind(uint64_t what) { return (unsigned)(what >> 48
 static inline unsigned record_flags(uint64_t what) { return (unsigned)(what >> 52); }
 static inline uint64_t record_duration(uint64_t what) { return what & RECORD_DURATION_MAX; }
 
+/* What a call is one of: its function, and who wanted records when it began. */
+#define SITES_MAX (1u << 24)
+static inline uint32_t identity_pack(uint32_t site, uint32_t audience) { return site | audience << 24; }
+static inline uint32_t identity_site(uint32_t identity) { return identity & (SITES_MAX - 1); }
+static inline uint32_t identity_audience(uint32_t identity) { return identity >> 24; }
+
 /* Items that are found by key (hash chains are the owner's; a reader builds its own). */
 struct item {
     _Atomic uint64_t key;
@@ -118,8 +129,8 @@ struct item {
     _Atomic uint32_t extra;   /* a node: site of the caller; others, private: the batch that logged it last */
 };
 
-/* One calling context: `site` called from the context `parent`. Times are ticks; exclusive time is inclusive - children.
- * First line: all that the end of a call touches. */
+/* One calling context: calls of a site, with one audience, from the context `parent`. Times are ticks; exclusive time is
+ * inclusive - children. First line: all that the end of a call touches. */
 struct node {
     _Atomic uint64_t inclusive;
     _Atomic uint64_t children; /* part of `inclusive` spent in recorded callees */
@@ -127,7 +138,7 @@ struct node {
     _Atomic uint64_t min, max; /* of ended calls */
     _Atomic uint32_t scratch; /* whoever walks the tree; nobody in the target but a merge */
     _Atomic segment_ref recent_block[2]; /* private hint: histogram blocks used last, by parity of the exponent */
-    uint32_t site;
+    uint32_t identity;      /* site: 24 | audience: 8 */
     segment_ref parent;     /* 0: the lane's root */
     _Atomic uint32_t stamp; /* private: the batch that logged it last */
 
@@ -139,6 +150,8 @@ struct node {
     _Atomic uint64_t raised;
     _Atomic uint64_t cut; /* calls ended by a stop */
 };
+static inline uint32_t node_site(const struct node *n) { return identity_site(n->identity); }
+static inline uint32_t node_audience(const struct node *n) { return identity_audience(n->identity); }
 static inline uint32_t node_caller(const struct node *n) { return atomic_load_explicit(&n->item.extra, memory_order_relaxed); }
 
 enum node_flag {
@@ -148,7 +161,7 @@ enum node_flag {
     NODE_PAIR_OPEN = 1 << 3, /* NODE_PAIR: this pair was open already */
 };
 
-/* Sixteen equal steps of one power of two; see histogram.h. Key: site and exponent. */
+/* Sixteen equal steps of one power of two; see histogram.h. Key: identity and exponent. */
 struct bucket_block {
     struct item item;
     _Atomic uint64_t count[16];
@@ -191,13 +204,20 @@ struct undo_word {
 #define UNDO_PAGES 6u
 #define UNDO_WORDS (UNDO_PAGES * SEGMENT_PAGE / (uint32_t)sizeof(struct undo_word))
 
+/* Where the tree of a lane begins. There are two: see struct lane. */
+struct lane_side {
+    _Atomic uint32_t chain[14]; /* by page kind: the first page */
+    _Atomic uint32_t root;      /* ref of the root node */
+    _Atomic uint32_t other;     /* ref of the (other) node; 0: none yet */
+};
+
 /* A thread's ring and what has been folded of it.
  *
  * Writer, push:  slot.when, slot.what, head: release stores in that order (the data too: a release store orders what
  *   comes before it, not what comes after, so a relaxed data store of record h could be seen before head = h).
  * Reader, ring:  h1 = acquire head; copy with acquire; h2 = relaxed head; record i is valid iff i > h2 - slots.
  *
- * commit = tail: 32 | depth: 31 | odd: 1. `tail` counts folded records (low half; head completes it), depth is the
+ * commit = tail: 32 | depth: 30 | side: 1 | odd: 1. `tail` counts folded records (low half; head completes it), depth is the
  *   number of open calls; those deeper than the STACK pages reach have no entry, and no page is added until they ended.
  * Writer, batch of records: undo_count = 0, commit odd; for each word that changes: log entry, undo_count, page.change of
  *   its page, the word; then commit = the next even one: release stores all, in that order. Entries above the depth in the
@@ -207,6 +227,9 @@ struct undo_word {
  *   odd, then the log; s2 = relaxed commit; s1 == s2 or again; odd: put the log's words back in the copy, last first. The
  *   state is that of exactly tail records. A page copied while a batch may have been at work on it (its `change` names a
  *   batch that had not ended when commit was loaded before) is copied again at the next look.
+ * Writer, compaction (fold_compact.c): builds the tree anew on the side that commit does not name, where no reader looks, and
+ *   with it the stack and what waits; each page's `change` first. Then commit = one record more, the other side, even: that
+ *   one store replaces the tree. What the old side holds is nobody's from there on, and stays until the next compaction.
  * Folding comes in phases (lanes.h), so that a reader finds commit at rest for half a ring at a time. */
 struct lane {
     struct page_header page;
@@ -225,7 +248,8 @@ struct lane {
     _Atomic uint64_t threads;     /* in the lane of merged ones: how many of them had recorded calls */
     _Atomic uint64_t records;     /* the same: pushed by them */
     _Atomic uint64_t lost_waits;  /* suspensions for which there was no memory: their calls count, not that they wait nor how long they took */
-    uint64_t folded_pad[5];
+    _Atomic uint64_t audience;    /* of calls that begin */
+    uint64_t folded_pad[4];
     /* 320 */
     _Atomic uint64_t undo_count;
     _Atomic uint32_t undo_page; /* first of UNDO_PAGES in a row */
@@ -249,12 +273,53 @@ struct lane {
     _Atomic uint64_t began, ended;  /* ticks */
     _Atomic uint64_t merging;       /* in the lane of merged ones: page of the lane being merged: 32 | low half of tail when
                                      * that began: 32; 0: none. Items before (tail - that) are here, later ones still there */
-    _Atomic uint32_t chain[PAGE_KINDS]; /* first page of each kind */
-    _Atomic uint32_t root;              /* ref of the root node */
-    _Atomic uint32_t other;             /* ref of the (other) node; 0: none yet */
+    /* 448 */
+    struct lane_side side[2]; /* commit says which */
     char name[64];
-    uint64_t end_pad[2];
+    uint64_t reserved[16];
 };
+
+/* Consumers want records: a session, what attach selected, collectors, profilers. The set of those that want all threads'
+ * records is the audience; a call belongs, whole, to the audience it began in. Audiences are numbered: equal sets have the
+ * same number, 0 is the empty one. A consumer that is cleared or goes leaves every audience, so that no call is its any more,
+ * and its threads go on with another number. Numbers that lost their consumers come back when no lane has them. */
+#define SEGMENT_AUDIENCES 256u
+#define SEGMENT_CONSUMERS 64u
+
+enum consumer_kind { CONSUMER_FREE = 0, CONSUMER_SESSION, CONSUMER_ATTACHED, CONSUMER_COLLECTORS, CONSUMER_PROFILER, CONSUMER_YAPPI, CONSUMER_KINDS };
+
+enum consumer_flag {
+    CONSUMER_RUNNING = 1 << 0,
+    CONSUMER_SUBPROCESSES = 1 << 1, /* children made while it runs record, too */
+    CONSUMER_SELECTS = 1 << 2,      /* only the sites in its selection; else all */
+    CONSUMER_FORMER = 1 << 3,       /* what the consumer with this number was until its selection changed: its calls are its still */
+    CONSUMER_SHORT = 1 << 4,        /* calls since its zero are missing: there was no number for an audience */
+};
+
+struct consumer {
+    uint32_t number; /* counts all that there ever were; 0: free */
+    uint32_t kind;   /* enum consumer_kind */
+    uint32_t flags;
+    uint32_t selection;   /* its first page; 0: none */
+    uint64_t began;       /* ticks; 0: never */
+    uint64_t ended;       /* ticks; 0: never, or running */
+    uint64_t zero;        /* ticks when it was cleared last; 0: never */
+    char name[64];
+    char selected[88];    /* what it selects, in the words of who asked for it; may be cut short */
+};
+
+/* Writer: writes the table that header.consumer_turn does not name, all of it, then the turn; release stores all.
+ * Reader: lanes; t1 = acquire turn; copies that table, acquire; t2 = relaxed turn, t1 == t2 or again. So a table is never
+ *   older than the lanes, and as audiences only lose members, it has nothing that a consumer has left, unless a number was
+ *   used again: then header.renumberings, stored before the table, is another than before the lanes. */
+struct consumer_table {
+    struct page_header page;
+    _Atomic uint64_t member[SEGMENT_AUDIENCES]; /* bit i: consumer[i] */
+    struct consumer consumer[SEGMENT_CONSUMERS];
+};
+#define CONSUMER_PAGES 4u
+
+#define SELECTION_BITS ((SEGMENT_PAGE - PAGE_ITEMS_OFFSET) * 8) /* sites to a page */
 
 enum session_flag {
     SESSION_RUNNING = 1,
@@ -330,14 +395,20 @@ struct segment_header {
     char unmarked_names[SEGMENT_UNMARKED_NAMES]; /* the first of them, each different, a newline after each */
     _Atomic uint64_t interpreters; /* besides the main one, in sessions since the last reset: nothing of them is recorded */
     _Atomic uint64_t ended; /* 1: its process is done with it, and had no right to remove it: nobody lists it, and it may go */
+    _Atomic uint32_t consumer_pages; /* page number of the first of the two tables; 0: none yet */
+    _Atomic uint32_t consumer_turn;  /* changes so far: the table that counts is its lowest bit's */
+    _Atomic uint32_t renumberings;   /* times that numbers of audiences came back to be used again */
+    _Atomic uint32_t audience;       /* number of the one that calls begin in now */
+    uint64_t reserved[32];
 };
 
-static inline uint64_t commit_pack(uint64_t tail, uint32_t depth, unsigned odd)
+static inline uint64_t commit_pack(uint64_t tail, uint32_t depth, unsigned side, unsigned odd)
 {
-    return tail << 32 | (uint64_t)depth << 1 | odd;
+    return tail << 32 | (uint64_t)depth << 2 | side << 1 | odd;
 }
 static inline uint32_t commit_tail(uint64_t commit) { return (uint32_t)(commit >> 32); }
-static inline uint32_t commit_depth(uint64_t commit) { return (uint32_t)commit >> 1; }
+static inline uint32_t commit_depth(uint64_t commit) { return (uint32_t)commit >> 2; }
+static inline unsigned commit_side(uint64_t commit) { return (unsigned)commit >> 1 & 1; }
 static inline unsigned commit_odd(uint64_t commit) { return (unsigned)commit & 1; }
 
 static inline void *segment_at(void *base, segment_ref ref) { return (char *)base + ((size_t)ref << SEGMENT_REF_SHIFT); }
@@ -351,10 +422,16 @@ static inline struct page_header *segment_page_of(const void *item)
     return (struct page_header *)((uintptr_t)item & ~(uintptr_t)(SEGMENT_PAGE - 1));
 }
 
+/* The side that counts. Who looks at a lane that changes has to know the commit word before. */
+static inline const struct lane_side *lane_side(const struct lane *l)
+{
+    return &l->side[commit_side(atomic_load_explicit(&l->commit, memory_order_relaxed))];
+}
+
 /* Have calls been recorded there? `head`: records pushed. A lane of which a part has been merged may have none left. */
 static inline bool lane_recorded(void *base, const struct lane *l, uint64_t head)
 {
-    const struct page_header *nodes = segment_page_at(base, l->chain[PAGE_NODE]);
+    const struct page_header *nodes = segment_page_at(base, lane_side(l)->chain[PAGE_NODE]);
     return nodes->used > 1 && head != l->first; /* the first node is the root */
 }
 
@@ -380,7 +457,11 @@ _Static_assert(sizeof(struct suspended) == 64, "ABI");
 _Static_assert(offsetof(struct lane, head) == 64 && offsetof(struct lane, commit) == 192, "head has 128 bytes of its own");
 _Static_assert(offsetof(struct lane, undo_count) == 320 && offsetof(struct lane, cpu_base_ticks) == 336, "ABI");
 _Static_assert(offsetof(struct lane, state) == 384, "ABI");
-_Static_assert(sizeof(struct lane) == 576, "ABI; a lane is a page");
+_Static_assert(offsetof(struct lane, side) == 448 && sizeof(struct lane_side) == 64 && PAGE_KINDS <= 14, "a side is one line");
+_Static_assert(sizeof(struct lane) == 768, "ABI; a lane is a page");
+_Static_assert(sizeof(struct consumer) == 192 && offsetof(struct consumer, name) == 40, "ABI; copied in words");
+_Static_assert(offsetof(struct consumer_table, consumer) == 2112, "ABI");
+_Static_assert(sizeof(struct consumer_table) == 14400 && sizeof(struct consumer_table) <= CONSUMER_PAGES * SEGMENT_PAGE, "ABI");
 _Static_assert(offsetof(struct segment_header, clock_source) == 136, "ABI");
 _Static_assert(offsetof(struct segment_header, moves) == 184 && offsetof(struct segment_header, pages_used) == 192, "ABI");
 _Static_assert(offsetof(struct segment_header, merge_log) == 320, "ABI");
@@ -388,7 +469,9 @@ _Static_assert(offsetof(struct segment_header, offspring) == 2744 && offsetof(st
 _Static_assert(offsetof(struct segment_header, unmarked) == 2880 && offsetof(struct segment_header, unmarked_names) == 2884, "ABI");
 _Static_assert(sizeof(struct ancestor) == 16, "ABI");
 _Static_assert(offsetof(struct segment_header, interpreters) == 3392, "ABI");
-_Static_assert(sizeof(struct segment_header) == 3408, "ABI; the header is a page");
+_Static_assert(offsetof(struct segment_header, abi) == 8 && offsetof(struct segment_header, version) == 120, "the same in each ABI");
+_Static_assert(offsetof(struct segment_header, consumer_pages) == 3408, "ABI");
+_Static_assert(sizeof(struct segment_header) == 3680, "ABI; the header is a page");
 /* Lines begin where they do by the words before them, not by _Alignas: readers keep copies of these in what malloc() and
  * realloc() give, which is aligned for plain types only. */
 _Static_assert(_Alignof(struct segment_header) == 8 && _Alignof(struct lane) == 8, "copies may lie anywhere on the heap");

@@ -8,7 +8,6 @@
 
 #include "segment_file.h"
 
-#define SITES_MAX (1u << 24) /* keys of folded nodes have 24 bits for a site */
 #define SITE_STRING_MAX 2000u /* bytes; longer names are cut */
 
 struct site {

@@ -76,11 +76,25 @@ static int add_merged(struct copier *c, uint32_t merges_before)
     return merges_account(c, l, merges_before, merges) ? 0 : -EAGAIN;
 }
 
+/* Who is in which audience, as of after the lanes. -EAGAIN: numbers that are in them may mean something else by now. */
+static int copy_audiences(struct copier *c, uint32_t renumberings)
+{
+    const struct segment_header *h = c->view->base;
+    copier_refresh(c);
+    uint64_t sites = word_read(&h->site_count), most = (uint64_t)c->limit * PAGE_ITEMS(struct site_record);
+    int r = audiences_copy(&c->s->audiences, h, c->limit, (uint32_t)(sites < most ? sites : most));
+    if (r == -EBADMSG)
+        c->s->complete = false;
+    else if (r < 0)
+        return r;
+    return word_get(&h->renumberings) == renumberings ? 0 : -EAGAIN;
+}
+
 /* All lanes once. -EAGAIN: merges, or a reset, have come between them. */
 static int try_lanes(struct copier *c)
 {
     const struct segment_header *h = c->view->base;
-    uint32_t before = word_read(&h->merges), ignored, number = word_read(&h->lane_first);
+    uint32_t renumberings = word_read(&h->renumberings), before = word_read(&h->merges), ignored, number = word_read(&h->lane_first);
     int r = 0;
     while (number && r == 0) {
         const struct lane *live = copier_has(c, number, 1) ? copier_live(c, number) : NULL;
@@ -96,6 +110,8 @@ static int try_lanes(struct copier *c)
     }
     if (r == 0)
         r = add_merged(c, before);
+    if (r == 0)
+        r = copy_audiences(c, renumberings);
     return r == 0 && word_read(&h->resets) != c->s->session.resets ? -EAGAIN : r;
 }
 
@@ -127,6 +143,7 @@ static void forget_lanes(struct copier *c)
 {
     uint64_t pages = c->view->mapped / SEGMENT_PAGE;
     forget_rings(c);
+    audiences_free(&c->s->audiences);
     c->s->lanes = 0;
     c->s->complete = true;
     memset(c->owner, 0, pages * sizeof *c->owner);
@@ -276,6 +293,7 @@ void snapshot_free(struct snapshot *s)
     }
     if (s->image)
         munmap(s->image, s->image_bytes);
+    audiences_free(&s->audiences);
     free(s->lane);
     free(s->site);
     *s = (struct snapshot){.complete = false};

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "audiences.h"
 #include "clock.h"
 #include "fold.h"
 #include "segment.h"
@@ -55,6 +56,7 @@ struct snapshot {
     uint32_t lanes;
     struct site_record *site; /* [1 .. sites] */
     uint32_t sites;
+    struct audiences audiences;
     uint64_t asof; /* ticks at which open calls were ended, the last of them: each when its thread's clock was read */
     bool complete; /* false: something could not be copied; what is shown is less than what there is */
     uint64_t moving; /* calls that changed threads meanwhile: they may count as open twice, or not at all */

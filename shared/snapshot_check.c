@@ -34,7 +34,7 @@ typedef bool check_item(struct checker *k, void *item, segment_ref ref);
 static bool each_item(struct checker *k, enum page_kind kind, check_item *check)
 {
     struct snapshot *s = k->c->s;
-    chain_each_page(page, s->image, k->l->lane->chain[kind])
+    chain_each_page(page, s->image, lane_side(k->l->lane)->chain[kind])
         for (uint32_t i = 0; i < page->used; i++) {
             void *item = page_item(page, i, chain_item_size(kind));
             if (!check(k, item, segment_ref_of(s->image, item)))
@@ -47,7 +47,7 @@ static void number_node_pages(struct checker *k)
 {
     const struct snapshot *s = k->c->s;
     uint32_t pages = 0;
-    chain_each_page(page, s->image, k->l->lane->chain[PAGE_NODE])
+    chain_each_page(page, s->image, lane_side(k->l->lane)->chain[PAGE_NODE])
         k->ordinal[snapshot_page_number(s, page)] = ++pages;
 }
 
@@ -55,16 +55,16 @@ static bool check_node(struct checker *k, void *item, segment_ref ref)
 {
     struct node *n = item;
     n->scratch = n->recent_block[0] = n->recent_block[1] = 0;
-    bool is_root = ref == k->l->lane->root, is_other = ref == k->l->lane->other;
-    if (n->site > k->c->s->sites || node_caller(n) > k->c->s->sites)
+    bool is_root = ref == lane_side(k->l->lane)->root, is_other = ref == lane_side(k->l->lane)->other;
+    if (node_site(n) > k->c->s->sites || node_caller(n) > k->c->s->sites)
         return false;
     if (is_root)
-        return n->parent == 0 && n->site == 0 && n->flags == 0 && n->item.key == 0;
+        return n->parent == 0 && n->identity == 0 && n->flags == 0 && n->item.key == 0;
     if (n->flags & NODE_OTHER && !is_other) { /* made, and then the process died */
         n->item.key = 0;
         n->flags = NODE_OTHER;
     }
-    return is_node(k, n->parent) && place(k, n->parent) < place(k, ref) && (n->site != 0) == !(n->flags & NODE_OTHER) &&
+    return is_node(k, n->parent) && place(k, n->parent) < place(k, ref) && (node_site(n) != 0) == !(n->flags & NODE_OTHER) &&
            n->item.key == key_of_node(n);
 }
 
@@ -72,10 +72,10 @@ static bool check_block(struct checker *k, void *item, segment_ref ref)
 {
     struct bucket_block *b = item;
     uint64_t key = b->item.key;
-    uint32_t site = key_block_site(key);
+    uint32_t identity = key_block_identity(key), site = identity_site(identity);
     unsigned exponent = key_block_exponent(key);
     (void)ref;
-    return key == key_block(site, exponent) && exponent < HISTOGRAM_EXPONENTS && site >= 1 && site <= k->c->s->sites;
+    return key == key_block(identity, exponent) && exponent < HISTOGRAM_EXPONENTS && site >= 1 && site <= k->c->s->sites;
 }
 
 static bool check_suspended(struct checker *k, void *item, segment_ref ref)
@@ -91,7 +91,7 @@ static bool check_stack(struct checker *k)
 {
     const struct lane *lane = k->l->lane;
     uint32_t left = commit_depth(lane->commit) + 1;
-    chain_each_page(page, k->c->s->image, lane->chain[PAGE_STACK]) {
+    chain_each_page(page, k->c->s->image, lane_side(lane)->chain[PAGE_STACK]) {
         const struct entry *e = page_item(page, 0, sizeof *e);
         if (page->used == 0 || left == 0)
             return true;
@@ -103,7 +103,7 @@ static bool check_stack(struct checker *k)
                 return false;
         }
     }
-    return lane->chain[PAGE_STACK] != 0;
+    return lane_side(lane)->chain[PAGE_STACK] != 0;
 }
 
 /* The log may name words of the lane and of its items only. Those on a page that the batch has added since the chains were
@@ -135,7 +135,8 @@ bool check_lane(const struct copier *c, struct lane_copy *l, struct ring_copy *r
     number_node_pages(k);
     if (!each_item(k, PAGE_NODE, check_node) || !each_item(k, PAGE_HISTOGRAM, check_block) || !each_item(k, PAGE_SUSPENDED, check_suspended))
         return false;
-    return is_node(k, l->lane->root) && (!l->lane->other || is_node(k, l->lane->other)) && check_stack(k);
+    const struct lane_side *side = lane_side(l->lane);
+    return is_node(k, side->root) && (!side->other || is_node(k, side->other)) && check_stack(k);
 }
 
 void check_records(const struct snapshot *s, struct ring_copy *ring)

@@ -52,9 +52,9 @@ static void copy_page(struct copier *c, uint32_t number, enum page_kind kind, ui
 
 /* Every page of a chain that is not in the image as it is now. The walk follows the links in the image, which are what is
  * used later, not those in the segment, which may have changed. -EBADMSG: not a chain of this lane's. */
-static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_page, enum page_kind kind)
+static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_page, uint64_t commit, enum page_kind kind)
 {
-    uint32_t number = ((const struct lane *)snapshot_page(c->s, lane_page))->chain[kind];
+    uint32_t number = ((const struct lane *)snapshot_page(c->s, lane_page))->side[commit_side(commit)].chain[kind];
     c->walk++;
     while (number) {
         if (!copier_visit(c, number))
@@ -75,12 +75,13 @@ static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_p
     return 0;
 }
 
-static int copy_chains(struct copier *c, const struct lane *live, uint32_t lane_page)
+/* Of the side that `commit` names. */
+static int copy_chains(struct copier *c, const struct lane *live, uint32_t lane_page, uint64_t commit)
 {
     int r = 0;
     for (enum page_kind kind = 0; kind < PAGE_KINDS && r == 0; kind++)
         if (chain_item_size(kind))
-            r = copy_chain(c, live, lane_page, kind);
+            r = copy_chain(c, live, lane_page, commit, kind);
     return r;
 }
 
@@ -142,7 +143,7 @@ static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct
     const struct segment_header *header = c->view->base;
     uint64_t before = word_read(&live->commit);
     words_read(l->lane, live, sizeof *live);
-    int r = copy_chains(c, live, page);
+    int r = copy_chains(c, live, page, before);
     *merges = word_read(&header->merges); /* after `merging` and before the second look at commit: counts no merge that began later */
     if (r == 0 && commit_odd(before))
         r = copy_log(c, live, ring);

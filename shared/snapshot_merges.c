@@ -43,12 +43,13 @@ static uint32_t forget_items(struct snapshot *s, uint32_t number, uint32_t count
 static void forget_merged(struct snapshot *s, const struct lane_copy *l, uint32_t count)
 {
     struct lane *lane = l->lane;
-    count = forget_items(s, lane->chain[PAGE_NODE], count, forget_nodes);
-    count = forget_items(s, lane->chain[PAGE_HISTOGRAM], count, forget_blocks);
+    const struct lane_side *side = lane_side(lane);
+    count = forget_items(s, side->chain[PAGE_NODE], count, forget_nodes);
+    count = forget_items(s, side->chain[PAGE_HISTOGRAM], count, forget_blocks);
     if (count) {
         lane->own = lane->off = lane->lost = lane->clamped = lane->mismatched = lane->silent_ends = lane->lost_waits = 0;
         lane->first = l->head;
-        forget_items(s, lane->chain[PAGE_SUSPENDED], count - 1, forget_suspended);
+        forget_items(s, side->chain[PAGE_SUSPENDED], count - 1, forget_suspended);
     }
 }
 

@@ -273,7 +273,7 @@ static int sum_up(const struct source *s, struct capture *c)
         complete &= member->error == 0;
         other_clock += member->taken && !fits(s, member);
         if (fits(s, member))
-            part[count++] = (struct profile_source){&member->snapshot, member->site, (uint32_t)i};
+            part[count++] = (struct profile_source){.snapshot = &member->snapshot, .site = member->site, .process = (uint32_t)i};
     }
     int r = profile_make_sum(&c->profile, part, count);
     free(part);

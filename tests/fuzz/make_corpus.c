@@ -232,7 +232,7 @@ static struct image image_of(const struct test_segment *t)
 
 /* ---- what is wrong with them ---- */
 
-static struct page_header *first_page(const struct image *m, enum page_kind kind) { return segment_page_at(m->base, m->lane->chain[kind]); }
+static struct page_header *first_page(const struct image *m, enum page_kind kind) { return segment_page_at(m->base, m->lane->side[0].chain[kind]); }
 static struct node *nodes(const struct image *m) { return (struct node *)((char *)first_page(m, PAGE_NODE) + PAGE_ITEMS_OFFSET); }
 static struct entry *entries(const struct image *m) { return (struct entry *)((char *)first_page(m, PAGE_STACK) + PAGE_ITEMS_OFFSET); }
 static struct slot *ring(const struct image *m) { return segment_page_at(m->base, m->lane->ring); }
@@ -263,24 +263,24 @@ static void cyclic_unused_lanes(struct image *m)
     m->lane->state = LANE_NEW;
 }
 static void lane_is_graveyard(struct image *m) { m->header->graveyard = m->header->lane_first; }
-static void cyclic_nodes(struct image *m) { first_page(m, PAGE_NODE)->next = m->lane->chain[PAGE_NODE]; }
-static void shared_chain(struct image *m) { m->lane->chain[PAGE_HISTOGRAM] = m->lane->chain[PAGE_NODE]; }
-static void chain_in_lane(struct image *m) { m->lane->chain[PAGE_NODE] = m->header->lane_first; }
+static void cyclic_nodes(struct image *m) { first_page(m, PAGE_NODE)->next = m->lane->side[0].chain[PAGE_NODE]; }
+static void shared_chain(struct image *m) { m->lane->side[0].chain[PAGE_HISTOGRAM] = m->lane->side[0].chain[PAGE_NODE]; }
+static void chain_in_lane(struct image *m) { m->lane->side[0].chain[PAGE_NODE] = m->header->lane_first; }
 static void many_items(struct image *m) { first_page(m, PAGE_NODE)->used = UINT32_MAX; }
 static void own_parent(struct image *m) { nodes(m)[1].parent = segment_ref_of(m->base, &nodes(m)[1]); }
 static void wild_parent(struct image *m) { nodes(m)[2].parent = UINT32_MAX; }
-static void wild_site(struct image *m) { nodes(m)[1].site = 0x1000000; }
-static void wild_root(struct image *m) { m->lane->root = 3; }
+static void wild_site(struct image *m) { nodes(m)[1].identity = 0xffffff; }
+static void wild_root(struct image *m) { m->lane->side[0].root = 3; }
 static void wild_entry(struct image *m) { entries(m)[1].node = UINT32_MAX; }
 static void same_keys(struct image *m)
 {
     for (uint32_t i = 1; i < first_page(m, PAGE_NODE)->used; i++)
         nodes(m)[i].item.key = nodes(m)[1].item.key;
 }
-static void huge_depth(struct image *m) { m->lane->commit = commit_pack(commit_tail(m->lane->commit), 0x7fffffff, 0); }
+static void huge_depth(struct image *m) { m->lane->commit = commit_pack(commit_tail(m->lane->commit), 0x3fffffff, 0, 0); }
 static void deep_and_short_of_stack(struct image *m)
 {
-    m->lane->commit = commit_pack(commit_tail(m->lane->commit), PAGE_ITEMS(struct entry), 0);
+    m->lane->commit = commit_pack(commit_tail(m->lane->commit), PAGE_ITEMS(struct entry), 0, 0);
 }
 static void huge_head(struct image *m) { m->lane->head = UINT64_MAX; }
 static void no_ring(struct image *m) { m->lane->ring = 0; }
@@ -311,7 +311,7 @@ static void wild_log(struct image *m)
 static void log_of_headers(struct image *m)
 {
     open_batch(m);
-    undo_log(m)[0].ref = m->lane->chain[PAGE_NODE] * 512 + 1;
+    undo_log(m)[0].ref = m->lane->side[0].chain[PAGE_NODE] * 512 + 1;
 }
 static void log_of_new_page(struct image *m)
 {
@@ -351,7 +351,7 @@ static void merging_of_another(struct image *m)
     m->lane->generation++;
 }
 static void many_merges(struct image *m) { m->header->merges = UINT32_MAX; }
-static void other_unlinked(struct image *m) { m->lane->other = 0; }
+static void other_unlinked(struct image *m) { m->lane->side[0].other = 0; }
 static void short_stack_page(struct image *m) { first_page(m, PAGE_STACK)->used = 2; }
 static void empty_stack_page(struct image *m) { first_page(m, PAGE_STACK)->used = 0; }
 static void clock_that_steps_back(struct image *m)

@@ -27,6 +27,8 @@ struct forest {
     uint64_t now;
     bool blocks;      /* some end out of order */
     bool odd_records; /* some records do not fit */
+    void (*heard)(struct forest *f, uint64_t when, uint64_t what); /* NULL, or who else is told of each record */
+    void *listener; /* its (borrowed) */
 };
 
 static inline void forest_plant(struct forest *f, struct writer *w, struct oracle *o, uint64_t seed)
@@ -43,12 +45,19 @@ static inline uint64_t forest_unfolded(const struct forest *f) { return f->w->he
 
 static inline void forest_fold(struct forest *f, uint64_t count) { folder_run(&f->w->folder, f->w->ring, f->w->mask, count); }
 
+static inline void forest_tell(struct forest *f, uint64_t when, uint64_t what)
+{
+    oracle_record(f->o, &f->t, when, what);
+    if (f->heard)
+        f->heard(f, when, what);
+}
+
 static inline void forest_write_down(struct forest *f, uint64_t when, uint64_t what)
 {
     struct forest_script *s = f->script;
     s->record[s->records].when = when;
     s->record[s->records++].what = what;
-    oracle_record(f->o, &f->t, when, what);
+    forest_tell(f, when, what);
 }
 
 static inline void forest_record(struct forest *f, uint64_t when, uint64_t what)
@@ -60,7 +69,7 @@ static inline void forest_record(struct forest *f, uint64_t when, uint64_t what)
     if (forest_unfolded(f) >= f->w->mask - 8)
         forest_fold(f, 1 + random_below(&f->random, (uint32_t)forest_unfolded(f)));
     writer_store(f->w, when, what);
-    oracle_record(f->o, &f->t, when, what);
+    forest_tell(f, when, what);
 }
 
 static inline void forest_pass(struct forest *f, uint64_t ticks) { f->now += ticks; }
@@ -212,7 +221,7 @@ static inline void forest_cut(struct forest *f)
     f->w->last = f->now;
     writer_cut(f->w, f->now);
     for (; first < f->w->head; first++)
-        oracle_record(f->o, &f->t, f->now, record_pack(0, 0, RECORD_NONE, 0));
+        forest_tell(f, f->now, record_pack(0, 0, RECORD_NONE, 0));
 }
 
 static inline void forest_stop(struct forest *f)

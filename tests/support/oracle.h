@@ -10,7 +10,10 @@
  *   taken         went on elsewhere: it does not wait any more
  *   put aside     a call of any kind whose stack is left for another: it waits like a keyed one, and is one from there on
  *   ended below   a block that ends under later calls: it lasted until then, and is the path of those calls until they
- *                 have ended, but has no time of its own any more */
+ *                 have ended, but has no time of its own any more
+ *
+ * An oracle may be one consumer's: it sees the calls that begin while it listens, of functions that it has selected. Time of the
+ * others goes to the nearest one below that it sees, and recursion and callers are judged among those. */
 #ifndef TSCAP_TESTS_ORACLE_H
 #define TSCAP_TESTS_ORACLE_H
 
@@ -31,6 +34,7 @@ struct oracle_sums {
 struct oracle_call {
     uint32_t site, caller, path;
     bool keyed, foreign, ended;
+    bool unseen;
     uint64_t key;
     uint64_t begin, ran; /* of this stretch; in the stretches before it */
     uint64_t since;      /* waiting since */
@@ -62,6 +66,8 @@ struct oracle_durations {
 struct oracle {
     uint32_t sites;
     uint32_t suspended_limit; /* per thread */
+    bool away;                /* does not listen */
+    const bool *selected;     /* by site; NULL: all (borrowed) */
     struct oracle_sums *site; /* [1 .. sites] */
     struct oracle_sums *pair; /* [caller * (sites + 1) + callee] */
     struct oracle_durations *ended;
@@ -107,10 +113,21 @@ static inline void oracle_free(struct oracle *o)
 /* As after a reset, which forgets what threads have open, too. */
 static inline void oracle_clear(struct oracle *o)
 {
-    uint32_t sites = o->sites, limit = o->suspended_limit;
+    struct oracle before = *o;
     oracle_free(o);
-    oracle_init(o, sites);
-    o->suspended_limit = limit;
+    oracle_init(o, before.sites);
+    o->suspended_limit = before.suspended_limit;
+    o->away = before.away;
+    o->selected = before.selected;
+}
+
+/* Nothing that has begun is its any more. */
+static inline void oracle_unsee(struct oracle_thread *t)
+{
+    for (uint32_t d = 1; d <= t->depth; d++)
+        t->call[d].unseen = true;
+    for (uint32_t i = 0; i < t->waits; i++)
+        t->waiting[i].unseen = true;
 }
 
 static inline void oracle_thread_free(struct oracle_thread *t)
@@ -137,17 +154,25 @@ static inline uint32_t oracle_running(const struct oracle_thread *t)
     return d;
 }
 
+/* The nearest call that is seen, from this depth down; NULL: none. */
+static inline const struct oracle_call *oracle_seen(const struct oracle_thread *t, uint32_t depth)
+{
+    while (depth && t->call[depth].unseen)
+        depth--;
+    return depth ? &t->call[depth] : NULL;
+}
+
 static inline bool oracle_open_below(const struct oracle_thread *t, uint32_t depth, uint32_t site)
 {
     for (uint32_t d = 1; d < depth; d++)
-        if (t->call[d].site == site)
+        if (t->call[d].site == site && !t->call[d].unseen)
             return true;
     return false;
 }
 static inline bool oracle_pair_open_below(const struct oracle_thread *t, uint32_t depth, uint32_t caller, uint32_t site)
 {
     for (uint32_t d = 1; d < depth; d++)
-        if (t->call[d].site == site && t->call[d].caller == caller)
+        if (t->call[d].site == site && t->call[d].caller == caller && !t->call[d].unseen)
             return true;
     return false;
 }
@@ -156,8 +181,11 @@ static inline bool oracle_pair_open_below(const struct oracle_thread *t, uint32_
 static inline void oracle_hand_out(struct oracle *o, struct oracle_thread *t, uint64_t ticks, uint64_t off)
 {
     uint32_t top = oracle_running(t);
+    const struct oracle_call *own = oracle_seen(t, top);
     for (uint32_t d = 1; d <= top; d++) {
         const struct oracle_call *c = &t->call[d];
+        if (c->unseen)
+            continue;
         struct oracle_sums *site = &o->site[c->site], *pair = oracle_pair(o, c->caller, c->site);
         t->path[c->path].inclusive += ticks;
         if (!oracle_open_below(t, d, c->site)) {
@@ -170,7 +198,7 @@ static inline void oracle_hand_out(struct oracle *o, struct oracle_thread *t, ui
             pair->elapsed += ticks;
             pair->off_inclusive += off;
         }
-        if (d == top) {
+        if (c == own) {
             t->path[c->path].exclusive += ticks;
             site->exclusive += ticks;
             site->off_exclusive += off;
@@ -201,7 +229,7 @@ static inline uint32_t oracle_path_of(struct oracle_thread *t, uint32_t parent, 
 
 static inline struct oracle_call *oracle_push(struct oracle_thread *t, uint32_t site)
 {
-    const struct oracle_call *above = t->depth ? &t->call[t->depth] : NULL;
+    const struct oracle_call *above = oracle_seen(t, t->depth);
     uint32_t caller = above ? above->site : 0, path = oracle_path_of(t, above ? above->path : 0, site);
     t->call = oracle_more(t->call, &t->call_room, t->depth + 1, sizeof *t->call);
     struct oracle_call *c = &t->call[++t->depth];
@@ -209,9 +237,13 @@ static inline struct oracle_call *oracle_push(struct oracle_thread *t, uint32_t 
     return c;
 }
 
+static inline bool oracle_sees(const struct oracle *o, uint32_t site) { return !o->away && (!o->selected || o->selected[site]); }
+
 static inline void oracle_began(struct oracle *o, struct oracle_thread *t, const struct oracle_call *c)
 {
     struct oracle_sums *site = &o->site[c->site], *pair = oracle_pair(o, c->caller, c->site);
+    if (c->unseen)
+        return;
     bool primitive = !oracle_open_below(t, t->depth, c->site);
     site->calls++;
     pair->calls++;
@@ -243,6 +275,8 @@ static inline void oracle_lasted(struct oracle_durations *d, uint64_t value)
 
 static inline void oracle_ended(struct oracle *o, const struct oracle_call *c, uint64_t now, unsigned flags)
 {
+    if (c->unseen)
+        return;
     if (flags & RECORD_RAISED && !c->foreign) {
         o->site[c->site].raised++;
         oracle_pair(o, c->caller, c->site)->raised++;
@@ -273,6 +307,7 @@ static inline void oracle_enter(struct oracle *o, struct oracle_thread *t, uint3
     if (stale)
         oracle_silent_end(o, t, stale);
     struct oracle_call *c = oracle_push(t, site);
+    c->unseen = !oracle_sees(o, site);
     c->keyed = keyed;
     c->key = t->key;
     oracle_began(o, t, c);
@@ -281,6 +316,8 @@ static inline void oracle_enter(struct oracle *o, struct oracle_thread *t, uint3
 static inline void oracle_waited(struct oracle *o, struct oracle_thread *t, const struct oracle_call *c, uint64_t waited)
 {
     struct oracle_sums *pair = oracle_pair(o, c->caller, c->site);
+    if (c->unseen)
+        return;
     o->site[c->site].waited += waited;
     pair->waited += waited;
     o->site[c->site].elapsed += oracle_open_below(t, t->depth, c->site) ? 0 : waited;
@@ -298,6 +335,7 @@ static inline void oracle_resume(struct oracle *o, struct oracle_thread *t, uint
     c->keyed = true;
     c->key = t->key;
     c->foreign = w ? w->foreign : !moved;
+    c->unseen = w ? w->unseen : !oracle_sees(o, site);
     if (!w)
         return;
     c->ran = w->ran;
@@ -370,7 +408,7 @@ static inline void oracle_cut_top(struct oracle *o, struct oracle_thread *t, uin
         return;
     oracle_advance(o, t, when);
     const struct oracle_call *c = &t->call[t->depth--];
-    if (c->ended || c->foreign)
+    if (c->ended || c->foreign || c->unseen)
         return;
     o->site[c->site].open++;
     oracle_pair(o, c->caller, c->site)->open++;
@@ -418,6 +456,8 @@ static inline void oracle_record(struct oracle *o, struct oracle_thread *t, uint
         else
             o->mismatched++;
         break;
+    case RECORD_AUDIENCE:
+        break; /* who is in it, the oracle is told otherwise */
     case RECORD_NONE:
         oracle_cut_top(o, t, when);
         break;
@@ -436,7 +476,7 @@ static inline void oracle_close(struct oracle *o, struct oracle_thread *t, uint6
     for (uint32_t i = 0; i < t->waits; i++) {
         const struct oracle_call *w = &t->waiting[i];
         struct oracle_sums *sums[] = {&o->site[w->site], oracle_pair(o, w->caller, w->site)};
-        for (int k = 0; k < 2 && !w->foreign; k++) {
+        for (int k = 0; k < 2 && !w->foreign && !w->unseen; k++) {
             sums[k]->open++;
             sums[k]->suspended++;
         }
@@ -575,6 +615,14 @@ static inline bool oracle_identity(struct oracle_why *why, const struct profile 
     for (uint32_t i = 0; i < p->threads; i++)
         roots += p->thread[i].roots;
     return oracle_same(why, "identity", 0, 0, "sum of exclusive times", exclusive, roots);
+}
+
+/* What one consumer sees: what is counted for the lane as a whole is nobody's. */
+static inline bool oracle_check_view(struct oracle_why *why, const struct oracle *o, const struct profile *p)
+{
+    why->text[0] = '\0';
+    return oracle_same(why, "profile", 0, 0, "complete", p->complete, true) && oracle_same_sites(why, o, p) && oracle_same_pairs(why, o, p) &&
+           oracle_identity(why, p);
 }
 
 static inline bool oracle_check(struct oracle_why *why, const struct oracle *o, const struct profile *p)

@@ -55,7 +55,7 @@ def lanes(pid):
         lane = page * PAGE
         (head,), (first,) = numbers(data, lane + 64, kind="Q"), numbers(data, lane + 416, kind="Q")
         ring, slots, _, page = numbers(data, lane + 400, 4)
-        thread = data[lane + 496 : lane + 560].split(b"\0")[0].decode()
+        thread = data[lane + 576 : lane + 640].split(b"\0")[0].decode()
         if ring and head > first:
             assert head - first < slots, "some records have been overwritten"
             whats = [numbers(data, ring * PAGE + 16 * (i % slots) + 8, kind="Q")[0] for i in range(first, head)]

@@ -197,8 +197,8 @@ Test(merge, a_merge_whose_end_was_not_noted_counts_once)
     struct lane *lane = open_lane(&l.s, "takes a merged one's lane")->lane;
     uint32_t page = (uint32_t)(((char *)lane - (char *)l.s.segment.base) / SEGMENT_PAGE);
     put_back(&l, before, page); /* as it was when the merge had not been noted */
-    put_chain_back(&l, before, lane->chain[PAGE_NODE]);
-    put_chain_back(&l, before, lane->chain[PAGE_HISTOGRAM]);
+    put_chain_back(&l, before, lane_side(lane)->chain[PAGE_NODE]);
+    put_chain_back(&l, before, lane_side(lane)->chain[PAGE_HISTOGRAM]);
     merged->merging = (uint64_t)page << 32 | began_at;
     struct profile p = profile_now(&l);
     cr_assert(p.complete);

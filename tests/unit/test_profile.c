@@ -795,10 +795,10 @@ Test(profile, a_thread_that_could_not_be_copied_is_named_and_has_no_numbers)
 
 static struct node *node_of(struct snapshot *shot, uint32_t site)
 {
-    struct page_header *page = segment_page_at(shot->image, shot->lane[0].lane->chain[PAGE_NODE]);
+    struct page_header *page = segment_page_at(shot->image, lane_side(shot->lane[0].lane)->chain[PAGE_NODE]);
     struct node *n = (struct node *)((char *)page + PAGE_ITEMS_OFFSET);
     for (uint32_t i = 0; i < page->used; i++)
-        if (n[i].site == site)
+        if (node_site(&n[i]) == site)
             return &n[i];
     cr_assert_fail("no node of site %u", site);
     return NULL;
@@ -845,7 +845,8 @@ Test(profile, paths_on_which_nothing_happened_are_not_shown)
     leave(100, A);
     struct snapshot shot = shot_now();
     struct node *b = node_of(&shot, B);
-    b->calls = b->inclusive = 0;
+    b->calls = b->inclusive = b->max = 0;
+    b->min = UINT64_MAX;
     struct profile p = profile_of_shot(&shot);
     cr_expect_str_eq(tree(&p, 0), "A1:100-70(C1:10-10)");
     cr_expect_eq(p.pairs, 2);

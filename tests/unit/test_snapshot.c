@@ -245,9 +245,9 @@ Test(snapshot, items_with_the_keys_of_others_are_refused)
     writer_flush(w);
     char *copy = copy_of_segment(&bytes);
     struct lane *lane = (struct lane *)(copy + ((char *)w->lane - (char *)s.segment.base));
-    struct node *node = (struct node *)(copy + (size_t)lane->chain[PAGE_NODE] * SEGMENT_PAGE + PAGE_ITEMS_OFFSET);
-    struct suspended *waiting = (struct suspended *)(copy + (size_t)lane->chain[PAGE_SUSPENDED] * SEGMENT_PAGE + PAGE_ITEMS_OFFSET);
-    struct bucket_block *block = (struct bucket_block *)(copy + (size_t)lane->chain[PAGE_HISTOGRAM] * SEGMENT_PAGE + PAGE_ITEMS_OFFSET);
+    struct node *node = (struct node *)(copy + (size_t)lane_side(lane)->chain[PAGE_NODE] * SEGMENT_PAGE + PAGE_ITEMS_OFFSET);
+    struct suspended *waiting = (struct suspended *)(copy + (size_t)lane_side(lane)->chain[PAGE_SUSPENDED] * SEGMENT_PAGE + PAGE_ITEMS_OFFSET);
+    struct bucket_block *block = (struct bucket_block *)(copy + (size_t)lane_side(lane)->chain[PAGE_HISTOGRAM] * SEGMENT_PAGE + PAGE_ITEMS_OFFSET);
     _Atomic uint64_t *keys[] = {&node[1].item.key, &waiting->item.key, &block->item.key};
     cr_assert_eq(view_of_memory(&v, copy, bytes), 0);
     for (size_t i = 0; i < 3; i++)
