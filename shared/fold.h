@@ -20,6 +20,7 @@
  * fold_exit.c   they leave it, times go where they belong  fold_suspended.c  generators and coroutines that wait
  * fold_stack.c  the stack of open calls                    fold_opens.c      what is open, once paths are given up
  * fold_batch.h  the undo log                               fold_pages.c      room for all of that
+ * fold_compact.c  the tree without what is nobody's any more
  * fold_merge.c  a lane's sums go to another's              fold_life.c       beginning, taking up, emptying, undoing */
 #ifndef TSCAP_FOLD_H
 #define TSCAP_FOLD_H
@@ -58,6 +59,7 @@ struct folder {
     struct items *items;
     struct counts open; /* per site and per pair, once paths have been given up; else not allocated */
     uint32_t nodes, node_limit, depth_limit;
+    uint32_t kept; /* nodes after the last compaction; 0: none yet */
     segment_ref free_suspended; /* through struct item.next */
     uint32_t suspended, suspended_limit;
     segment_ref *cache; /* children found last, by parent and site */
@@ -109,6 +111,17 @@ void folder_merge_suspended(struct folder *f, segment_ref node, const struct sus
 
 /* The audience of the call that waits under this key; `otherwise`: there is none. */
 uint32_t folder_audience_waiting(const struct folder *f, uint64_t key, uint32_t otherwise);
+
+/* Compaction (fold_compact.c): the calls of each audience count for `audience[its number]`, for nobody if that is 0. What is nobody's
+ * goes, where nothing that stays needs it; its time is its callers'. Counts as one record folded, in any case. False: no memory,
+ * nothing has changed. Two compactions with none in between that say otherwise leave the same.
+ * A lane has two trees at most, of which no reader looks at one, and each has no more nodes than were needed at a time,
+ * twice over, and FOLDER_SPARE, if it is compacted when folder_is_wasteful(). */
+bool folder_compact(struct folder *f, const uint8_t audience[SEGMENT_AUDIENCES]);
+bool folder_can_compact(const struct folder *f, const uint8_t audience[SEGMENT_AUDIENCES]); /* is there anything to win? */
+void folder_audiences(const struct folder *f, bool used[SEGMENT_AUDIENCES]); /* adds those it has calls of */
+#define FOLDER_SPARE 64u
+static inline bool folder_is_wasteful(const struct folder *f) { return f->nodes >= 2 * f->kept + FOLDER_SPARE; }
 
 /* RECORD_TAKEN for a lane that has no ring; counts as one record folded. */
 void folder_take(struct folder *f, uint64_t key, unsigned flags);

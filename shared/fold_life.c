@@ -155,7 +155,7 @@ void folder_reset(struct folder *f, uint64_t tail, uint32_t audience)
     word_put(&l->audience, audience);
     f->audience = identity_pack(0, audience);
     f->own = f->off = 0;
-    f->nodes = f->suspended = f->stack_pages = 0;
+    f->kept = f->nodes = f->suspended = f->stack_pages = 0;
     f->free_suspended = 0;
     f->tail = tail;
     make_root(f); /* the first page of each chain is there: cannot fail */

@@ -553,6 +553,48 @@ void lanes_note_stop(struct lanes *l, uint64_t when)
     pthread_mutex_unlock(&l->lock);
 }
 
+/* ---- audiences that are done with ---- */
+
+/* A compaction counts as a record. There is none in the ring to count when a thread has ended. */
+static void compact(struct writer *w, const uint8_t audience[SEGMENT_AUDIENCES])
+{
+    bool live = word_get(&w->lane->state) == LANE_LIVE;
+    if (live) {
+        flush(w);
+        writer_store(w, w->last, record_pack(0, 0, RECORD_NONE, 0));
+    }
+    folder_compact(&w->folder, audience);
+    if (!live)
+        word_put(&w->lane->head, ++w->head);
+    w->mixed = true; /* what it has may have another number than its next calls */
+}
+
+static void compact_writer(struct writer *w, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool *used)
+{
+    const struct lane *lane = w->lane;
+    uint32_t state = word_get(&lane->state);
+    if ((state != LANE_LIVE && state != LANE_EXITED) || word_get(&lane->resets) != word_get(&w->lanes->segment->header->resets))
+        return; /* nothing in it counts */
+    pthread_mutex_lock(&w->lock);
+    if (all && state == LANE_LIVE)
+        flush(w);
+    if ((all || folder_is_wasteful(&w->folder)) && folder_can_compact(&w->folder, audience))
+        compact(w, audience);
+    if (all)
+        folder_audiences(&w->folder, used);
+    pthread_mutex_unlock(&w->lock);
+}
+
+void lanes_compact(struct lanes *l, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool used[SEGMENT_AUDIENCES])
+{
+    pthread_mutex_lock(&l->lock);
+    for (struct writer *w = l->all; w; w = w->next)
+        compact_writer(w, audience, all, used);
+    if (l->graveyard)
+        merge_compact(l->graveyard, audience, all, used);
+    pthread_mutex_unlock(&l->lock);
+}
+
 void writer_reset(struct writer *w, uint32_t resets)
 {
     pthread_mutex_lock(&w->lock);

@@ -55,6 +55,10 @@ struct lanes *lanes_new(struct segment *segment, const struct lanes_options *o);
  * Nobody is woken. */
 void lanes_note_stop(struct lanes *l, uint64_t when);
 
+/* What calls of each audience count for from now on, in all lanes (folder_compact): in those that waste memory, or in `all`; then `used`
+ * tells which audiences they have still. Nobody pushes meanwhile: who calls this has the interpreter's lock. */
+void lanes_compact(struct lanes *l, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool used[SEGMENT_AUDIENCES]);
+
 /* The calling thread has another name now. */
 void lanes_rename(struct writer *w, const char *name);
 

@@ -150,3 +150,13 @@ uint32_t merge_take(struct merge *m, uint64_t key, unsigned flags, uint32_t othe
     folder_take(&m->folder, key, flags);
     return audience;
 }
+
+void merge_compact(struct merge *m, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool *used)
+{
+    if (word_get(&m->lane->resets) != word_get(&m->segment->header->resets))
+        return; /* nothing in it counts */
+    if ((all || folder_is_wasteful(&m->folder)) && folder_can_compact(&m->folder, audience))
+        folder_compact(&m->folder, audience);
+    if (all)
+        folder_audiences(&m->folder, used);
+}

@@ -18,4 +18,7 @@ void merge_lane(struct merge *m, struct lane *from);
 /* As RECORD_TAKEN, of a call that waited when its lane was merged. Returns its audience; `otherwise`: it is not there. */
 uint32_t merge_take(struct merge *m, uint64_t key, unsigned flags, uint32_t otherwise);
 
+/* As lanes_compact(), of those that have been merged. */
+void merge_compact(struct merge *m, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool *used);
+
 #endif
