@@ -17,7 +17,8 @@ static void walk_tree(const struct profile *p, uint32_t first)
         MUST(i <= p->nodes && seen++ < p->nodes);
         const struct profile_node *n = &p->node[i];
         MUST(n->first_child == 0 || p->node[n->first_child].parent == i);
-        MUST(n->t.exclusive <= n->t.inclusive && n->t.off_inclusive <= n->t.inclusive);
+        MUST(n->other || n->t.exclusive <= n->t.inclusive);
+        MUST(n->t.off_inclusive <= n->t.inclusive);
         if (n->first_child) {
             i = n->first_child;
             continue;
@@ -44,12 +45,30 @@ static void walk(const struct profile *p)
     }
 }
 
+/* What the first of them sees. */
+static void walk_consumers(const struct snapshot *s)
+{
+    struct profile p;
+    unsigned seen = 0;
+    for (unsigned i = 0; i < SEGMENT_CONSUMERS && seen < 3; i++) {
+        const struct consumer *c = &s->audiences.consumer[i];
+        if (!c->number)
+            continue;
+        lengths += strlen(c->name) + strlen(c->selected);
+        seen++;
+        MUST(profile_make_view(&p, s, c->number) == 0);
+        walk(&p);
+        profile_free(&p);
+    }
+}
+
 static void read_view(const struct view *v, bool alive)
 {
     struct snapshot s;
     struct profile p;
     if (snapshot_take(&s, v, &(struct snapshot_options){.alive = alive, .patience = PATIENCE_NS}) < 0)
         return;
+    walk_consumers(&s);
     if (profile_make(&p, &s) == 0) {
         snapshot_free(&s); /* the profile borrows nothing */
         walk(&p);

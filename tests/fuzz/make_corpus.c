@@ -7,6 +7,7 @@
 
 #include "../support/procedures.h"
 #include "../support/segments.h"
+#include "roster.h"
 #include "control.h"
 #include "sparse.h"
 
@@ -193,6 +194,53 @@ static void running(struct test_segment *t)
     t->segment.header->consumers = 1;
 }
 
+static void compact_lanes(void *context, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool used[SEGMENT_AUDIENCES])
+{
+    const struct test_segment *t = context;
+    lanes_compact(t->lanes, audience, all, used);
+}
+
+static struct roster *table;
+static uint32_t session, profiler;
+
+static void listen_and_call(struct writer *w)
+{
+    writer_listen(w, roster_audience(table));
+    calls(w, 3);
+}
+
+/* Two consumers, one of which selects and is cleared; calls that began before and go on. */
+static void consumers(struct test_segment *t)
+{
+    static const uint32_t sites[] = {1, 3};
+    struct writer *w = open_writer(t, "heard");
+    table = roster_new(&t->segment, compact_lanes, t);
+    session = roster_add(table, CONSUMER_SESSION, "session", &(struct selection){.all = true});
+    profiler = roster_add(table, CONSUMER_PROFILER, "profiler", &(struct selection){.site = sites, .sites = 2, .text = "f1 f3"});
+    roster_begin(table, session, 0, 1);
+    writer_listen(w, roster_audience(table));
+    variety(w);
+    roster_begin(table, profiler, 0, 2);
+    listen_and_call(w);
+    roster_select(table, profiler, &(struct selection){.site = sites, .sites = 1, .text = "f1"});
+    listen_and_call(w);
+    roster_clear(table, session, 3);
+    listen_and_call(w);
+    writer_flush(w);
+    listen_and_call(w);
+}
+
+static void compacted(struct test_segment *t)
+{
+    uint8_t audience[SEGMENT_AUDIENCES] = {0};
+    bool used[SEGMENT_AUDIENCES] = {false};
+    consumers(t);
+    roster_remove(table, profiler, 4);
+    audience[roster_audience(table)] = (uint8_t)roster_audience(table);
+    lanes_compact(t->lanes, audience, true, used);
+    listen_and_call(newest);
+}
+
 static void two_pages_of_sites(struct test_segment *t)
 {
     char name[8];
@@ -377,6 +425,55 @@ static void session_busy(struct image *m) { m->header->session_seq = 1; }
 static void truncated(struct image *m) { m->bytes = SEGMENT_PAGE * 9; }
 static void header_only(struct image *m) { m->bytes = SEGMENT_PAGE; }
 
+static struct consumer_table *table_of(const struct image *m)
+{
+    return segment_page_at(m->base, m->header->consumer_pages + (m->header->consumer_turn & 1) * CONSUMER_PAGES);
+}
+static struct page_header *selection_of(const struct image *m)
+{
+    for (unsigned i = 0; i < SEGMENT_CONSUMERS; i++)
+        if (table_of(m)->consumer[i].selection)
+            return segment_page_at(m->base, table_of(m)->consumer[i].selection);
+    abort();
+}
+static void table_in_lane(struct image *m) { m->header->consumer_pages = m->header->lane_first; }
+static void table_at_end(struct image *m)
+{
+    uint32_t last = (uint32_t)(m->bytes / SEGMENT_PAGE) - 1;
+    ((struct page_header *)segment_page_at(m->base, last))->kind = PAGE_CONSUMER;
+    m->header->consumer_pages = last;
+}
+static void cyclic_selection(struct image *m) { selection_of(m)->next = (uint32_t)(((char *)selection_of(m) - m->base) / SEGMENT_PAGE); }
+static void selection_elsewhere(struct image *m) { selection_of(m)->kind = PAGE_NODE; }
+static void wild_selection(struct image *m)
+{
+    for (unsigned i = 0; i < SEGMENT_CONSUMERS; i++)
+        table_of(m)->consumer[i].selection = 0xfffffff0u + i;
+}
+static void all_members(struct image *m)
+{
+    for (unsigned n = 0; n < SEGMENT_AUDIENCES; n++)
+        table_of(m)->member[n] = UINT64_MAX;
+}
+static void same_consumer(struct image *m)
+{
+    for (unsigned i = 0; i < SEGMENT_CONSUMERS; i++)
+        table_of(m)->consumer[i].number = table_of(m)->consumer[i].kind = 1;
+}
+static void wild_audience(struct image *m) { nodes(m)[1].identity |= 0xff000000u; }
+static void other_side(struct image *m) { m->lane->commit ^= commit_pack(0, 0, 1, 0); }
+static void both_sides_the_same(struct image *m)
+{
+    for (unsigned i = 0; i < sizeof m->lane->side[0] / 8; i++)
+        ((_Atomic uint64_t *)&m->lane->side[1])[i] = ((_Atomic uint64_t *)&m->lane->side[0])[i];
+    other_side(m);
+}
+static void huge_times(struct image *m)
+{
+    for (unsigned i = 1; i < first_page(m, PAGE_NODE)->used; i++)
+        nodes(m)[i].inclusive = (1ull << 63) + 5;
+}
+
 static const struct {
     const char *name;
     void (*make)(struct test_segment *t);
@@ -447,6 +544,20 @@ static const struct {
     {"merged", merged, "-merging-all-but-its-end", merging_all_but_its_end},
     {"merged", merged, "-merging-gone", merging_gone},
     {"merged", merged, "-merging-of-another", merging_of_another},
+    {"consumers", consumers, "", as_it_is},
+    {"consumers", consumers, "-table-in-lane", table_in_lane},
+    {"consumers", consumers, "-table-at-end", table_at_end},
+    {"consumers", consumers, "-cyclic-selection", cyclic_selection},
+    {"consumers", consumers, "-selection-elsewhere", selection_elsewhere},
+    {"consumers", consumers, "-wild-selection", wild_selection},
+    {"consumers", consumers, "-all-members", all_members},
+    {"consumers", consumers, "-same-consumer", same_consumer},
+    {"consumers", consumers, "-wild-audience", wild_audience},
+    {"consumers", consumers, "-huge-times", huge_times},
+    {"consumers", consumers, "-other-side", other_side},
+    {"compacted", compacted, "", as_it_is},
+    {"compacted", compacted, "-other-side", other_side},
+    {"compacted", compacted, "-both-sides-the-same", both_sides_the_same},
 };
 
 static void write_segment(size_t i)

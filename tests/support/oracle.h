@@ -237,7 +237,7 @@ static inline struct oracle_call *oracle_push(struct oracle_thread *t, uint32_t 
     return c;
 }
 
-static inline bool oracle_sees(const struct oracle *o, uint32_t site) { return !o->away && (!o->selected || o->selected[site]); }
+static inline bool oracle_listens(const struct oracle *o, uint32_t site) { return !o->away && (!o->selected || o->selected[site]); }
 
 static inline void oracle_began(struct oracle *o, struct oracle_thread *t, const struct oracle_call *c)
 {
@@ -307,7 +307,7 @@ static inline void oracle_enter(struct oracle *o, struct oracle_thread *t, uint3
     if (stale)
         oracle_silent_end(o, t, stale);
     struct oracle_call *c = oracle_push(t, site);
-    c->unseen = !oracle_sees(o, site);
+    c->unseen = !oracle_listens(o, site);
     c->keyed = keyed;
     c->key = t->key;
     oracle_began(o, t, c);
@@ -335,7 +335,7 @@ static inline void oracle_resume(struct oracle *o, struct oracle_thread *t, uint
     c->keyed = true;
     c->key = t->key;
     c->foreign = w ? w->foreign : !moved;
-    c->unseen = w ? w->unseen : !oracle_sees(o, site);
+    c->unseen = w ? w->unseen : !oracle_listens(o, site);
     if (!w)
         return;
     c->ran = w->ran;
