@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -106,6 +107,22 @@ int view_open(struct view *v, int dirfd, const char *name, long owner)
         *v = (struct view){.fd = -1};
     }
     return r;
+}
+
+bool view_version(const char *path, char version[VIEW_VERSION])
+{
+    struct segment_header header;
+    const size_t size = offsetof(struct segment_header, version) + sizeof header.version; /* the same in each ABI */
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool known = fd >= 0 && check_file(fd, -1) == 0 && pread(fd, &header, size, 0) == (ssize_t)size && header.magic == SEGMENT_MAGIC;
+    if (fd >= 0)
+        close(fd);
+    if (!known)
+        return false;
+    memcpy(version, header.version, sizeof header.version);
+    version[sizeof header.version - 1] = '\0';
+    process_printable(version);
+    return version[0] != '\0';
 }
 
 void view_close(struct view *v)

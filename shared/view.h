@@ -2,6 +2,8 @@
 #ifndef TSCAP_VIEW_H
 #define TSCAP_VIEW_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "segment.h"
@@ -19,6 +21,10 @@ struct view {
  * sane one, -EPROTONOSUPPORT a segment of another ABI. */
 int view_open(struct view *v, int dirfd, const char *name, long owner);
 void view_close(struct view *v);
+
+/* The timestamp_capture that wrote the segment in this file, of whatever ABI it is, printable. False: nobody can say. */
+#define VIEW_VERSION sizeof ((struct segment_header *)NULL)->version
+bool view_version(const char *path, char version[VIEW_VERSION]);
 
 /* For fuzzing and for a process' own segment: a view of memory; it must stay readable. -EBADMSG, -EPROTONOSUPPORT. */
 int view_of_memory(struct view *v, const void *base, uint64_t bytes);

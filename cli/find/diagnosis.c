@@ -10,10 +10,11 @@
 
 #include "containers.h"
 #include "message.h"
-#include "segment.h"
 #include "status.h"
 #include "stray.h"
 #include "target.h"
+#include "version.h"
+#include "view.h"
 
 struct patient {
     pid_t pid;
@@ -186,6 +187,22 @@ int diagnose_process(pid_t pid, const struct places *places, const char *command
     return without_segment(&p);
 }
 
+static int another_version(const char *where)
+{
+    char version[VIEW_VERSION];
+    if (!view_version(where, version))
+        return fail(EXIT_UNSUPPORTED,
+                    "cannot read %s\n"
+                    "it was written by another version of timestamp_capture; this is tscap %s\n"
+                    "use the tscap that was installed with the program's timestamp_capture",
+                    where, TSCAP_VERSION);
+    return fail(EXIT_UNSUPPORTED,
+                "cannot read %s\n"
+                "it was written by another version of timestamp_capture, %s; this is tscap %s\n"
+                "use tscap %s, which was installed with the program's timestamp_capture",
+                where, version, TSCAP_VERSION, version);
+}
+
 int diagnose_segment(const char *where, int error)
 {
     switch (-error) {
@@ -204,11 +221,7 @@ int diagnose_segment(const char *where, int error)
                     "ls -l %s",
                     where, where);
     case EPROTONOSUPPORT:
-        return fail(EXIT_UNSUPPORTED,
-                    "cannot read %s\n"
-                    "it was written by another version of timestamp_capture; this tscap reads version %u\n"
-                    "use the tscap that was installed with the program's timestamp_capture",
-                    where, SEGMENT_ABI);
+        return another_version(where);
     case EBADMSG:
         return fail(EXIT_FAILED,
                     "%s is not a segment\n"

@@ -63,8 +63,11 @@ def test_the_bytes_are_sane_to_begin_with(tscap, write, segment):
 
 
 def test_another_version(tscap, write, segment):
+    version = segment[120:136].split(b"\0")[0].decode()
     result = tscap("dump", write(segment[:8] + struct.pack("I", 99) + segment[12:])).is_error(5)
-    assert "another version" in result.err
+    assert "another version" in result.err and f"use tscap {version}," in result.err
+    unsaid = segment[:8] + struct.pack("I", 1) + segment[12:120] + bytes(16) + segment[136:]
+    assert "use the tscap that was installed with" in tscap("dump", write(unsaid)).is_error(5).err
 
 
 def test_cut_short(tscap, write, segment):
