@@ -555,13 +555,13 @@ void lanes_note_stop(struct lanes *l, uint64_t when)
 
 /* ---- audiences that are done with ---- */
 
-/* A compaction counts as a record. There is none in the ring to count when a thread has ended. */
+/* A compaction counts as a record, one that says nothing new. A thread that has ended has no ring for it. */
 static void compact(struct writer *w, const uint8_t audience[SEGMENT_AUDIENCES])
 {
     bool live = word_get(&w->lane->state) == LANE_LIVE;
     if (live) {
         flush(w);
-        writer_store(w, w->last, record_pack(0, 0, RECORD_NONE, 0));
+        writer_store(w, w->last, record_pack(w->audience, 0, RECORD_AUDIENCE, 0));
     }
     folder_compact(&w->folder, audience);
     if (!live)

@@ -2,12 +2,12 @@
  *
  * A child writes: scripted records with synthetic ticks (random forests: recursion, generators, blocks that interleave, time
  * off the CPU), and real ones. Its parent steps it with ptrace(2), instruction by instruction, through windows in which it
- * pushes, folds, adds pages, cuts, resets, ends its thread, and merges ended threads. Between two instructions the child is
+ * pushes, folds, adds pages, cuts, resets, ends its thread, merges ended threads, and changes who listens and compacts. Between two instructions the child is
  * as good as dead. After each one that changed what a reader can see, a snapshot must succeed at the first look, be
  * complete, and agree with the oracle (oracle.h) about exactly the records that the rings' heads tell of: every site's and
- * pair's calls, times, extremes and quantiles. In the end the child is killed in the middle of a merge and its file read.
+ * pair's calls, times, extremes and quantiles; and so must what one consumer sees, with another oracle. In the end the child is killed in the middle of a merge and its file read.
  *
- * One round takes some ten seconds; TSCAP_SECONDS asks for more of them, each from another seed. */
+ * One round takes some twenty seconds; TSCAP_SECONDS asks for more of them, each from another seed. */
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "../support/forest.h"
+#include "roster.h"
 
 #ifdef __SANITIZE_THREAD__
 #define SKIP "stepping through TSan's own code proves nothing"
@@ -54,6 +55,8 @@ struct stage {
     struct {
         uint64_t when, what;
     } log[LOG];
+    _Atomic uint32_t seer;    /* the consumer whose view is compared, too */
+    _Atomic bool forgetful;   /* what nobody sees has gone: until the reset, only that view is */
     const char *_Atomic window; /* NULL: the child runs freely */
     _Atomic uint32_t most_steps;
 };
@@ -222,16 +225,106 @@ static void reset(struct writer *w)
     window_ends();
 }
 
+/* ---- consumers: A alone is audience 1, A and B 2, A, B and C 3; B is the one whose view is compared ---- */
+
+enum { AUDIENCE_A = 1, AUDIENCE_AB, AUDIENCE_ABC };
+
+static void compact_all(void *context, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool used[SEGMENT_AUDIENCES])
+{
+    (void)context;
+    lanes_compact(segment.lanes, audience, all, used);
+}
+
+static void hear(struct writer *w, uint32_t audience)
+{
+    w->audience = audience;
+    writer_store(w, w->last, record_pack(audience, 0, RECORD_AUDIENCE, 0));
+    log_records(w);
+}
+
+static uint32_t begin_consumer(struct roster *c, const char *name)
+{
+    uint32_t number = roster_add(c, CONSUMER_PROFILER, name, &(struct selection){.all = true});
+    if (roster_begin(c, number, 0, clock_ticks()) < 0)
+        _exit(1);
+    return number;
+}
+
+/* All that there is on to the other side, but for what nobody sees. */
+static void compact_one(struct writer *w)
+{
+    uint8_t same[SEGMENT_AUDIENCES];
+    for (unsigned i = 0; i < SEGMENT_AUDIENCES; i++)
+        same[i] = (uint8_t)i;
+    writer_flush(w);
+    hear(w, w->audience);
+    folder_compact(&w->folder, same);
+}
+
+/* One consumer's calls become another's. */
+static void compact_lanes(void)
+{
+    uint8_t audience[SEGMENT_AUDIENCES] = {0, AUDIENCE_A, AUDIENCE_AB, AUDIENCE_AB};
+    bool used[SEGMENT_AUDIENCES];
+    lanes_compact(segment.lanes, audience, true, used);
+}
+
+/* Plays the script, and other records in the order in which the writer has them. */
+static void consumers_come_and_go(struct writer *w, struct roster *c, uint32_t at)
+{
+    uint32_t part = (script.records - at) / 6;
+    at = play(w, at, at + part);
+    window("a consumer begins", SHORT_WINDOW);
+    stage->seer = begin_consumer(c, "B");
+    window_ends();
+    hear(w, AUDIENCE_AB);
+    at = play(w, at, at + part);
+    uint32_t other = begin_consumer(c, "C");
+    hear(w, AUDIENCE_ABC);
+    at = play(w, at, at + part);
+    window("a consumer goes", LONG_WINDOW);
+    roster_remove(c, other, clock_ticks());
+    window_ends();
+    window("lanes are compacted", LONG_WINDOW);
+    compact_lanes();
+    window_ends();
+    log_records(w);
+    hear(w, AUDIENCE_AB);
+    window("records are folded on the other side", SHORT_WINDOW);
+    at = play(w, at, at + WINDOW_RECORDS);
+    window_ends();
+    window("and back", LONG_WINDOW);
+    compact_one(w);
+    window_ends();
+    hear(w, 0);
+    at = play(w, at, at + part);
+    stage->forgetful = true;
+    window("what nobody sees goes", LONG_WINDOW);
+    compact_one(w);
+    window_ends();
+    window("consumers end", LONG_WINDOW);
+    roster_end(c, 1, clock_ticks());
+    roster_end(c, stage->seer, clock_ticks());
+    window_ends();
+    play(w, at, script.records);
+    roster_delete(c);
+}
+
 static _Noreturn void child(void)
 {
     struct random r = random_seeded(seed);
     struct writer *w = begin_life("the first lane is made");
+    struct roster *c = roster_new(&segment.segment, compact_all, NULL);
+    if (!c)
+        _exit(1);
+    begin_consumer(c, "A");
+    hear(w, AUDIENCE_A);
     script_begins();
     window("the first records", SHORT_WINDOW);
     uint32_t first = play(w, 0, WINDOW_RECORDS);
     folder_run(&w->folder, w->ring, w->mask, w->head - w->folder.tail);
     window_ends();
-    play(w, first, script.records);
+    consumers_come_and_go(w, c, first);
     wait_for_script(w);
     end_life(w, NULL);
     w = begin_life("a merge");
@@ -257,9 +350,9 @@ static _Noreturn void child(void)
 /* ---- what must be there ---- */
 
 static struct {
-    struct oracle o;
-    struct oracle_thread t[LIVES];
-    uint64_t next[LIVES]; /* record that the oracle has not seen */
+    struct oracle o, seer;
+    struct oracle_thread t[LIVES], seen_by[LIVES]; /* the seer's */
+    uint64_t next[LIVES]; /* record that the oracles have not seen */
     uint32_t lives, resets;
 } seen;
 
@@ -268,6 +361,14 @@ static struct view view;
 static const struct segment_header *header(void) { return view.base; }
 static const void *page(uint32_t number) { return (const char *)view.base + (size_t)number * SEGMENT_PAGE; }
 static const struct lane *lane_of(uint32_t life) { return page(stage->life[life].lane); }
+
+static void oracles_hear(uint32_t life, uint64_t when, uint64_t what)
+{
+    oracle_record(&seen.o, &seen.t[life], when, what);
+    if (record_kind(what) == RECORD_AUDIENCE)
+        seen.seer.away = record_site(what) != AUDIENCE_AB && record_site(what) != AUDIENCE_ABC;
+    oracle_record(&seen.seer, &seen.seen_by[life], when, what);
+}
 
 static void oracle_sees(uint32_t life)
 {
@@ -278,9 +379,9 @@ static void oracle_sees(uint32_t life)
         const struct slot *slot = &ring[i % SEGMENT_MIN_RING_SLOTS];
         uint64_t place = l->base + i - l->first;
         if (i < logged)
-            oracle_record(&seen.o, &seen.t[life], stage->log[place].when, stage->log[place].what);
+            oracles_hear(life, stage->log[place].when, stage->log[place].what);
         else
-            oracle_record(&seen.o, &seen.t[life], slot->when, slot->what);
+            oracles_hear(life, slot->when, slot->what);
     }
     seen.next[life] = end;
 }
@@ -288,8 +389,11 @@ static void oracle_sees(uint32_t life)
 static void oracle_forgets(void)
 {
     oracle_clear(&seen.o);
-    for (uint32_t i = 0; i < LIVES; i++)
+    oracle_clear(&seen.seer);
+    for (uint32_t i = 0; i < LIVES; i++) {
         oracle_thread_free(&seen.t[i]);
+        oracle_thread_free(&seen.seen_by[i]);
+    }
     seen.resets = header()->resets;
 }
 
@@ -311,15 +415,15 @@ static uint64_t heard_of(uint32_t life)
 }
 
 /* Of all lives until now. */
-static struct oracle expected(void)
+static struct oracle expected(const struct oracle *of, const struct oracle_thread *by)
 {
-    struct oracle o = oracle_copy(&seen.o);
+    struct oracle o = oracle_copy(of);
     uint32_t merged = header()->merges;
     uint64_t asof = 0;
     for (uint32_t i = merged; i < seen.lives; i++)
         asof = heard_of(i) > asof ? heard_of(i) : asof;
     for (uint32_t i = 0; i < seen.lives; i++) {
-        struct oracle_thread t = oracle_thread_copy(&seen.t[i]);
+        struct oracle_thread t = oracle_thread_copy(&by[i]);
         oracle_close(&o, &t, asof);
         oracle_thread_free(&t);
     }
@@ -334,7 +438,7 @@ static unsigned long steps, looks, failures;
 static struct {
     const char *name;
     unsigned long steps, looks;
-} tally[16];
+} tally[32];
 
 static void count_window(const char *name, unsigned long more_steps, unsigned long more_looks)
 {
@@ -353,10 +457,38 @@ static void fail(const char *what)
                 stage->window ? stage->window : "between windows", steps, what);
 }
 
-static void compare(const struct view *v)
+static void compare_whole(const struct snapshot *s)
 {
     struct profile p;
     struct oracle_why why;
+    if (profile_make(&p, s) < 0)
+        return;
+    struct oracle o = expected(&seen.o, seen.t);
+    if (!oracle_check(&why, &o, &p))
+        fail(why.text);
+    oracle_copy_free(&o);
+    profile_free(&p);
+}
+
+/* Where there is no room for paths, only what is known of a call by itself. */
+static void compare_seer(const struct snapshot *s)
+{
+    struct profile p;
+    struct oracle_why why;
+    if (profile_make_view(&p, s, stage->seer) < 0) {
+        fail("the consumer is not there");
+        return;
+    }
+    struct oracle o = expected(&seen.seer, seen.seen_by);
+    bool same = p.unpathed || p.unplaced ? oracle_check_calls(&why, &o, &p) : oracle_check_view(&why, &o, &p);
+    if (!same)
+        fail(why.text);
+    oracle_copy_free(&o);
+    profile_free(&p);
+}
+
+static void compare(const struct view *v)
+{
     struct snapshot s;
     int r = look(&s, v, 0);
     if (r < 0) {
@@ -365,13 +497,10 @@ static void compare(const struct view *v)
     }
     if (!s.complete || s.retries)
         fail(s.complete ? "not at the first look" : "not complete");
-    if (profile_make(&p, &s) == 0) {
-        struct oracle o = expected();
-        if (!oracle_check(&why, &o, &p))
-            fail(why.text);
-        oracle_copy_free(&o);
-        profile_free(&p);
-    }
+    if (!stage->forgetful || header()->resets)
+        compare_whole(&s);
+    if (stage->seer)
+        compare_seer(&s);
     snapshot_free(&s);
 }
 
@@ -389,7 +518,7 @@ static char *shadow;
 static bool is_state(uint32_t number)
 {
     uint32_t kind = ((const struct page_header *)page(number))->kind;
-    return number == 0 || kind == PAGE_LANE || (kind >= PAGE_NODE && kind <= PAGE_SUSPENDED);
+    return number == 0 || kind == PAGE_LANE || kind == PAGE_CONSUMER || (kind >= PAGE_NODE && kind <= PAGE_SUSPENDED);
 }
 
 static uint32_t pages_there(void)
@@ -515,6 +644,8 @@ static bool prepare(void)
     write_script();
     memset(&seen, 0, sizeof seen);
     oracle_init(&seen.o, FOREST_SITES);
+    oracle_init(&seen.seer, FOREST_SITES);
+    seen.seer.away = true;
     shadow = calloc(1, view.mapped);
     return shadow;
 }
@@ -523,6 +654,7 @@ static void clean_up(void)
 {
     oracle_forgets();
     oracle_free(&seen.o);
+    oracle_free(&seen.seer);
     free(shadow);
     view_close(&view);
     segment_end(&segment);

@@ -617,6 +617,21 @@ static inline bool oracle_identity(struct oracle_why *why, const struct profile 
     return oracle_same(why, "identity", 0, 0, "sum of exclusive times", exclusive, roots);
 }
 
+/* The same where paths have been given up: what is known of a call by itself is exact still. */
+static inline bool oracle_check_calls(struct oracle_why *why, const struct oracle *o, const struct profile *p)
+{
+    why->text[0] = '\0';
+    for (uint32_t id = 1; id <= o->sites; id++) {
+        const struct profile_site *s = profile_site(p, id);
+        const struct oracle_sums *e = &o->site[id];
+        if (!oracle_same(why, "site", id, 0, "calls", s->t.calls, e->calls) || !oracle_same(why, "site", id, 0, "open", s->t.open, e->open) ||
+            !oracle_same(why, "site", id, 0, "raised", s->t.raised, e->raised) ||
+            !oracle_same(why, "site", id, 0, "waited", s->t.waited, e->waited) || !oracle_same_durations(why, s, &o->ended[id]))
+            return false;
+    }
+    return true;
+}
+
 /* What one consumer sees: what is counted for the lane as a whole is nobody's. */
 static inline bool oracle_check_view(struct oracle_why *why, const struct oracle *o, const struct profile *p)
 {

@@ -205,20 +205,6 @@ static struct snapshot look_here(const struct hall *h)
     return shot;
 }
 
-/* Where paths have been given up, what is known of a call by itself is exact still. */
-static bool check_calls(struct oracle_why *why, const struct oracle *o, const struct profile *p)
-{
-    for (uint32_t id = 1; id <= o->sites; id++) {
-        const struct profile_site *s = profile_site(p, id);
-        const struct oracle_sums *e = &o->site[id];
-        if (!oracle_same(why, "site", id, 0, "calls", s->t.calls, e->calls) || !oracle_same(why, "site", id, 0, "open", s->t.open, e->open) ||
-            !oracle_same(why, "site", id, 0, "raised", s->t.raised, e->raised) ||
-            !oracle_same(why, "site", id, 0, "waited", s->t.waited, e->waited) || !oracle_same_durations(why, s, &o->ended[id]))
-            return false;
-    }
-    return true;
-}
-
 static void check_seat(const struct hall *h, const struct snapshot *shot, const struct seat *s, unsigned operation)
 {
     struct profile p;
@@ -226,7 +212,7 @@ static void check_seat(const struct hall *h, const struct snapshot *shot, const 
     struct oracle o = closed(h, &s->o, s->t, sizeof *s->t);
     cr_assert_eq(profile_make_view(&p, shot, s->number), 0);
     cr_assert(h->pathless || p.unpathed == 0);
-    bool same = h->pathless ? check_calls(&why, &o, &p) : oracle_check_view(&why, &o, &p);
+    bool same = h->pathless ? oracle_check_calls(&why, &o, &p) : oracle_check_view(&why, &o, &p);
     cr_assert(same, "operation %u, consumer %u: %s", operation, s->number, why.text);
     profile_free(&p);
     oracle_copy_free(&o);
@@ -340,4 +326,259 @@ Test(roster, where_paths_are_given_up_calls_are_exact_and_everything_is)
 {
     for (uint64_t seed = 200; seed < 230; seed++)
         operations(seed, 1000, seed % 2, seed % 3 ? 40 : 1);
+}
+
+/* ---- single rules ---- */
+
+struct stand {
+    struct test_segment s;
+    struct roster *c;
+    struct writer *w[8];
+};
+
+static void compact_stand(void *context, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool used[SEGMENT_AUDIENCES])
+{
+    const struct stand *d = context;
+    lanes_compact(d->s.lanes, audience, all, used);
+}
+
+static void stand_open(struct stand *d, unsigned writers)
+{
+    struct lanes_options o = small_lanes();
+    *d = (struct stand){.c = NULL};
+    cr_assert_eq(segment_begin(&d->s, CAPACITY, &o), 0);
+    intern_numbered(&d->s, FOREST_SITES);
+    d->c = roster_new(&d->s.segment, compact_stand, d);
+    cr_assert(d->c);
+    for (unsigned i = 0; i < writers; i++) {
+        d->w[i] = open_lane(&d->s, "stand");
+        cr_assert(d->w[i]);
+    }
+}
+
+static void stand_close(struct stand *d)
+{
+    roster_delete(d->c);
+    segment_end(&d->s);
+}
+
+static uint32_t seat_at(struct stand *d)
+{
+    uint32_t number = roster_add(d->c, CONSUMER_PROFILER, "seat", &(struct selection){.all = true});
+    cr_assert(number);
+    return number;
+}
+
+static void call_once(struct stand *d, struct writer *w, uint32_t site)
+{
+    writer_listen(w, roster_audience(d->c));
+    writer_enter(w, site);
+    writer_enter(w, 1);
+    writer_exit(w, 1, 0);
+    writer_exit(w, site, 0);
+}
+
+static struct profile view_of(const struct stand *d, uint32_t consumer)
+{
+    struct view v;
+    struct snapshot shot;
+    struct profile p;
+    cr_assert_eq(view_of_memory(&v, d->s.segment.base, d->s.segment.header->pages_used * (uint64_t)SEGMENT_PAGE), 0);
+    cr_assert_eq(look(&shot, &v, 0), 0);
+    cr_assert_eq(profile_make_view(&p, &shot, consumer), 0);
+    snapshot_free(&shot);
+    return p;
+}
+
+static uint64_t calls_of(const struct stand *d, uint32_t consumer, uint32_t site)
+{
+    struct profile p = view_of(d, consumer);
+    uint64_t calls = profile_site(&p, site)->t.calls;
+    profile_free(&p);
+    return calls;
+}
+
+Test(roster, ten_thousand_starts_and_stops_add_no_nodes)
+{
+    struct stand d;
+    stand_open(&d, 1);
+    uint32_t a = seat_at(&d), b = seat_at(&d), pages = 0, nodes = 0;
+    roster_begin(d.c, a, 0, 1);
+    for (unsigned i = 0; i < 10000; i++) {
+        cr_assert_eq(roster_begin(d.c, b, 0, 1), 0);
+        call_once(&d, d.w[0], 2);
+        roster_end(d.c, b, 1);
+        call_once(&d, d.w[0], 2);
+        writer_flush(d.w[0]);
+        if (i == 0) {
+            pages = d.s.segment.header->pages_used;
+            nodes = d.w[0]->folder.nodes;
+        }
+    }
+    cr_expect_eq(d.w[0]->folder.nodes, nodes);
+    cr_expect_leq(d.s.segment.header->pages_used, pages + 8, "histograms of other durations");
+    cr_expect_eq(calls_of(&d, a, 2), 20000);
+    cr_expect_eq(calls_of(&d, b, 2), 10000);
+    stand_close(&d);
+}
+
+/* As folder_compact() says: no tree has more nodes than twice what was needed, and some. */
+Test(roster, a_clear_a_second_for_an_hour_takes_no_more_memory_than_a_minute_of_them)
+{
+    enum { WRITERS = 8, NEEDED = 1 + 2 * FOREST_SITES, HOUR = 3600 };
+    struct stand d;
+    stand_open(&d, WRITERS);
+    uint32_t keeper = seat_at(&d), clearer = seat_at(&d), after_a_minute = 0;
+    roster_begin(d.c, keeper, 0, 1);
+    roster_begin(d.c, clearer, 0, 1);
+    for (unsigned second = 0; second < HOUR; second++) {
+        for (unsigned i = 0; i < WRITERS; i++)
+            for (uint32_t site = 1; site <= FOREST_SITES; site++)
+                call_once(&d, d.w[i], site);
+        cr_assert_eq(roster_clear(d.c, clearer, second), 0);
+        for (unsigned i = 0; i < WRITERS; i++)
+            cr_assert_leq(d.w[i]->folder.nodes, 2 * (2 * NEEDED) + FOLDER_SPARE);
+        if (second == 60)
+            after_a_minute = d.s.segment.header->pages_used;
+    }
+    cr_expect_leq(d.s.segment.header->pages_used, after_a_minute + 8 * WRITERS, "%u and %u pages", after_a_minute, d.s.segment.header->pages_used);
+    cr_expect_eq(calls_of(&d, keeper, 2), (uint64_t)HOUR * WRITERS);
+    cr_expect_eq(calls_of(&d, clearer, 2), 0);
+    cr_expect_gt(d.s.segment.header->renumberings, 0);
+    stand_close(&d);
+}
+
+/* Subsets in an order in which each differs from the one before by one consumer. */
+static uint32_t flip_of(uint32_t i) { return (uint32_t)__builtin_ctz(i); }
+
+Test(roster, eight_have_numbers_for_every_set)
+{
+    struct stand d;
+    uint32_t number[8], running = 0;
+    stand_open(&d, 1);
+    for (unsigned i = 0; i < 8; i++)
+        number[i] = seat_at(&d);
+    for (uint32_t i = 1; i < 600; i++) {
+        uint32_t k = flip_of(i % 256 ? i % 256 : 128);
+        if (running >> k & 1)
+            roster_end(d.c, number[k], 1);
+        else
+            cr_assert_eq(roster_begin(d.c, number[k], 0, 1), 0, "%u", i);
+        running ^= 1u << k;
+        call_once(&d, d.w[0], 2);
+    }
+    for (unsigned i = 0; i < 8; i++) {
+        struct profile p = view_of(&d, number[i]);
+        cr_expect(p.complete);
+        profile_free(&p);
+    }
+    stand_close(&d);
+}
+
+/* Nine have more sets than there are numbers: nobody gets what is not his, and who misses something says so. */
+Test(roster, where_numbers_run_out_who_misses_calls_says_so)
+{
+    struct stand d;
+    uint32_t number[9], running = 0, refused = 0, incomplete = 0;
+    uint64_t calls[9] = {0};
+    stand_open(&d, 1);
+    for (unsigned i = 0; i < 9; i++)
+        number[i] = seat_at(&d);
+    for (uint32_t i = 1; i < 512; i++) {
+        uint32_t k = flip_of(i);
+        if (running >> k & 1)
+            roster_end(d.c, number[k], 1);
+        else if (roster_begin(d.c, number[k], 0, 1) < 0) {
+            refused++;
+            continue;
+        }
+        running ^= 1u << k;
+        call_once(&d, d.w[0], 2);
+        for (unsigned j = 0; j < 9; j++)
+            calls[j] += running >> j & 1;
+    }
+    for (unsigned i = 0; i < 9; i++) {
+        struct profile p = view_of(&d, number[i]);
+        cr_expect(profile_site(&p, 2)->t.calls <= calls[i]);
+        cr_expect_eq(p.complete, profile_site(&p, 2)->t.calls == calls[i], "consumer %u", i);
+        incomplete += !p.complete;
+        profile_free(&p);
+    }
+    cr_expect(refused + incomplete > 0);
+    cr_expect_eq(roster_clear(d.c, number[0], 1), 0, "where one leaves, others say the same: numbers come back");
+    stand_close(&d);
+}
+
+Test(roster, a_call_that_goes_to_another_thread_keeps_its_audience)
+{
+    struct stand d;
+    stand_open(&d, 2);
+    uint32_t a = seat_at(&d), b = seat_at(&d);
+    roster_begin(d.c, a, 0, 1);
+    call_once(&d, d.w[0], 2);
+    writer_enter_keyed(d.w[0], 3, 64);
+    writer_suspend(d.w[0], 3);
+    struct waiting at = {d.w[0], d.w[0]->lane->generation, d.w[0]->last, 100};
+    roster_begin(d.c, b, 0, 1);
+    call_once(&d, d.w[0], 2);
+    call_once(&d, d.w[1], 2);
+    writer_resume_moved(d.w[1], 3, 64, &at);
+    writer_enter(d.w[1], 4);
+    writer_exit(d.w[1], 4, 0);
+    writer_exit(d.w[1], 3, 0);
+    struct profile p = view_of(&d, a), q = view_of(&d, b);
+    cr_expect_eq(profile_site(&p, 3)->ended, 1);
+    cr_expect_eq(profile_site(&q, 3)->ended, 0);
+    cr_expect_eq(profile_site(&q, 3)->t.inclusive, 0);
+    cr_expect_eq(profile_site(&p, 4)->t.calls, 1);
+    cr_expect_eq(profile_site(&q, 4)->t.calls, 1);
+    profile_free(&p);
+    profile_free(&q);
+    stand_close(&d);
+}
+
+Test(roster, what_stands_in_the_segment_says_who_they_are)
+{
+    struct stand d;
+    struct view v;
+    struct snapshot shot;
+    static const uint32_t site[] = {2};
+    stand_open(&d, 1);
+    uint32_t a = roster_add(d.c, CONSUMER_SESSION, "tscap start", &(struct selection){.all = true});
+    uint32_t b = roster_add(d.c, CONSUMER_ATTACHED, "attach", &(struct selection){.site = site, .sites = 1, .text = "m:f2"});
+    roster_begin(d.c, a, CONSUMER_SUBPROCESSES, 100);
+    roster_begin(d.c, b, 0, 200);
+    roster_end(d.c, b, 300);
+    roster_clear(d.c, b, 400);
+    cr_assert_eq(view_of_memory(&v, d.s.segment.base, d.s.segment.header->pages_used * (uint64_t)SEGMENT_PAGE), 0);
+    cr_assert_eq(look(&shot, &v, 0), 0);
+    const struct consumer *x = audiences_consumer(&shot.audiences, a), *y = audiences_consumer(&shot.audiences, b);
+    cr_assert(x && y);
+    cr_expect_null(audiences_consumer(&shot.audiences, b + 1));
+    cr_expect_str_eq(x->name, "tscap start");
+    cr_expect_eq(x->flags, CONSUMER_RUNNING | CONSUMER_SUBPROCESSES);
+    cr_expect_eq(x->began, 100);
+    cr_expect_str_eq(y->selected, "m:f2");
+    cr_expect_eq(y->kind, CONSUMER_ATTACHED);
+    cr_expect_eq(y->flags, CONSUMER_SELECTS);
+    cr_expect(y->began == 200 && y->ended == 300 && y->zero == 400);
+    struct profile p;
+    cr_expect_eq(profile_make_view(&p, &shot, b + 1), -ENOENT);
+    snapshot_free(&shot);
+    stand_close(&d);
+}
+
+Test(roster, there_is_an_end_to_seats)
+{
+    struct stand d;
+    stand_open(&d, 1);
+    uint32_t first = seat_at(&d);
+    for (unsigned i = 1; i < SEGMENT_CONSUMERS; i++)
+        seat_at(&d);
+    cr_expect_eq(roster_add(d.c, CONSUMER_PROFILER, "one more", &(struct selection){.all = true}), 0);
+    cr_expect_eq(roster_select(d.c, first, &(struct selection){.all = false}), -ENOSPC);
+    roster_remove(d.c, first, 1);
+    cr_expect_neq(seat_at(&d), first);
+    cr_expect_eq(roster_begin(d.c, first, 0, 1), -ENOENT);
+    stand_close(&d);
 }
