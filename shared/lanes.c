@@ -1,4 +1,4 @@
-#include "lanes.h"
+#include "lanes_inside.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,21 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "merge.h"
 #include "word.h"
-
-struct lanes {
-    struct segment *segment;
-    struct lanes_options options;
-    pthread_mutex_t lock;
-    struct writer *all;
-    struct writer *oldest, *newest; /* exited, keeping their rows */
-    uint32_t exited;
-    uint32_t *free_rings; /* page numbers */
-    uint32_t free_ring_count, free_ring_room;
-    struct merge *graveyard;
-    bool threaded; /* a second lane has been wanted */
-};
 
 static uint32_t ring_pages(const struct lanes *l) { return l->options.ring_slots / (SEGMENT_PAGE / (uint32_t)sizeof(struct slot)); }
 
@@ -550,48 +536,6 @@ void lanes_note_stop(struct lanes *l, uint64_t when)
             note_stop(w, when);
         pthread_mutex_unlock(&w->lock);
     }
-    pthread_mutex_unlock(&l->lock);
-}
-
-/* ---- audiences that are done with ---- */
-
-/* A compaction counts as a record, one that says nothing new. A thread that has ended has no ring for it. */
-static void compact(struct writer *w, const uint8_t audience[SEGMENT_AUDIENCES])
-{
-    bool live = word_get(&w->lane->state) == LANE_LIVE;
-    if (live) {
-        flush(w);
-        writer_store(w, w->last, record_pack(w->audience, 0, RECORD_AUDIENCE, 0));
-    }
-    folder_compact(&w->folder, audience);
-    if (!live)
-        word_put(&w->lane->head, ++w->head);
-    w->mixed = true; /* what it has may have another number than its next calls */
-}
-
-static void compact_writer(struct writer *w, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool *used)
-{
-    const struct lane *lane = w->lane;
-    uint32_t state = word_get(&lane->state);
-    if ((state != LANE_LIVE && state != LANE_EXITED) || word_get(&lane->resets) != word_get(&w->lanes->segment->header->resets))
-        return; /* nothing in it counts */
-    pthread_mutex_lock(&w->lock);
-    if (all && state == LANE_LIVE)
-        flush(w);
-    if ((all || folder_is_wasteful(&w->folder)) && folder_can_compact(&w->folder, audience))
-        compact(w, audience);
-    if (all)
-        folder_audiences(&w->folder, used);
-    pthread_mutex_unlock(&w->lock);
-}
-
-void lanes_compact(struct lanes *l, const uint8_t audience[SEGMENT_AUDIENCES], bool all, bool used[SEGMENT_AUDIENCES])
-{
-    pthread_mutex_lock(&l->lock);
-    for (struct writer *w = l->all; w; w = w->next)
-        compact_writer(w, audience, all, used);
-    if (l->graveyard)
-        merge_compact(l->graveyard, audience, all, used);
     pthread_mutex_unlock(&l->lock);
 }
 
