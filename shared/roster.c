@@ -122,7 +122,7 @@ static uint32_t selected_on(const struct page_header *page)
     return count;
 }
 
-static bool is_selection(const struct roster *c, const struct consumer *r, const struct selection *s)
+static bool is_selection(const struct roster *c, const struct consumer *r, const struct roster_selection *s)
 {
     uint32_t count = 0, distinct = 0;
     if (!(r->flags & CONSUMER_SELECTS) || s->all)
@@ -140,7 +140,7 @@ static bool is_selection(const struct roster *c, const struct consumer *r, const
     return count == distinct;
 }
 
-static int fill_selection(struct roster *c, struct consumer *r, const struct selection *s)
+static int fill_selection(struct roster *c, struct consumer *r, const struct roster_selection *s)
 {
     snprintf(r->selected, sizeof r->selected, "%s", s->text ? s->text : "");
     if (s->all)
@@ -322,7 +322,7 @@ void roster_delete(struct roster *c) { free(c); }
 
 uint32_t roster_audience(const struct roster *c) { return c->audience; }
 
-uint32_t roster_add(struct roster *c, enum consumer_kind kind, const char *name, const struct selection *s)
+uint32_t roster_add(struct roster *c, enum consumer_kind kind, const char *name, const struct roster_selection *s)
 {
     int slot = free_slot(c);
     struct consumer r = {.number = c->numbers + 1, .kind = kind};
@@ -407,7 +407,7 @@ int roster_clear(struct roster *c, uint32_t number, uint64_t when)
 }
 
 /* A slot of this consumer with this selection: one that it had before, or a new one. */
-static int slot_for(struct roster *c, const struct consumer *now, const struct selection *s)
+static int slot_for(struct roster *c, const struct consumer *now, const struct roster_selection *s)
 {
     for (int i = 0; i < (int)SEGMENT_CONSUMERS; i++)
         if (c->consumer[i].number == now->number && is_selection(c, &c->consumer[i], s))
@@ -422,7 +422,7 @@ static int slot_for(struct roster *c, const struct consumer *now, const struct s
     return slot;
 }
 
-int roster_select(struct roster *c, uint32_t number, const struct selection *s)
+int roster_select(struct roster *c, uint32_t number, const struct roster_selection *s)
 {
     int from = slot_of(c, number);
     uint64_t tried = slots_of(c, number);

@@ -29,7 +29,7 @@ struct roster *roster_new(struct segment *segment, roster_compact *compact, void
 void roster_delete(struct roster *c); /* without touching the segment */
 
 /* What a consumer selects: sites; `all`: every one. */
-struct selection {
+struct roster_selection {
     bool all;
     const uint32_t *site; /* (borrowed) */
     size_t sites;
@@ -37,7 +37,7 @@ struct selection {
 };
 
 /* Its number, never that of another; 0: no room for one more. It does not want anything yet. */
-uint32_t roster_add(struct roster *c, enum consumer_kind kind, const char *name, const struct selection *s);
+uint32_t roster_add(struct roster *c, enum consumer_kind kind, const char *name, const struct roster_selection *s);
 
 /* It goes, and with it what was counted for it. */
 void roster_remove(struct roster *c, uint32_t number, uint64_t when);
@@ -51,7 +51,7 @@ int roster_clear(struct roster *c, uint32_t number, uint64_t when);
 
 /* From here on it selects other sites: calls that begin count by this selection, those that have begun by the one before.
  * -ENOSPC: all is as before. */
-int roster_select(struct roster *c, uint32_t number, const struct selection *s);
+int roster_select(struct roster *c, uint32_t number, const struct roster_selection *s);
 
 /* One site more, that nothing has been recorded of yet. -ENOSPC. */
 int roster_select_new(struct roster *c, uint32_t number, uint32_t site);

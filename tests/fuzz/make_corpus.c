@@ -215,14 +215,14 @@ static void consumers(struct test_segment *t)
     static const uint32_t sites[] = {1, 3};
     struct writer *w = open_writer(t, "heard");
     table = roster_new(&t->segment, compact_lanes, t);
-    session = roster_add(table, CONSUMER_SESSION, "session", &(struct selection){.all = true});
-    profiler = roster_add(table, CONSUMER_PROFILER, "profiler", &(struct selection){.site = sites, .sites = 2, .text = "f1 f3"});
+    session = roster_add(table, CONSUMER_SESSION, "session", &(struct roster_selection){.all = true});
+    profiler = roster_add(table, CONSUMER_PROFILER, "profiler", &(struct roster_selection){.site = sites, .sites = 2, .text = "f1 f3"});
     roster_begin(table, session, 0, 1);
     writer_listen(w, roster_audience(table));
     variety(w);
     roster_begin(table, profiler, 0, 2);
     listen_and_call(w);
-    roster_select(table, profiler, &(struct selection){.site = sites, .sites = 1, .text = "f1"});
+    roster_select(table, profiler, &(struct roster_selection){.site = sites, .sites = 1, .text = "f1"});
     listen_and_call(w);
     roster_clear(table, session, 3);
     listen_and_call(w);

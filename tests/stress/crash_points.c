@@ -244,7 +244,7 @@ static void hear(struct writer *w, uint32_t audience)
 
 static uint32_t begin_consumer(struct roster *c, const char *name)
 {
-    uint32_t number = roster_add(c, CONSUMER_PROFILER, name, &(struct selection){.all = true});
+    uint32_t number = roster_add(c, CONSUMER_PROFILER, name, &(struct roster_selection){.all = true});
     if (roster_begin(c, number, 0, clock_ticks()) < 0)
         _exit(1);
     return number;

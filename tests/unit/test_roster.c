@@ -49,9 +49,9 @@ static void everybody_hears(struct forest *f, uint64_t when, uint64_t what)
 }
 
 /* Selects anything, or everything. */
-static struct selection any_selection(struct hall *h, struct seat *s, uint32_t site[FOREST_SITES])
+static struct roster_selection any_selection(struct hall *h, struct seat *s, uint32_t site[FOREST_SITES])
 {
-    struct selection wanted = {.all = random_chance(&h->random, 40), .site = site, .text = "some"};
+    struct roster_selection wanted = {.all = random_chance(&h->random, 40), .site = site, .text = "some"};
     for (uint32_t i = 1; i <= FOREST_SITES; i++) {
         s->selected[i] = wanted.all || random_chance(&h->random, 60);
         if (s->selected[i])
@@ -63,7 +63,7 @@ static struct selection any_selection(struct hall *h, struct seat *s, uint32_t s
 static void take_seat(struct hall *h, struct seat *s)
 {
     uint32_t site[FOREST_SITES];
-    struct selection wanted = any_selection(h, s, site);
+    struct roster_selection wanted = any_selection(h, s, site);
     s->number = roster_add(h->c, CONSUMER_PROFILER, "seat", &wanted);
     cr_assert(s->number);
     s->running = false;
@@ -102,7 +102,7 @@ static void change_selection(struct hall *h)
 {
     struct seat *s = any_seat(h), before = *s;
     uint32_t site[FOREST_SITES];
-    struct selection wanted = any_selection(h, s, site);
+    struct roster_selection wanted = any_selection(h, s, site);
     if (roster_select(h->c, s->number, &wanted) < 0)
         memcpy(s->selected, before.selected, sizeof s->selected);
 }
@@ -252,7 +252,7 @@ static void hall_open(struct hall *h, uint64_t seed, bool watched, uint32_t node
         take_seat(h, &h->seat[i]);
     }
     if (watched) {
-        h->watcher = roster_add(h->c, CONSUMER_SESSION, "watcher", &(struct selection){.all = true});
+        h->watcher = roster_add(h->c, CONSUMER_SESSION, "watcher", &(struct roster_selection){.all = true});
         cr_assert_eq(roster_begin(h->c, h->watcher, 0, 1), 0);
     }
     begin_life(h);
@@ -364,7 +364,7 @@ static void stand_close(struct stand *d)
 
 static uint32_t seat_at(struct stand *d)
 {
-    uint32_t number = roster_add(d->c, CONSUMER_PROFILER, "seat", &(struct selection){.all = true});
+    uint32_t number = roster_add(d->c, CONSUMER_PROFILER, "seat", &(struct roster_selection){.all = true});
     cr_assert(number);
     return number;
 }
@@ -544,8 +544,8 @@ Test(roster, what_stands_in_the_segment_says_who_they_are)
     struct snapshot shot;
     static const uint32_t site[] = {2};
     stand_open(&d, 1);
-    uint32_t a = roster_add(d.c, CONSUMER_SESSION, "tscap start", &(struct selection){.all = true});
-    uint32_t b = roster_add(d.c, CONSUMER_ATTACHED, "attach", &(struct selection){.site = site, .sites = 1, .text = "m:f2"});
+    uint32_t a = roster_add(d.c, CONSUMER_SESSION, "tscap start", &(struct roster_selection){.all = true});
+    uint32_t b = roster_add(d.c, CONSUMER_ATTACHED, "attach", &(struct roster_selection){.site = site, .sites = 1, .text = "m:f2"});
     roster_begin(d.c, a, CONSUMER_SUBPROCESSES, 100);
     roster_begin(d.c, b, 0, 200);
     roster_end(d.c, b, 300);
@@ -575,8 +575,8 @@ Test(roster, there_is_an_end_to_seats)
     uint32_t first = seat_at(&d);
     for (unsigned i = 1; i < SEGMENT_CONSUMERS; i++)
         seat_at(&d);
-    cr_expect_eq(roster_add(d.c, CONSUMER_PROFILER, "one more", &(struct selection){.all = true}), 0);
-    cr_expect_eq(roster_select(d.c, first, &(struct selection){.all = false}), -ENOSPC);
+    cr_expect_eq(roster_add(d.c, CONSUMER_PROFILER, "one more", &(struct roster_selection){.all = true}), 0);
+    cr_expect_eq(roster_select(d.c, first, &(struct roster_selection){.all = false}), -ENOSPC);
     roster_remove(d.c, first, 1);
     cr_expect_neq(seat_at(&d), first);
     cr_expect_eq(roster_begin(d.c, first, 0, 1), -ENOENT);

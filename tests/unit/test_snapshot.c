@@ -273,7 +273,7 @@ Test(snapshot, a_parent_that_comes_after_its_child_is_refused)
     writer_cut_now(w);
     char *copy = copy_of_segment(&bytes);
     struct lane *lane = (struct lane *)(copy + ((char *)w->lane - (char *)s.segment.base));
-    struct page_header *first = segment_page_at(copy, lane->chain[PAGE_NODE]), *second = chain_next(copy, first);
+    struct page_header *first = segment_page_at(copy, lane_side(lane)->chain[PAGE_NODE]), *second = chain_next(copy, first);
     struct node *child = page_item(first, 5, sizeof *child), *parent = page_item(second, 0, sizeof *parent);
     cr_assert_eq(view_of_memory(&v, copy, bytes), 0);
     cr_assert_eq(look(&shot, &v, 0), 0);
