@@ -120,3 +120,31 @@ Test(view, texts_of_the_header_are_fit_for_a_terminal)
     cr_expect_eq(strlen(v.identity.python), sizeof v.identity.python - 1);
     view_close(&v);
 }
+
+static bool version_of(const char *name, char version[VIEW_VERSION])
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d/%s", dirfd, name);
+    return view_version(path, version);
+}
+
+static void odd_version(struct segment_header *h)
+{
+    h->abi = 1;
+    memset(h->version, '\033', sizeof h->version);
+}
+
+Test(view, whoever_wrote_it_is_known_in_any_abi)
+{
+    char version[VIEW_VERSION];
+    cr_expect_eq(opened_with(another_abi), -EPROTONOSUPPORT);
+    cr_expect(version_of("changed", version));
+    cr_expect_str_eq(version, "test");
+    cr_expect_eq(opened_with(odd_version), -EPROTONOSUPPORT);
+    cr_expect(version_of("changed", version));
+    cr_expect_eq(strlen(version), sizeof version - 1);
+    cr_expect_null(strchr(version, '\033'));
+    cr_expect_eq(opened_with(magic), -EBADMSG);
+    cr_expect_not(version_of("changed", version));
+    cr_expect_not(version_of("nothing", version));
+}
