@@ -7,7 +7,7 @@
 #include "process.h"
 #include "word.h"
 
-#define LOOKS 1000 /* for a table that does not change meanwhile: it takes some microseconds */
+#define LOOKS 20 /* for a table that does not change meanwhile: it takes some microseconds */
 
 static const void *page_at(const void *base, uint32_t number) { return (const char *)base + (size_t)number * SEGMENT_PAGE; }
 

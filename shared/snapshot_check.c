@@ -7,6 +7,7 @@
 struct checker {
     const struct copier *c;
     struct lane_copy *l;
+    uint32_t walk;     /* that came by the lane's pages; others were the lane's when it was looked at before */
     uint32_t *ordinal; /* per page: 1 + its place among the lane's node pages */
 };
 
@@ -14,7 +15,7 @@ static bool is_item(const struct checker *k, segment_ref ref, enum page_kind kin
 {
     uint64_t offset = (uint64_t)ref << SEGMENT_REF_SHIFT;
     uint32_t page = (uint32_t)(offset / SEGMENT_PAGE), at = (uint32_t)(offset % SEGMENT_PAGE);
-    if (page >= k->c->limit || k->c->owner[page] != k->l->page || at < PAGE_ITEMS_OFFSET || (at - PAGE_ITEMS_OFFSET) % size)
+    if (page >= k->c->limit || k->c->owner[page] != k->l->page || k->c->stamp[page] != k->walk || at < PAGE_ITEMS_OFFSET || (at - PAGE_ITEMS_OFFSET) % size)
         return false;
     const struct page_header *header = snapshot_page(k->c->s, page);
     return header->kind == (uint32_t)kind && (at - PAGE_ITEMS_OFFSET) / size < header->used;
@@ -83,7 +84,7 @@ static bool check_suspended(struct checker *k, void *item, segment_ref ref)
     struct suspended *w = item;
     segment_ref node = (segment_ref)w->node;
     (void)ref;
-    return !node || (is_node(k, node) && key_is_suspended(w->item.key));
+    return !w->node || (is_node(k, node) && key_is_suspended(w->item.key));
 }
 
 /* The entries in use, and the root's. */
@@ -128,7 +129,7 @@ static bool check_log(const struct checker *k, struct ring_copy *ring)
 
 bool check_lane(const struct copier *c, struct lane_copy *l, struct ring_copy *ring, uint32_t *ordinal)
 {
-    struct checker checker = {.c = c, .l = l, .ordinal = ordinal}, *k = &checker;
+    struct checker checker = {.c = c, .l = l, .walk = ring->walk, .ordinal = ordinal}, *k = &checker;
     if (!check_log(k, ring))
         return false;
     folder_undo(c->s->image, l->lane, ring->log);

@@ -55,7 +55,6 @@ static void copy_page(struct copier *c, uint32_t number, enum page_kind kind, ui
 static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_page, uint64_t commit, enum page_kind kind)
 {
     uint32_t number = ((const struct lane *)snapshot_page(c->s, lane_page))->side[commit_side(commit)].chain[kind];
-    c->walk++;
     while (number) {
         if (!copier_visit(c, number))
             return -EBADMSG;
@@ -68,6 +67,8 @@ static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_p
         bool fresh = !first_time && c->trusted[number] && word_read(&page->change) == word_get(&copy->change);
         if (!fresh)
             copy_page(c, number, kind, word_read(&live->commit));
+        if (copy->kind != (uint32_t)kind || copy->owner != lane_page)
+            return -EBADMSG;
         if (copy->used == 0)
             copy->next = 0; /* left from before a reset; nothing lies behind it */
         number = copy->next;
@@ -75,10 +76,11 @@ static int copy_chain(struct copier *c, const struct lane *live, uint32_t lane_p
     return 0;
 }
 
-/* Of the side that `commit` names. */
+/* Of the side that `commit` names. One walk: no page is in two chains. */
 static int copy_chains(struct copier *c, const struct lane *live, uint32_t lane_page, uint64_t commit)
 {
     int r = 0;
+    c->walk++;
     for (enum page_kind kind = 0; kind < PAGE_KINDS && r == 0; kind++)
         if (chain_item_size(kind))
             r = copy_chain(c, live, lane_page, commit, kind);
@@ -144,6 +146,7 @@ static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct
     uint64_t before = word_read(&live->commit);
     words_read(l->lane, live, sizeof *live);
     int r = copy_chains(c, live, page, before);
+    ring->walk = c->walk;
     *merges = word_read(&header->merges); /* after `merging` and before the second look at commit: counts no merge that began later */
     if (r == 0 && commit_odd(before))
         r = copy_log(c, live, ring);

@@ -10,6 +10,7 @@ struct ring_copy {
     uint64_t first; /* == tail, or the record before, which tells when the thread was last heard of */
     struct undo_word *log; /* of the batch in progress */
     uint64_t log_count;
+    uint32_t walk; /* in which the lane's pages were copied */
 };
 
 struct copier {
