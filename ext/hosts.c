@@ -48,8 +48,9 @@ static void free_blocks(struct stay *s)
     s->blocks = NULL;
 }
 
-static void purge(struct hosts *h)
+static struct stay *take_ended(struct hosts *h)
 {
+    struct stay *taken = NULL;
     for (uint32_t i = 0; h->bucket && i <= h->mask; i++)
         for (struct stay **link = &h->bucket[i], *s; (s = *link);) {
             if (s->host) {
@@ -58,22 +59,24 @@ static void purge(struct hosts *h)
             }
             *link = s->next;
             h->count--;
-            free_blocks(s);
-            free(s);
+            s->next = taken;
+            taken = s;
         }
     h->ended = ended_elsewhere;
+    return taken;
 }
 
-void hosts_tidy(struct hosts *h)
+struct stay *hosts_take_ended(struct hosts *h) { return h->ended != ended_elsewhere ? take_ended(h) : NULL; }
+
+void hosts_free_stay(struct stay *s)
 {
-    if (h->ended != ended_elsewhere)
-        purge(h);
+    free_blocks(s);
+    free(s);
 }
 
 bool hosts_add(struct thread *t, struct stay *s)
 {
     struct hosts *h = &t->hosts;
-    hosts_tidy(h);
     if ((!h->bucket || h->count > h->mask) && !grow(h))
         return false;
     struct stay **to = &h->bucket[bucket_of(h, s->host)];
@@ -109,7 +112,12 @@ const struct stay *hosts_entered_by(const struct hosts *h, const python_frame *f
 
 void hosts_ended_elsewhere(struct stay *s)
 {
+    for (struct waiting_call *b = s->blocks; b; b = b->next) { /* its thread may be gone: nothing is kept for it */
+        chain_drop(b->chain);
+        b->chain = NULL;
+    }
     s->host = NULL;
+    s->around = s->chain = NULL;
     ended_elsewhere++;
 }
 

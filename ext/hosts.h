@@ -43,7 +43,8 @@ struct hosts {
 bool hosts_add(struct thread *t, struct stay *s); /* false: no memory */
 void hosts_remove(struct thread *t, struct stay *s);
 void hosts_ended_elsewhere(struct stay *s); /* its thread lets go of it, if it still lives; `s` is not the caller's any more */
-void hosts_tidy(struct hosts *h);           /* takes out those that did */
+struct stay *hosts_take_ended(struct hosts *h); /* those that did, taken out, by `next` */
+void hosts_free_stay(struct stay *s);
 
 /* The newest of the stays among which are those of this frame; NULL: it has none. */
 struct stay *hosts_of(const struct hosts *h, const python_frame *frame);

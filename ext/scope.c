@@ -176,6 +176,20 @@ void scope_pop(struct thread *t, struct stay *s, bool raised)
         stacks_leave(t, s, raised);
 }
 
+/* Stays that ended on another thread end here, too. */
+static void end_those_ended_elsewhere(struct thread *t)
+{
+    struct stay *ended = hosts_take_ended(&t->hosts);
+    if (!ended)
+        return;
+    for (struct stay *s = ended, *next; s; s = next) {
+        next = s->next;
+        scope_pop(t, s, false);
+        hosts_free_stay(s);
+    }
+    thread_set_usual(t);
+}
+
 /* ---- the walk ---- */
 
 struct found {
@@ -306,7 +320,7 @@ static struct chain *chain_of(const struct walk *w)
 struct chain *scope_resolve(struct thread *t, const python_frame *frame)
 {
     struct walk w = {.item = w.first, .room = sizeof w.first / sizeof *w.first};
-    hosts_tidy(&t->hosts);
+    end_those_ended_elsewhere(t);
     if (!t->hosts.count && !demand_latent)
         return NULL;
     uint32_t call = depth_of_call(t);

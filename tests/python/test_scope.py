@@ -871,6 +871,38 @@ class Oracle:
         return len(self.made), sum(sum(truth.values()) for _, truth in self.made)
 
 
+def test_left_by_another_thread():
+    """The thread that entered it lets go of it at its next call."""
+    c = Timestamp_Collector("left elsewhere")
+    entered, left = threading.Event(), threading.Event()
+
+    @timestamp
+    def inner():
+        pass
+
+    @timestamp
+    def outer():
+        c.__enter__()
+        entered.set()
+        left.wait(60)
+        inner()
+
+    thread = threading.Thread(target=outer)
+    if FROM_OUTSIDE:
+        start()
+    thread.start()
+    entered.wait(60)
+    c.__exit__(None, None, None)
+    left.set()
+    thread.join()
+    stop()
+    assert not c.complete
+    if FROM_OUTSIDE:
+        profile = dump(os.getpid())
+        assert all(site["open"] == site["suspended"] == 0 for site in profile.sites.values())
+        assert [site["calls"] for site in profile["sites"] if site["name"] == "left elsewhere"] == [1]
+
+
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("session", [False, True])
 def test_random_programs(seed, session):
