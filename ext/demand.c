@@ -61,7 +61,8 @@ void demand_set_latent(uint32_t latent)
 void demand_note_stacks(void)
 {
     demand_many_stacks = true;
-    publish_epoch();
+    if (demand_epoch_now()) /* 0: a child that C code forked, whose records would go to its parent */
+        publish_epoch();
 }
 
 void demand_off(void)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "code_origin.h"
+#include "demand.h"
 #include "greenlets.h"
 #include "qualname.h"
 #include "recorder.h"
@@ -48,7 +49,7 @@ static struct {
 static void count_marks(int change)
 {
     f.live += (uint64_t)change;
-    if (recorder_available() && Py_IsInitialized())
+    if (recorder_available() && !demand_is_of_parent() && Py_IsInitialized())
         atomic_store_explicit(&recorder_segment()->header->decorated, (uint32_t)f.live, memory_order_relaxed);
 }
 
@@ -285,7 +286,7 @@ int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject 
     if (r == 0)
         r = add_mark(function, name, qualname);
     Py_DECREF(qualname);
-    if (r >= 0 && f.follow) {
+    if (r >= 0 && f.follow && !demand_is_of_parent()) {
         greenlets_look();
         r = publish((uint32_t)r);
     }
