@@ -39,6 +39,7 @@
 #define REAPING_TRIES 1000 /* of some microseconds each */
 #define LOOKS 4         /* whether that is there still, once somebody has closed some of it, a second between two */
 #define LOOK_MS 1000
+#define BACKSTOP_MS 60000 /* should nothing have woken it: a number that was closed may be another's, for which poll(2) waits then */
 
 static struct {
     bool running;
@@ -243,7 +244,7 @@ static int wait_for_events(struct pollfd *p, nfds_t count)
 {
     int linger = linger_timeout();
     int others = earlier(earlier(l.shortage ? SHORTAGE_MS : -1, l.looks ? LOOK_MS : -1), interpreters_timeout());
-    int timeout = earlier(linger, others);
+    int timeout = earlier(earlier(linger, others), BACKSTOP_MS);
     bool lingers = linger >= 0 && linger == timeout;
     if (l.shortage)
         p[1].fd = -1;
@@ -278,6 +279,8 @@ static bool mend(void)
     if (r < 0 && !is_stopping()) {
         struct pollfd p = wakeup_poll();
         poll_cancellable(&p, wakeup_is_ours(), pause);
+        if (wakeup_is_ours())
+            wakeup_drain(); /* else it would not wait the next time */
         pause = 2 * pause < MEND_MS ? 2 * pause : MEND_MS;
     }
     return r == 0;
@@ -377,10 +380,8 @@ int listener_start(void)
     if (r == 0)
         r = create_thread();
     l.running = r == 0;
-    if (r < 0) {
-        own_fd_close(&l.socket);
-        wakeup_close();
-    }
+    if (r < 0)
+        close_all();
     return r;
 }
 

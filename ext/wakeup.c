@@ -30,7 +30,10 @@ int wakeup_open(void)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fd) != 0)
         return -errno;
     bool set = own_fd_set(&near_end, fd[0]);
-    return own_fd_set(&far_end, fd[1]) && set ? fill(fd[0]) : -EBADF;
+    int r = own_fd_set(&far_end, fd[1]) && set ? fill(fd[0]) : -EBADF;
+    if (r < 0)
+        wakeup_close();
+    return r;
 }
 
 bool wakeup_is_ours(void) { return own_fd_is_ours(&near_end) && own_fd_is_ours(&far_end); }
