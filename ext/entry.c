@@ -154,25 +154,26 @@ static bool turn_off_wake(void)
 static bool turn_off_wake(void) { return true; }
 #endif
 
-/* Without a listener nobody who attached would reach it. */
-static enum progress look_whether_ready(void)
+/* Without a listener nobody who attached would reach it. `before`: the segment is not ours to give up. */
+static enum progress look_whether_ready(bool before)
 {
     int error = recorder_available() ? listener_start() : 0;
-    if (error < 0)
+    if (error < 0 && !before)
         own_segment_give_up();
     snprintf(e.problem, sizeof e.problem, "%s", error < 0 ? strerror(-error) : recorder_problem());
-    return recorder_available() ? READY : HOPELESS;
+    return error < 0 || !recorder_available() ? HOPELESS : READY;
 }
 
 /* 0, or -1 with an exception that is none of our business: one that a signal handler of the program raised meanwhile. */
 static int bring(void)
 {
+    bool before = recorder_available();
     enum progress progress = AGAIN;
     int r = 0;
     if (!turn_off_wake())
         r = -1;
     else if (bring_recorder() == 0)
-        progress = look_whether_ready();
+        progress = look_whether_ready(before);
     else if (!PyErr_ExceptionMatches(PyExc_Exception))
         r = -1;
     else
