@@ -235,9 +235,11 @@ static const struct wanted {
 
     /* sockets */
     {"socket", SYS_socket, ATTACHING, 0, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC}},
+    {"socket", SYS_socket, ATTACHING | OBEYING, 0, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK}},
     {"socketpair", SYS_socketpair, ATTACHING, 0, {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK}},
     {"bind", SYS_bind, ATTACHING, 0, {3}},
     {"setsockopt", SYS_setsockopt, ATTACHING, 0, {3, SOL_SOCKET, SO_SNDBUF}},
+    {"connect", SYS_connect, ATTACHING | OBEYING, 0, {3}}, /* is there a listener to what a dead process left? */
     {"listen", SYS_listen, ATTACHING, 0, {3}},
     {"accept4", SYS_accept4, OBEYING, 0, {3}},
     {"getsockopt", SYS_getsockopt, OBEYING, 0, {3, SOL_SOCKET, SO_PEERCRED}},
