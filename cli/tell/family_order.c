@@ -1,5 +1,6 @@
 #include "family_order.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include "array.h"
 #include "family.h"
 #include "message.h"
+#include "process.h"
 #include "stray.h"
 #include "tenant.h"
 
@@ -59,10 +61,12 @@ static void pause_shortly(void)
     nanosleep(&pause, NULL);
 }
 
-/* Members may begin and end at any time: that is no failure, except for the root. True: it is to be asked again. */
-static bool is_deaf(struct campaign *c, int error)
+/* Members may begin and end at any time: that is no failure, except for the root. True: it is to be asked again. One that is
+ * there, and has been asked all the time that there was, is not. */
+static bool is_deaf(struct campaign *c, const struct subject *s, int error)
 {
-    if (!order_is_deaf(error) || !c->deaf)
+    bool given_up = error != -ENOENT && process_runs(s->pid, s->start_time);
+    if (!order_is_deaf(error) || given_up || !c->deaf)
         return false;
     c->deaf--;
     pause_shortly();
@@ -97,14 +101,19 @@ static bool tell_one(struct campaign *c, struct subject *s, bool root)
     }
     uint32_t argument = c->command == CONTROL_START ? CONTROL_SUBPROCESSES : 0;
     int error = order_ask(s, c->command, argument, c->timeout, &reply);
-    if (!root && is_deaf(c, error))
+    if (!root && is_deaf(c, s, error))
         return true;
     take_answer(c, s, root, error, &reply);
     return note_told(c, s);
 }
 
 /* Of a member that has ended. */
-static void forget(const struct subject *s) { tenant_remove(&(struct tenant){s->dirfd, s->inner, s->start_time}, NULL, NULL); }
+static void forget(const struct subject *s)
+{
+    const struct tenant t = {s->dirfd, s->inner, s->start_time};
+    if (!tenant_may_live(&t))
+        tenant_remove(&t, NULL, NULL);
+}
 
 /* Ancestors first, so that who was told makes no more children that were not. True: somebody was new. */
 static bool tell_all(struct campaign *c, const struct family *f, bool *whole)
