@@ -229,7 +229,8 @@ static void watch(struct live *l)
         wait_for_anything(l);
         heed_signals();
         look_in_time(l);
-        draw(l);
+        if (!l->failure)
+            draw(l);
     }
 }
 
