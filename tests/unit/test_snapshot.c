@@ -287,6 +287,28 @@ Test(snapshot, a_parent_that_comes_after_its_child_is_refused)
     free(copy);
 }
 
+/* Only a word of 0 is no call: one with flags and no node would be found by whatever key it claims. */
+Test(snapshot, a_waiting_call_without_a_node_that_says_it_has_one_is_refused)
+{
+    uint64_t bytes;
+    struct view v;
+    struct snapshot shot;
+    writer_enter_keyed(w, 1, 64);
+    writer_suspend(w, 1);
+    writer_flush(w);
+    char *copy = copy_of_segment(&bytes);
+    struct lane *lane = (struct lane *)(copy + ((char *)w->lane - (char *)s.segment.base));
+    struct page_header *page = segment_page_at(copy, lane_side(lane)->chain[PAGE_SUSPENDED]);
+    struct suspended *waiting = page_item(page, 0, sizeof *waiting);
+    cr_assert_eq(view_of_memory(&v, copy, bytes), 0);
+    waiting->node = (uint64_t)ENTRY_FOREIGN << 32;
+    waiting->item.key = key_node(lane_side(lane)->root, 2);
+    cr_assert_eq(look(&shot, &v, 0), 0);
+    cr_expect_not(shot.complete);
+    snapshot_free(&shot);
+    free(copy);
+}
+
 /* ---- when open calls end ---- */
 
 static uint64_t asof_with(bool alive)
