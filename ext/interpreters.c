@@ -7,12 +7,10 @@
 #include "recorder.h"
 #include "wakeup.h"
 
-#if PY_VERSION_HEX < 0x030e0000
 #define Py_BUILD_CORE
 #undef _PyGC_FINALIZED /* 3.12: two headers disagree about it */
 #include <internal/pycore_runtime.h>
 #undef Py_BUILD_CORE
-#endif
 
 #define LOOK_MS 1000
 #define ATTEMPTS 100 /* at a lock that is held for a moment at a time */
@@ -22,7 +20,6 @@ static _Atomic int64_t counted; /* all with smaller ids have been, or were there
 
 /* ---- what the interpreter knows ---- */
 
-#if PY_VERSION_HEX < 0x030e0000
 /* Ids are given in a row, the main one's is 0. Read without a lock: what is made meanwhile is found at the next look. */
 static int64_t next_id(void) { return *(volatile int64_t *)&_PyRuntime.interpreters.next_id; }
 
@@ -62,11 +59,6 @@ static int64_t count_alive(int64_t first)
     unlock();
     return alive;
 }
-#else
-/* Whether there is one besides the main one, not how many. */
-static int64_t next_id(void) { return PyInterpreterState_Head() == PyInterpreterState_Main() ? 1 : 2; }
-static int64_t count_alive(int64_t first) { return next_id() > first && next_id() > 1; }
-#endif
 
 /* ---- counting ---- */
 
