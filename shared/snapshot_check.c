@@ -84,7 +84,7 @@ static bool check_suspended(struct checker *k, void *item, segment_ref ref)
     struct suspended *w = item;
     segment_ref node = (segment_ref)w->node;
     (void)ref;
-    return !w->node || (is_node(k, node) && key_is_suspended(w->item.key));
+    return !w->node || (key_is_suspended(w->item.key) && (!node || is_node(k, node))); /* no node: there was no memory for it */
 }
 
 /* The entries in use, and the root's. */
