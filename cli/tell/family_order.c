@@ -1,6 +1,5 @@
 #include "family_order.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,6 @@
 #include "array.h"
 #include "family.h"
 #include "message.h"
-#include "process.h"
 #include "stray.h"
 #include "tenant.h"
 
@@ -61,12 +59,10 @@ static void pause_shortly(void)
     nanosleep(&pause, NULL);
 }
 
-/* Members may begin and end at any time: that is no failure, except for the root. True: it is to be asked again. One that is
- * there, and has been asked all the time that there was, is not. */
+/* Members may begin and end at any time: that is no failure, except for the root. True: it is to be asked again. */
 static bool is_deaf(struct campaign *c, const struct subject *s, int error)
 {
-    bool given_up = error != -ENOENT && process_runs(s->pid, s->start_time);
-    if (!order_is_deaf(error) || given_up || !c->deaf)
+    if (!order_may_come_round(s, error) || !c->deaf)
         return false;
     c->deaf--;
     pause_shortly();

@@ -98,7 +98,9 @@ int order_ask(const struct subject *subject, enum control_command command, uint3
     int r = ask_once(subject, command, argument, deadline, reply);
     uint64_t gone = clock_ns(CLOCK_MONOTONIC) + GONE_NS;
     bool anew = subject->alive && order_is_deaf(r) && r != -ENOENT;
-    while (anew && order_is_deaf(r) && milliseconds_until(r == -ENOENT && gone < deadline ? gone : deadline) && process_runs(subject->pid, subject->start_time)) {
+    while (anew && order_is_deaf(r) && process_runs(subject->pid, subject->start_time)) {
+        if (!milliseconds_until(r == -ENOENT && gone < deadline ? gone : deadline))
+            break;
         nanosleep(&pause, NULL);
         r = ask_once(subject, command, argument, deadline, reply);
     }
@@ -106,6 +108,11 @@ int order_ask(const struct subject *subject, enum control_command command, uint3
 }
 
 bool order_is_deaf(int error) { return error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -EPIPE; }
+
+bool order_may_come_round(const struct subject *s, int error)
+{
+    return order_is_deaf(error) && (error == -ENOENT || !process_runs(s->pid, s->start_time));
+}
 
 int order_send(const struct subject *subject, enum control_command command, uint32_t argument)
 {

@@ -13,6 +13,9 @@ int order_ask(const struct subject *subject, enum control_command command, uint3
 
 bool order_is_deaf(int error); /* nobody listens */
 
+/* Nobody listens yet, or any more, so it is worth another look; a process that runs on, and was asked all the time there was, is not. */
+bool order_may_come_round(const struct subject *subject, int error);
+
 /* Sends only: what control_send() returns. */
 int order_send(const struct subject *subject, enum control_command command, uint32_t argument);
 

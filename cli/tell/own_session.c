@@ -9,7 +9,6 @@
 #include "clock.h"
 #include "message.h"
 #include "order.h"
-#include "process.h"
 
 #define ROUNDS_MAX 100
 #define PAUSE_NS 5000000
@@ -188,7 +187,7 @@ static int stop_one(struct own_session *s, const struct subject *subject, size_t
     if (b->over || !own_session_lasts(s, subject))
         return EXIT_OK;
     int r = order_ask(subject, CONTROL_STOP, 0, ORDER_TIMEOUT, &reply);
-    if (order_is_deaf(r) && (r == -ENOENT || !process_runs(subject->pid, subject->start_time))) {
+    if (order_may_come_round(subject, r)) {
         *deaf = true; /* it has just begun, or ends */
         return EXIT_OK;
     }
