@@ -227,6 +227,24 @@ static inline void actors_tell(int number, const char *orders)
             abort();
 }
 
+/* Each has a listener, and a session that does not run. */
+static inline void actors_begin_stopped(int count)
+{
+    actors_begin(count);
+    for (int i = 0; i < count; i++)
+        actors_tell(i, "msl");
+}
+
+/* How often each of the first `count` was told something: "1101". */
+static inline const char *actors_told(int count)
+{
+    static char text[8];
+    for (int i = 0; i < count; i++)
+        text[i] = (char)('0' + actors[i].requests);
+    text[count] = '\0';
+    return text;
+}
+
 /* It ends, what it made stays. */
 static inline void actor_end(int number)
 {

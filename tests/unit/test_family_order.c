@@ -57,30 +57,13 @@ static const char *said(void)
     return text;
 }
 
-/* How often each was told something: "1101". */
-static const char *told(void)
-{
-    static char text[8];
-    for (int i = 0; i < 4; i++)
-        text[i] = (char)('0' + actors[i].requests);
-    return text;
-}
-
-/* A session that does not run, and a listener. */
-static void all_stopped(int count)
-{
-    actors_begin(count);
-    for (int i = 0; i < count; i++)
-        actors_tell(i, "msl");
-}
-
 /* ---- all obey ---- */
 
 Test(family_order, each_is_told_once)
 {
-    all_stopped(4);
+    actors_begin_stopped(4);
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
-    cr_expect_str_eq(told(), "1111");
+    cr_expect_str_eq(actors_told(4), "1111");
     for (int i = 0; i < 4; i++)
         cr_expect(actors[i].command == CONTROL_START && actors[i].argument == CONTROL_SUBPROCESSES, "%d", i);
     cr_expect_str_eq(said(), "tscap: Did it to process R and 3 subprocesses: 5 functions decorated\n");
@@ -88,7 +71,7 @@ Test(family_order, each_is_told_once)
 
 Test(family_order, without_children)
 {
-    all_stopped(1);
+    actors_begin_stopped(1);
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
     cr_expect_str_eq(said(), "tscap: Did it to process R: 5 functions decorated\n");
 }
@@ -99,7 +82,7 @@ Test(family_order, only_a_start_is_handed_on)
     actors_tell(0, "ml");
     actors_tell(1, "ml");
     cr_expect_eq(order(CONTROL_STOP), EXIT_OK);
-    cr_expect_str_eq(told(), "1100");
+    cr_expect_str_eq(actors_told(4), "1100");
     cr_expect(actors[0].argument == 0 && actors[1].argument == 0);
     cr_expect_str_eq(said(), "tscap: Did it to process R and 1 subprocess: 5 functions decorated\n");
 }
@@ -108,11 +91,11 @@ Test(family_order, only_a_start_is_handed_on)
 
 Test(family_order, who_has_inherited_it_is_not_bothered)
 {
-    all_stopped(3);
+    actors_begin_stopped(3);
     actors_tell(1, "w");  /* as last begun; it does not run */
     actors_tell(2, "umw"); /* it does */
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
-    cr_expect_str_eq(told(), "1100");
+    cr_expect_str_eq(actors_told(4), "1100");
     cr_expect_str_eq(said(), "tscap: Did it to process R and 2 subprocesses (1 of them already): 5 functions decorated\n");
 }
 
@@ -123,7 +106,7 @@ Test(family_order, recording_alone_is_not_enough)
     actors_tell(0, "msl");
     actors_tell(1, "ml");
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
-    cr_expect_str_eq(told(), "1100");
+    cr_expect_str_eq(actors_told(4), "1100");
     cr_expect_str_eq(said(), "tscap: Did it to process R and 1 subprocess: 5 functions decorated\n");
 }
 
@@ -134,21 +117,21 @@ Test(family_order, who_does_not_record_is_not_stopped)
     actors_tell(1, "msl");
     actors_tell(2, "ml");
     cr_expect_eq(order(CONTROL_STOP), EXIT_OK);
-    cr_expect_str_eq(told(), "1010");
+    cr_expect_str_eq(actors_told(4), "1010");
     cr_expect_str_eq(said(), "tscap: Did it to process R and 2 subprocesses (1 of them already): 5 functions decorated\n");
 }
 
 Test(family_order, where_all_was_so_it_says_so)
 {
-    all_stopped(2);
+    actors_begin_stopped(2);
     cr_expect_eq(order(CONTROL_STOP), EXIT_OK);
-    cr_expect_str_eq(told(), "1000", "the root is always asked");
+    cr_expect_str_eq(actors_told(4), "1000", "the root is always asked");
     cr_expect_str_eq(said(), "tscap: process R was so; the same with 1 subprocess\n");
 }
 
 Test(family_order, where_it_was_so_alone)
 {
-    all_stopped(1);
+    actors_begin_stopped(1);
     cr_expect_eq(order(CONTROL_STOP), EXIT_OK);
     cr_expect_str_eq(said(), "tscap: process R was so\n");
 }
@@ -163,7 +146,7 @@ Test(family_order, a_child_that_is_made_meanwhile_is_told)
     actors_tell(0, "msl");
     actors_tell(1, "msl");
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
-    cr_expect_str_eq(told(), "1110");
+    cr_expect_str_eq(actors_told(4), "1110");
     cr_expect_str_eq(said(), "tscap: Did it to process R and 2 subprocesses: 5 functions decorated\n");
 }
 
@@ -177,7 +160,7 @@ Test(family_order, who_is_deaf_is_told_when_it_listens)
     actors_tell(1, "ms");
     actors_tell(2, "msl");
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
-    cr_expect_str_eq(told(), "1110");
+    cr_expect_str_eq(actors_told(4), "1110");
     cr_expect_str_eq(said(), "tscap: Did it to process R and 2 subprocesses: 5 functions decorated\n");
 }
 
@@ -185,10 +168,10 @@ Test(family_order, who_is_deaf_is_told_when_it_listens)
 
 Test(family_order, who_never_listens_is_said)
 {
-    all_stopped(2);
+    actors_begin_stopped(2);
     cr_assert_eq(unlink(actor_file(1, "sock", 0)), 0);
     cr_expect_eq(order(CONTROL_START), EXIT_FAILED);
-    cr_expect_str_eq(told(), "1000");
+    cr_expect_str_eq(actors_told(4), "1000");
     cr_expect_str_eq(said(), "tscap: cannot start A\n");
 }
 
@@ -199,7 +182,7 @@ Test(family_order, a_deaf_root_is_not_waited_for)
     actors_tell(0, "ms");
     actors_tell(1, "msl");
     cr_expect_eq(order(CONTROL_START), EXIT_FAILED);
-    cr_expect_str_eq(told(), "0100", "the others are told all the same");
+    cr_expect_str_eq(actors_told(4), "0100", "the others are told all the same");
     cr_expect_str_eq(said(), "tscap: cannot start R\n");
 }
 
@@ -207,17 +190,17 @@ Test(family_order, the_first_failure_is_the_exit_code)
 {
     actors[1].says = (struct control_reply){.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .result = CONTROL_UNKNOWN};
     actors[2].says = (struct control_reply){.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .result = CONTROL_FAILED, .text = "no"};
-    all_stopped(4);
+    actors_begin_stopped(4);
     bool first = actors[1].pid < actors[2].pid; /* siblings are told in order of their numbers */
     cr_expect_eq(order(CONTROL_START), first ? EXIT_UNSUPPORTED : EXIT_FAILED);
-    cr_expect_str_eq(told(), "1111", "the others are told all the same");
+    cr_expect_str_eq(actors_told(4), "1111", "the others are told all the same");
     cr_expect_str_eq(said(), first ? "tscap: cannot start A\n" : "tscap: cannot start B\n");
 }
 
 Test(family_order, what_is_no_answer_is_none)
 {
     actors[1].says = (struct control_reply){.magic = CONTROL_MAGIC, .version = CONTROL_VERSION + 1};
-    all_stopped(2);
+    actors_begin_stopped(2);
     cr_expect_eq(order(CONTROL_START), EXIT_UNSUPPORTED);
 }
 
@@ -225,12 +208,12 @@ Test(family_order, what_is_no_answer_is_none)
 
 Test(family_order, a_reset_takes_away_what_the_ended_left)
 {
-    all_stopped(4);
+    actors_begin_stopped(4);
     actor_end(1);
     actor_end(2);
     cr_assert(actor_has_file(1, "tscap") && actor_has_file(1, "sock"));
     cr_expect_eq(order(CONTROL_RESET), EXIT_OK);
-    cr_expect_str_eq(told(), "1001", "a child of one that has ended is told");
+    cr_expect_str_eq(actors_told(4), "1001", "a child of one that has ended is told");
     for (int i = 0; i < 4; i++) {
         bool ended = i == 1 || i == 2;
         cr_expect_eq(actor_has_file(i, "tscap"), !ended, "%d", i);
@@ -241,11 +224,11 @@ Test(family_order, a_reset_takes_away_what_the_ended_left)
 
 Test(family_order, other_orders_leave_it)
 {
-    all_stopped(2);
+    actors_begin_stopped(2);
     actor_end(1);
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
     cr_expect(actor_has_file(1, "tscap") && actor_has_file(1, "sock"));
-    cr_expect_str_eq(told(), "1000");
+    cr_expect_str_eq(actors_told(4), "1000");
     cr_expect_str_eq(said(), "tscap: Did it to process R: 5 functions decorated\n");
 }
 
@@ -255,9 +238,9 @@ Test(family_order, strangers_are_not_told)
     actors[1].parent = ACTOR_NOBODY;
     actors[2].parent = ACTOR_NOBODY;
     actors[3].parent = 0;
-    all_stopped(4);
+    actors_begin_stopped(4);
     actor_end(2);
     cr_expect_eq(order(CONTROL_RESET), EXIT_OK);
-    cr_expect_str_eq(told(), "1001");
+    cr_expect_str_eq(actors_told(4), "1001");
     cr_expect(actor_has_file(2, "tscap"));
 }

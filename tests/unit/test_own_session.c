@@ -55,48 +55,31 @@ static void begin_session(void)
     subject_refresh(operand.subject);
 }
 
-/* How often each was told something: "110". */
-static const char *told(void)
-{
-    static char text[8];
-    for (int i = 0; i < 3; i++)
-        text[i] = (char)('0' + actors[i].requests);
-    return text;
-}
-
-/* Listeners, and sessions that do not run. */
-static void all_stopped(int count)
-{
-    actors_begin(count);
-    for (int i = 0; i < count; i++)
-        actors_tell(i, "msl");
-}
-
 Test(own_session, of_one_process_begins_and_ends)
 {
-    all_stopped(2);
+    actors_begin_stopped(2);
     open_session(false);
     begin_session();
-    cr_expect_str_eq(told(), "100");
+    cr_expect_str_eq(actors_told(3), "100");
     cr_expect(actors[0].command == CONTROL_START && actors[0].argument == 0);
     cr_expect_not(own_session_has_others(&session));
     cr_expect_eq(session.failure, OWN_SESSION_WORKS);
     cr_expect(own_session_lasts(&session, operand.subject));
     cr_expect_eq(own_session_end(&session, operand.subject), EXIT_OK);
-    cr_expect_str_eq(told(), "200");
+    cr_expect_str_eq(actors_told(3), "200");
     cr_expect_eq(actors[0].command, CONTROL_STOP);
 }
 
 Test(own_session, of_a_family_begins_with_all)
 {
-    all_stopped(3);
+    actors_begin_stopped(3);
     open_session(true);
     begin_session();
-    cr_expect_str_eq(told(), "111");
+    cr_expect_str_eq(actors_told(3), "111");
     cr_expect(actors[2].command == CONTROL_START && actors[2].argument == CONTROL_SUBPROCESSES);
     cr_expect(own_session_has_others(&session));
     cr_expect_eq(own_session_end(&session, operand.subject), EXIT_OK);
-    cr_expect_str_eq(told(), "222");
+    cr_expect_str_eq(actors_told(3), "222");
 }
 
 Test(own_session, who_got_it_from_us_is_stopped_too)
@@ -108,7 +91,7 @@ Test(own_session, who_got_it_from_us_is_stopped_too)
     actors_tell(1, "mhl"); /* made since: it inherited */
     actors_tell(2, "ml");  /* the same, but it began by itself */
     cr_expect_eq(own_session_end(&session, operand.subject), EXIT_OK);
-    cr_expect_str_eq(told(), "210");
+    cr_expect_str_eq(actors_told(3), "210");
 }
 
 Test(own_session, who_records_already_is_not_ours)
@@ -119,40 +102,40 @@ Test(own_session, who_records_already_is_not_ours)
     actors_tell(2, "msl");
     open_session(true);
     begin_session();
-    cr_expect_str_eq(told(), "001");
+    cr_expect_str_eq(actors_told(3), "001");
     cr_expect_not(own_session_lasts(&session, operand.subject));
     cr_expect_eq(own_session_end(&session, operand.subject), EXIT_OK);
-    cr_expect_str_eq(told(), "002");
+    cr_expect_str_eq(actors_told(3), "002");
 }
 
 Test(own_session, a_root_that_refuses_is_said_and_its_children_are_left_alone)
 {
     actors[0].says = (struct control_reply){.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .result = CONTROL_FAILED, .text = "no"};
-    all_stopped(2);
+    actors_begin_stopped(2);
     open_session(true);
     begin_session();
     cr_expect_eq(session.failure, OWN_SESSION_REFUSED);
     cr_expect_eq(own_session_explain(&session, operand.subject), EXIT_FAILED);
-    cr_expect_str_eq(told(), "100");
+    cr_expect_str_eq(actors_told(3), "100");
     cr_expect_eq(own_session_end(&session, operand.subject), EXIT_OK);
-    cr_expect_str_eq(told(), "100");
+    cr_expect_str_eq(actors_told(3), "100");
 }
 
 Test(own_session, what_somebody_else_ordered_stays)
 {
-    all_stopped(1);
+    actors_begin_stopped(1);
     open_session(false);
     begin_session();
     struct control_reply reply;
     cr_assert_eq(order_ask(operand.subject, CONTROL_START, 0, ORDER_TIMEOUT, &reply), 0);
     cr_expect_eq(own_session_end(&session, operand.subject), EXIT_OK);
-    cr_expect_str_eq(told(), "200", "it is recorded for somebody else, too");
+    cr_expect_str_eq(actors_told(3), "200", "it is recorded for somebody else, too");
 }
 
 Test(own_session, nothing_begun_nothing_ended)
 {
-    all_stopped(2);
+    actors_begin_stopped(2);
     open_session(true);
     cr_expect_eq(own_session_end(&session, operand.subject), EXIT_OK);
-    cr_expect_str_eq(told(), "000");
+    cr_expect_str_eq(actors_told(3), "000");
 }
