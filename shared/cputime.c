@@ -326,8 +326,8 @@ static const struct {
     const char *name, *bound;
 } modes[CPUTIME_MODES] = {
     [CPUTIME_NONE_YET] = {"unknown", "no thread has recorded yet"},
-    [CPUTIME_RSEQ] = {"rseq", "exact to the CPU clock at each switch; time stolen by a hypervisor counts as off the CPU"},
-    [CPUTIME_PERF] = {"perf", "exact to the CPU clock at each switch; time stolen by a hypervisor counts as off the CPU"},
+    [CPUTIME_RSEQ] = {"rseq", "exact to the CPU clock at each switch; time that a hypervisor or an interrupt took may count as CPU time"},
+    [CPUTIME_PERF] = {"perf", "exact to the CPU clock at each switch; time that a hypervisor or an interrupt took may count as CPU time"},
     [CPUTIME_RSEQ_GAP] = {"rseq+gap", "exact to the CPU clock after 3 us without an event and at each preemption"},
     [CPUTIME_SYSCALL] = {"syscall", "the CPU clock is read at each event: exact, dear"},
     [CPUTIME_WALL] = {"wall", "no CPU time: elapsed time is shown in its place"},

@@ -11,6 +11,10 @@
  *   syscall   not known: the CPU clock is read at each event
  *   wall      no CPU time at all
  *
+ * What a hypervisor steals, or an interrupt takes, moves the clock and not the CPU clock, and is no switch. rseq and perf learn of
+ * it at the next switch, as time off the CPU that the stretch since the last event may have no room for: it waits, and until
+ * then counts as CPU time.
+ *
  * Each thread proves its mode once: it sleeps, and a mode that did not notice is not used. */
 #ifndef TSCAP_CPUTIME_H
 #define TSCAP_CPUTIME_H

@@ -566,15 +566,17 @@ static void *compete(void *unused)
     return unused;
 }
 
-/* All CPU time there is is the open call's, but for what the recorder took out: a sanitizer makes that a percent. It may have
- * been off the CPU there. */
-static void expect_cpu_time(enum cputime_mode mode)
+struct cpu_times {
+    uint64_t cpu, real, own, slept; /* ns */
+};
+
+static struct cpu_times measure_cpu_time(enum cputime_mode *mode)
 {
     struct lanes_options o = small_lanes();
-    o.cpu_mode = mode;
+    o.cpu_mode = *mode;
     begin_with(&o, CAPACITY);
     struct writer *w = open_lane(&s, "worker");
-    mode = w->cpu.mode;
+    *mode = w->cpu.mode;
     struct clock_anchor first = clock_anchor_take(clock_source_now);
     writer_enter(w, 1);
     uint64_t real = clock_ns(CLOCK_THREAD_CPUTIME_ID);
@@ -584,12 +586,30 @@ static void expect_cpu_time(enum cputime_mode mode)
     struct clock_scale scale = clock_scale_now(clock_source_now, &first);
     struct profile p = profile_now();
     const struct profile_times *t = times(&p, 1);
-    uint64_t cpu = clock_scale_duration(&scale, t->inclusive - t->off_inclusive), own = clock_scale_duration(&scale, p.own);
-    cr_assert(cpu * 100 <= real * 101 && (cpu + own) * 100 >= real * 99, "%s: %lu ns of CPU, the CPU clock says %lu, recording took %lu",
-              cputime_mode_name(mode), cpu, real, own);
-    cr_assert_geq(clock_scale_duration(&scale, times(&p, 3)->off_inclusive), 19 * 1000000);
+    struct cpu_times found = {.cpu = clock_scale_duration(&scale, t->inclusive - t->off_inclusive),
+                              .real = real,
+                              .own = clock_scale_duration(&scale, p.own),
+                              .slept = clock_scale_duration(&scale, times(&p, 3)->off_inclusive)};
     profile_free(&p);
     end();
+    return found;
+}
+
+/* All CPU time there is is the open call's, but for what the recorder took out: a sanitizer makes that a percent. It may have
+ * been off the CPU there. */
+static bool is_cpu_time(const struct cpu_times *t) { return t->cpu * 100 <= t->real * 101 && (t->cpu + t->own) * 100 >= t->real * 99; }
+
+/* A machine that is itself a guest loses its processor now and then without a switch, milliseconds at a time (cputime.h): such a
+ * measurement is made again. A switch that got lost would be lost each time. */
+static void expect_cpu_time(enum cputime_mode mode)
+{
+    struct cpu_times t;
+    int tries = 6;
+    do
+        t = measure_cpu_time(&mode);
+    while (!is_cpu_time(&t) && --tries);
+    cr_assert(tries, "%s: %lu ns of CPU, the CPU clock says %lu, recording took %lu", cputime_mode_name(mode), t.cpu, t.real, t.own);
+    cr_assert_geq(t.slept, 19 * 1000000);
 }
 
 static const enum cputime_mode modes[] = {CPUTIME_RSEQ, CPUTIME_RSEQ_GAP, CPUTIME_PERF, CPUTIME_SYSCALL};
