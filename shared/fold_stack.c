@@ -37,6 +37,7 @@ bool stack_grow(struct folder *f)
     struct page_header *page = list_room(f) ? pages_add(f, PAGE_STACK) : NULL;
     if (!page)
         return false;
+    batch_mark(f, page); /* a reader may have copied it when a reset had emptied it */
     word_put(&page->used, ENTRIES_PER_PAGE);
     f->stack[f->stack_pages++] = page;
     return true;

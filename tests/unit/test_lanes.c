@@ -4,6 +4,8 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#include "chain.h"
+
 #include "../support/random.h"
 #include "../support/segments.h"
 
@@ -407,6 +409,26 @@ Test(lanes, a_reset_empties_what_it_is_told_to)
         cr_assert_eq(times(&p, 2)->calls, 1);
         profile_free(&p);
     }
+}
+
+/* Readers tell by its mark that a page has changed: one that was copied when the reset had emptied it is not what it is now. */
+Test(lanes, pages_used_again_after_a_reset_are_marked)
+{
+    begin();
+    struct writer *w = open_lane(&s, "reset");
+    writer_enter(w, 1);
+    writer_flush(w);
+    writer_reset(w, ++s.segment.header->resets);
+    unsigned used = 0;
+    for (enum page_kind kind = 0; kind < PAGE_KINDS; kind++) {
+        if (!chain_item_size(kind))
+            continue;
+        chain_each_page(page, s.segment.base, word_get(&lane_side(w->lane)->chain[kind])) {
+            cr_expect(!word_get(&page->used) || word_get(&page->change), "kind %d", (int)kind);
+            used += word_get(&page->used) != 0;
+        }
+    }
+    cr_assert_eq(used, 2); /* the root's node, and its entry on the stack */
 }
 
 /* ---- open calls ---- */
