@@ -138,33 +138,55 @@ static int copy_log(struct copier *c, const struct lane *live, struct ring_copy 
     return 0;
 }
 
-/* One look. -EAGAIN: met the writer in the middle of it. */
-static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
+/* What frames all else in a lane: read before and after it. */
+struct frame {
+    uint32_t state, generation, resets;
+};
+
+static struct frame read_frame(const struct lane *live)
 {
-    const struct lane *live = copier_live(c, page);
+    return (struct frame){.state = word_read(&live->state), .generation = word_read(&live->generation), .resets = word_read(&live->resets)};
+}
+
+static bool is_frame(const struct lane *live, const struct frame *f)
+{
+    return word_read(&live->state) == f->state && word_read(&live->generation) == f->generation && word_read(&live->resets) == f->resets;
+}
+
+/* All but the ring. */
+static int copy_folded(struct copier *c, const struct lane *live, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
+{
     const struct segment_header *header = c->view->base;
     uint64_t before = word_read(&live->commit);
     words_read(l->lane, live, sizeof *live);
-    int r = copy_chains(c, live, page, before);
+    int r = copy_chains(c, live, l->page, before);
     ring->walk = c->walk;
     *merges = word_read(&header->merges); /* after `merging` and before the second look at commit: counts no merge that began later */
     if (r == 0 && commit_odd(before))
         r = copy_log(c, live, ring);
-    if (r < 0 && r != -EBADMSG)
+    if (r == -ENOMEM)
         return r;
     if (word_get(&live->commit) != before)
         return -EAGAIN;
-    if (r < 0)
-        return r;
     word_set(&l->lane->commit, before);
     word_set(&l->lane->undo_count, ring->log_count);
-    r = copy_ring(c, live, l, ring);
-    l->cpu_off = word_read(&live->cpu_off); /* after the records that tell of it */
-    if (r < 0)
-        return r;
-    bool same = word_read(&live->generation) == l->lane->generation && word_read(&live->resets) == l->lane->resets &&
-                word_read(&live->state) == l->lane->state;
-    return same ? 0 : -EAGAIN;
+    return r;
+}
+
+/* One look. -EAGAIN: met the writer in the middle of it, whatever was found. */
+static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges)
+{
+    const struct lane *live = copier_live(c, page);
+    struct frame frame = read_frame(live);
+    int r = copy_folded(c, live, l, ring, merges);
+    word_set(&l->lane->state, frame.state);
+    word_set(&l->lane->generation, frame.generation);
+    word_set(&l->lane->resets, frame.resets);
+    if (r == 0) {
+        r = copy_ring(c, live, l, ring);
+        l->cpu_off = word_read(&live->cpu_off); /* after the records that tell of it */
+    }
+    return r == -ENOMEM || is_frame(live, &frame) ? r : -EAGAIN;
 }
 
 static void describe(struct lane_copy *l)
