@@ -275,9 +275,15 @@ def test_elapsed_time_is_from_the_first_start_to_the_final_return(recording):
 
 
 def test_elapsed_time_of_calls_within_calls_counts_once(recording):
+    async def the_loop_sleeps():
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        loop.call_soon(lambda: (time.sleep(0.02), done.set_result(None)))  # once all ten wait
+        await done
+
     @timestamp("nested")
     async def nested(n):
-        await (nested(n - 1) if n else asyncio.sleep(0.02))
+        await (nested(n - 1) if n else the_loop_sleeps())
 
     with recording:
         began = time.perf_counter_ns()
