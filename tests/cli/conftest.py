@@ -22,6 +22,10 @@ HERE = pathlib.Path(__file__).parent
 ROOT = pathlib.Path(os.environ["TSCAP_ROOT"])
 TSCAP = os.environ["TSCAP"]
 
+# A shell starts what it leaves in the background with these ignored, and every program that is started inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
 
 @pytest.fixture(autouse=True)
 def run_directory(monkeypatch):
