@@ -126,6 +126,41 @@ int audiences_view(const struct audiences *a, uint32_t consumer, struct audience
     return v->slots ? 0 : -ENOENT;
 }
 
+struct audience_view audiences_view_kinds(const struct audiences *a, unsigned kinds)
+{
+    struct audience_view v = {.audiences = a};
+    for (unsigned i = 0; i < SEGMENT_CONSUMERS; i++)
+        if (a->consumer[i].number && kinds >> a->consumer[i].kind & 1)
+            v.slots |= 1ull << i;
+    return v;
+}
+
+struct audience_view audiences_view_default(const struct audiences *a)
+{
+    return audiences_view_kinds(a, 1u << CONSUMER_SESSION | 1u << CONSUMER_ATTACHED | 1u << CONSUMER_COLLECTORS);
+}
+
+struct audience_view audiences_view_everything(const struct audiences *a) { return audiences_view_kinds(a, ~0u); }
+
+const struct consumer *audience_view_next(const struct audience_view *v, unsigned *i)
+{
+    for (; v->audiences && *i < SEGMENT_CONSUMERS; ++*i) {
+        const struct consumer *c = &v->audiences->consumer[*i];
+        if (v->slots >> *i & 1 && c->number && !(c->flags & CONSUMER_FORMER))
+            return &v->audiences->consumer[(*i)++];
+    }
+    return NULL;
+}
+
+const char *consumer_kind_name(uint32_t kind)
+{
+    static const char *const name[CONSUMER_KINDS] = {
+        [CONSUMER_SESSION] = "session",   [CONSUMER_ATTACHED] = "attached", [CONSUMER_COLLECTORS] = "collectors",
+        [CONSUMER_PROFILER] = "profiler", [CONSUMER_YAPPI] = "yappi",
+    };
+    return kind < CONSUMER_KINDS ? name[kind] : NULL;
+}
+
 const struct consumer *audiences_consumer(const struct audiences *a, uint32_t consumer)
 {
     for (unsigned i = 0; consumer && i < SEGMENT_CONSUMERS; i++)

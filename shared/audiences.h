@@ -28,8 +28,24 @@ struct audience_view {
 /* -ENOENT: there is no such consumer. */
 int audiences_view(const struct audiences *a, uint32_t consumer, struct audience_view *v);
 
+/* The same of all that are of these kinds: bits by enum consumer_kind. Without slots: there is none. */
+struct audience_view audiences_view_kinds(const struct audiences *a, unsigned kinds);
+
+/* The same of those whose calls are shown unasked: the session's, those of attach and the collectors'. Profilers and yappi's
+ * sessions select for themselves alone. */
+struct audience_view audiences_view_default(const struct audiences *a);
+
+/* Of all of them. */
+struct audience_view audiences_view_everything(const struct audiences *a);
+
+/* The consumers whose view it is, as they are now; from *i = 0, NULL after the last. */
+const struct consumer *audience_view_next(const struct audience_view *v, unsigned *i);
+
 /* What it is now: not what it was before its selection changed. NULL: there is no such consumer. */
 const struct consumer *audiences_consumer(const struct audiences *a, uint32_t consumer);
+
+/* "session", "attached", "collectors", "profiler", "yappi"; NULL: there is no such kind. */
+const char *consumer_kind_name(uint32_t kind);
 
 /* Are calls missing that it should see? */
 bool audience_view_is_short(const struct audience_view *v);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "saturate.h"
+
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
@@ -107,8 +109,7 @@ struct clock_scale clock_scale_now(enum clock_source source, const struct clock_
 
 uint64_t clock_scale_duration(const struct clock_scale *scale, uint64_t ticks)
 {
-    double ns = (double)ticks * scale->ns_per_tick + 0.5;
-    return ns < 18446744073709549568.0 ? (uint64_t)ns : UINT64_MAX;
+    return saturated((double)ticks * scale->ns_per_tick);
 }
 
 uint64_t clock_scale_instant(const struct clock_scale *scale, uint64_t ticks)
@@ -121,6 +122,5 @@ uint64_t clock_scale_instant(const struct clock_scale *scale, uint64_t ticks)
 
 uint64_t clock_scale_ticks(const struct clock_scale *scale, uint64_t ns)
 {
-    double ticks = (double)ns / scale->ns_per_tick + 0.5;
-    return ticks < 18446744073709549568.0 ? (uint64_t)ticks : UINT64_MAX;
+    return saturated((double)ns / scale->ns_per_tick);
 }

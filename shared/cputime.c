@@ -132,8 +132,10 @@ static long voluntary_switches(void)
     return getrusage(RUSAGE_THREAD, &u) == 0 ? u.ru_nvcsw : 0;
 }
 
+enum proof { UNDECIDED, NOTICES, MISSES };
+
 /* Does the word change in a sleep of *ns? One that was over before another thread was chosen tells nothing: longer. */
-static bool notices_next_sleep(struct cputime *c, long *ns)
+static enum proof watch_sleep(struct cputime *c, long *ns)
 {
     for (; *ns <= PROOF_MAX_NS; *ns *= 2) {
         struct timespec t = {.tv_nsec = *ns};
@@ -142,21 +144,53 @@ static bool notices_next_sleep(struct cputime *c, long *ns)
         nanosleep(&t, NULL);
         bool noticed = atomic_load_explicit(c->watch, memory_order_relaxed) != c->expect;
         if (voluntary_switches() != before)
-            return noticed;
+            return noticed ? NOTICES : MISSES;
     }
-    return false;
+    return UNDECIDED;
 }
 
 /* Timer slack is taken out so that the proof takes microseconds. */
-static bool notices_sleep(struct cputime *c)
+static enum proof watch_sleeps(struct cputime *c)
 {
     int slack = prctl(PR_GET_TIMERSLACK);
     long ns = PROOF_MIN_NS;
     prctl(PR_SET_TIMERSLACK, 1ul);
-    bool noticed = notices_next_sleep(c, &ns) && notices_next_sleep(c, &ns);
+    enum proof proof = watch_sleep(c, &ns);
+    if (proof == NOTICES)
+        proof = watch_sleep(c, &ns);
     if (slack > 0)
         prctl(PR_SET_TIMERSLACK, (unsigned long)slack);
-    return noticed;
+    return proof;
+}
+
+/* What the kernel does for one thread that is watched it does for all: each that sleeps would wait for its turn again, which takes
+ * milliseconds where many run. */
+static bool notices_sleep(struct cputime *c)
+{
+    static _Atomic enum proof known[CPUTIME_MODES];
+    enum proof proof = atomic_load_explicit(&known[c->mode], memory_order_relaxed);
+    if (proof == UNDECIDED) {
+        proof = watch_sleeps(c);
+        atomic_store_explicit(&known[c->mode], proof, memory_order_relaxed);
+    }
+    return proof == NOTICES;
+}
+
+/* Ticks that GAP_NS are: measured once. */
+static uint64_t gap_ticks(void)
+{
+    static _Atomic uint64_t known;
+    uint64_t ticks = atomic_load_explicit(&known, memory_order_relaxed);
+    if (ticks)
+        return ticks;
+    struct clock_anchor a = clock_anchor_take(clock_source_now);
+    struct timespec t = {.tv_nsec = 200000};
+    nanosleep(&t, NULL);
+    struct clock_anchor b = clock_anchor_take(clock_source_now);
+    struct clock_scale scale = clock_scale_between(clock_source_now, &a, &b);
+    ticks = clock_scale_ticks(&scale, GAP_NS);
+    atomic_store_explicit(&known, ticks, memory_order_relaxed);
+    return ticks;
 }
 
 static bool try_mode(struct cputime *c, enum cputime_mode mode)
@@ -165,15 +199,9 @@ static bool try_mode(struct cputime *c, enum cputime_mode mode)
     switch (mode) {
     case CPUTIME_RSEQ:
         return watch_rseq(c) && notices_sleep(c);
-    case CPUTIME_RSEQ_GAP: {
-        struct clock_anchor a = clock_anchor_take(clock_source_now);
-        struct timespec t = {.tv_nsec = 200000};
-        nanosleep(&t, NULL);
-        struct clock_anchor b = clock_anchor_take(clock_source_now);
-        struct clock_scale scale = clock_scale_between(clock_source_now, &a, &b);
-        c->gap = clock_scale_ticks(&scale, GAP_NS);
+    case CPUTIME_RSEQ_GAP:
+        c->gap = gap_ticks();
         return watch_rseq(c);
-    }
     case CPUTIME_PERF:
         if (watch_perf(c) && notices_sleep(c))
             return true;
@@ -236,6 +264,8 @@ uint64_t cputime_off_between(const struct cputime_reading *base, const struct cp
     uint64_t ticks = now->ticks - base->ticks, monotonic = now->monotonic - base->monotonic, cpu = now->cpu - base->cpu;
     if (monotonic == 0 || cpu >= monotonic)
         return 0;
+    if (ticks == monotonic)
+        return monotonic - cpu; /* to the nanosecond where ticks are nanoseconds */
     return (uint64_t)((double)ticks * ((double)(monotonic - cpu) / (double)monotonic));
 }
 

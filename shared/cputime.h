@@ -15,7 +15,7 @@
  * it at the next switch, as time off the CPU that the stretch since the last event may have no room for: it waits, and until
  * then counts as CPU time.
  *
- * Each thread proves its mode once: it sleeps, and a mode that did not notice is not used. */
+ * The first thread of a process that uses a mode proves it: it sleeps, and a mode that did not notice is not used. */
 #ifndef TSCAP_CPUTIME_H
 #define TSCAP_CPUTIME_H
 

@@ -64,6 +64,15 @@ static void listen(struct folder *f, uint32_t audience)
     batch_change(f, &f->lane->audience, identity_audience(f->audience));
 }
 
+/* Of the call on top. One without a node is counted as lost when it ends. */
+static void add_bytes(struct folder *f, uint64_t bytes)
+{
+    if (f->depth == 0)
+        batch_add(f, &f->lane->mismatched, 1);
+    else if (f->top_node)
+        batch_add(f, &nodes_at(f, f->top_node)->bytes, bytes);
+}
+
 static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when, uint64_t what)
 {
     switch (record_kind(what)) {
@@ -95,7 +104,10 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
         return;
     case RECORD_WAITED:
     case RECORD_CARRIED:
-        enter_amend(f, record_kind(what), record_duration(what));
+        enter_amend(f, what);
+        return;
+    case RECORD_BYTES:
+        add_bytes(f, record_duration(what));
         return;
     case RECORD_AUDIENCE:
         listen(f, record_site(what));
@@ -109,7 +121,7 @@ static __attribute__((noinline)) void fold_other(struct folder *f, uint64_t when
 }
 
 /* No record logs more: eight words of an entry (its receiver's, or the one it overwrites), a suspended call's five and the
- * one it frees, a node's three and six more, a count, and some of the lane's. */
+ * one it frees, a node's four and eight more, three of each of two blocks, and some of the lane's; none logs all of these. */
 #define LOG_PER_RECORD 32u
 _Static_assert(FOLDER_BATCH < 64, "saved_entries has a bit for each level a batch can end");
 _Static_assert(FOLDER_BATCH * LOG_PER_RECORD <= UNDO_WORDS, "a batch fits the log");

@@ -89,7 +89,8 @@ int folder_init(struct folder *f, void *base, struct lane *lane, const struct fo
 
 /* For a lane with a state at rest: takes it up. Everything in it must have been validated. `tail` completes the low half
  * in the commit word. */
-int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail, folder_new_page *new_page, void *context);
+int folder_attach(struct folder *f, void *base, struct lane *lane, const struct folder_limits *limits, uint64_t tail, folder_new_page *new_page,
+                  void *context);
 
 /* Forgets all; pages stay with the lane. The caller frames it with lane.resets. `audience`: of calls that begin. */
 void folder_reset(struct folder *f, uint64_t tail, uint32_t audience);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "chain.h"
+#include "deviation.h"
 #include "fold_batch.h"
 #include "fold_nodes.h"
 #include "fold_pages.h"
@@ -60,16 +61,19 @@ static void add_sums(struct node *to, const struct node *from)
     add(&to->children, word_get(&from->children));
     add(&to->off_inclusive, word_get(&from->off_inclusive));
     add(&to->off_children, word_get(&from->off_children));
-    if (!node_audience(to) && node_site(to))
+    bool nobodys = !node_audience(to) && node_site(to);
+    add(&to->unended, word_get(nobodys ? &from->inclusive : &from->unended));
+    if (nobodys)
         return;
     add(&to->calls, word_get(&from->calls));
     add(&to->waited, word_get(&from->waited));
     add(&to->raised, word_get(&from->raised));
     add(&to->cut, word_get(&from->cut));
-    if (word_get(&from->min) < word_get(&to->min))
-        word_put(&to->min, word_get(&from->min));
-    if (word_get(&from->max) > word_get(&to->max))
-        word_put(&to->max, word_get(&from->max));
+    add(&to->bytes, word_get(&from->bytes));
+    add(&to->apart, word_get(&from->apart));
+    uint128 squares = node_squares(to) + node_squares(from);
+    word_put(&to->squares[0], (uint64_t)squares);
+    word_put(&to->squares[1], (uint64_t)(squares >> 64));
 }
 
 static struct node *keyed_node(struct compaction *c, const struct node *n, uint64_t key, segment_ref parent)
@@ -125,12 +129,22 @@ static bool move_nodes(struct compaction *c)
 
 /* ---- the rest ---- */
 
+static void add_counts(struct bucket_block *to, const struct bucket_block *from)
+{
+    if (word_get(&from->min) < word_get(&to->min))
+        word_put(&to->min, word_get(&from->min));
+    if (word_get(&from->max) > word_get(&to->max))
+        word_put(&to->max, word_get(&from->max));
+    for (unsigned i = 0; i < sizeof from->count / sizeof *from->count; i++)
+        add(&to->count[i], word_get(&from->count[i]));
+}
+
 static bool move_blocks(struct compaction *c)
 {
     chain_each_item(struct bucket_block, b, c->from->base, word_get(&c->from->side->chain[PAGE_HISTOGRAM])) {
         uint64_t key = word_get(&b->item.key);
         uint32_t identity = renamed(c, key_block_identity(key));
-        struct bucket_block image = {.item.key = key_block(identity, key_block_exponent(key))};
+        struct bucket_block image = {.item.key = key_block(identity, key_block_range(key)), .min = UINT64_MAX};
         if (!identity_audience(identity))
             continue;
         struct bucket_block *target = items_find(c->to.items, image.item.key);
@@ -141,8 +155,7 @@ static bool move_blocks(struct compaction *c)
             items_insert(c->to.items, &target->item);
         }
         batch_mark(&c->to, target);
-        for (unsigned i = 0; i < sizeof b->count / sizeof *b->count; i++)
-            add(&target->count[i], word_get(&b->count[i]));
+        add_counts(target, b);
     }
     return true;
 }
@@ -161,7 +174,7 @@ static bool move_suspended(struct compaction *c)
             .item.key = word_get(&s->item.key),
             .node = moved(c, word_get(&s->node)),
             .carried = word_get(&s->carried),
-            .off_carried = word_get(&s->off_carried),
+            .waited = word_get(&s->waited),
             .since = word_get(&s->since),
         };
         if (!image.node)

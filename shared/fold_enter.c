@@ -24,7 +24,7 @@ void enter_keyed(struct folder *f, uint64_t t, uint32_t site)
     enter_fill(f, e, t, node, ENTRY_KEYED);
     word_put(&e->key, f->key);
     word_put(&e->carried, 0);
-    word_put(&e->off_carried, 0);
+    word_put(&e->waited, 0);
     enter_push(f, e, node, caller);
 }
 
@@ -40,12 +40,13 @@ void enter_resume(struct folder *f, uint64_t t, uint32_t site, bool moved)
     uint32_t identity = slot ? nodes_at(f, (segment_ref)word_get(&slot->node))->identity : site | f->audience;
     segment_ref caller = f->top_node, node = nodes_child(f, identity);
     uint32_t foreign = slot ? (uint32_t)(word_get(&slot->node) >> 32) & ENTRY_FOREIGN : moved ? 0 : ENTRY_FOREIGN;
-    if (slot && node && t > word_get(&slot->since))
-        batch_add(f, &nodes_at(f, node)->waited, t - word_get(&slot->since));
+    uint64_t wait = slot && t > word_get(&slot->since) ? t - word_get(&slot->since) : 0;
+    if (node && wait)
+        batch_add(f, &nodes_at(f, node)->waited, wait);
     enter_fill(f, e, t, node, ENTRY_KEYED | foreign);
     word_put(&e->key, f->key);
     word_put(&e->carried, slot ? word_get(&slot->carried) : 0);
-    word_put(&e->off_carried, slot ? word_get(&slot->off_carried) : 0);
+    word_put(&e->waited, slot ? word_get(&slot->waited) + wait : 0);
     if (slot)
         suspended_free(f, slot);
     else if (found) /* its memory was used again: for another function, or on another thread */
@@ -53,15 +54,17 @@ void enter_resume(struct folder *f, uint64_t t, uint32_t site, bool moved)
     enter_push(f, e, node, caller);
 }
 
-void enter_amend(struct folder *f, unsigned kind, uint64_t ticks)
+void enter_amend(struct folder *f, uint64_t what)
 {
     struct entry *e = f->top;
+    uint64_t ticks = record_duration(what);
     if (f->depth >= stack_entries(f))
         return;
-    if ((word_get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED)) != ENTRY_KEYED)
+    if ((word_get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED)) != ENTRY_KEYED) {
         batch_add(f, &f->lane->mismatched, 1);
-    else if (kind == RECORD_CARRIED)
-        batch_add(f, &e->carried, ticks);
-    else if (f->top_node)
+        return;
+    }
+    batch_add(f, record_kind(what) == RECORD_CARRIED ? &e->carried : &e->waited, ticks);
+    if (record_kind(what) == RECORD_WAITED && !(record_flags(what) & RECORD_COUNTED) && f->top_node)
         batch_add(f, &nodes_at(f, f->top_node)->waited, ticks);
 }

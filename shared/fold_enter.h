@@ -17,7 +17,7 @@ void enter_keyed(struct folder *f, uint64_t t, uint32_t site);
 void enter_resume(struct folder *f, uint64_t t, uint32_t site, bool moved);
 
 /* What the call on top, just resumed, did on other threads. Without an entry there is nobody to tell. */
-void enter_amend(struct folder *f, unsigned kind, uint64_t ticks);
+void enter_amend(struct folder *f, uint64_t what);
 
 static inline void enter_fill(struct folder *f, struct entry *e, uint64_t t, segment_ref node, uint32_t flags)
 {

@@ -36,13 +36,13 @@ static void become_keyed(struct folder *f)
     if (!(word >> 32 & ENTRY_KEYED)) {
         batch_add(f, &nodes_at(f, f->top_node)->calls, 1);
         batch_change(f, &e->carried, 0);
-        batch_change(f, &e->off_carried, 0);
+        batch_change(f, &e->waited, 0);
         batch_change(f, &e->node, word | (uint64_t)ENTRY_KEYED << 32);
     }
     batch_change(f, &e->key, f->key);
 }
 
-/* A keyed call ends, or waits. It was counted when it began; its duration is all it ran. */
+/* A keyed call ends, or waits. It was counted when it began; its duration is all it ran, its elapsed time the waits as well. */
 static void end_keyed(struct folder *f, uint64_t t, unsigned flags, bool waits)
 {
     struct stretch x = stretch_of_top(f, t);
@@ -52,14 +52,16 @@ static void end_keyed(struct folder *f, uint64_t t, unsigned flags, bool waits)
     bool foreign = word >> 32 & ENTRY_FOREIGN;
     stack_touch(f, x.receiver, f->depth - 1);
     stretch_add(f, &x);
-    totals_add_flags(f, x.node, foreign ? 0 : flags); /* what was not counted as begun neither is open nor raised */
-    if (!waits && !(flags & RECORD_CUT) && !foreign)
-        totals_add_duration(f, x.node, carried);
+    totals_add_flags(f, x.node, foreign ? 0 : flags, carried); /* what was not counted as begun neither is open nor raised */
+    bool ended = !waits && !(flags & RECORD_CUT) && !foreign;
+    batch_add(f, &x.node->unended, ended ? x.elapsed - carried : x.elapsed);
+    if (ended)
+        totals_add_keyed(f, x.node, carried, word_get(&e->waited));
     if (waits && !slot) /* it will come back as foreign: counted, its duration unknown */
         batch_add(f, &f->lane->lost_waits, 1);
     if (slot) {
         const struct suspended image = {
-            .item.key = key_suspended(word_get(&e->key)), .carried = carried, .off_carried = word_get(&e->off_carried) + x.off, .since = t, .node = word};
+            .item.key = key_suspended(word_get(&e->key)), .carried = carried, .waited = word_get(&e->waited), .since = t, .node = word};
         suspended_fill(f, slot, &image);
     }
     exit_pop(f, x.node);
@@ -79,21 +81,25 @@ static void exit_below(struct folder *f, uint64_t t, uint32_t depth, unsigned fl
     }
     if ((segment_ref)word) {
         struct node *n = nodes_at(f, (segment_ref)word);
+        totals_touch(f, n);
         elapsed = stretch_ticks(f, word_get(&e->begin), word_get(&next->begin));
         off = word_get(&next->off_begin) - word_get(&e->off_begin);
         add_path_time(f, n, elapsed, word_get(&e->children), off, word_get(&e->off_children));
         if (!keyed)
             batch_add(f, &n->calls, 1);
         ran = keyed ? word_get(&e->carried) : 0;
-        totals_add_flags(f, n, foreign ? 0 : flags);
-        if (!(flags & RECORD_CUT) && !foreign)
-            totals_add_duration(f, n, ran + (t > word_get(&e->begin) ? t - word_get(&e->begin) : 0));
+        bool ended = !(flags & RECORD_CUT) && !foreign;
+        ran += t > word_get(&e->begin) ? t - word_get(&e->begin) : 0;
+        totals_add_flags(f, n, foreign ? 0 : flags, ran);
+        batch_add(f, &n->unended, ended ? elapsed - ran : elapsed);
+        if (ended)
+            totals_add_keyed(f, n, ran, keyed ? word_get(&e->waited) : 0);
         batch_change(f, &e->children, 0);
         batch_change(f, &e->off_children, 0);
     } else
         batch_add(f, &f->lane->lost, 1);
     batch_change(f, &e->carried, elapsed);
-    batch_change(f, &e->off_carried, off);
+    batch_change(f, &e->waited, off);
     batch_change(f, &e->node, word | (uint64_t)ENTRY_ENDED << 32);
 }
 
@@ -105,13 +111,14 @@ void exit_drop_ended(struct folder *f)
     struct entry *below = stack_below(f);
     uint64_t later = word_get(&e->children), off_later = word_get(&e->off_children);
     batch_add(f, &below->children, word_get(&e->carried) + later);
-    batch_add(f, &below->off_children, word_get(&e->off_carried) + off_later);
+    batch_add(f, &below->off_children, word_get(&e->waited) + off_later);
     if (!f->top_node) {
         stack_pop(f);
         return;
     }
     struct node *n = nodes_at(f, f->top_node);
     add_path_time(f, n, later, later, off_later, off_later);
+    batch_add(f, &n->unended, later);
     exit_pop(f, n);
 }
 

@@ -74,9 +74,11 @@ static inline void exit_plain(struct folder *f, uint64_t t, unsigned flags)
     stretch_add(f, &x);
     batch_bump(&x.node->calls, 1);
     if (unlikely(flags))
-        totals_add_flags(f, x.node, flags);
+        totals_add_flags(f, x.node, flags, x.elapsed);
     if (likely(!(flags & RECORD_CUT)))
         totals_add_duration(f, x.node, x.elapsed);
+    else
+        batch_add(f, &x.node->unended, x.elapsed);
     exit_pop(f, x.node);
 }
 

@@ -97,12 +97,13 @@ static void attach_items(struct folder *f)
     attach_last(f, PAGE_SUSPENDED);
 }
 
-int folder_attach(struct folder *f, void *base, struct lane *lane, uint64_t tail, folder_new_page *new_page, void *context)
+int folder_attach(struct folder *f, void *base, struct lane *lane, const struct folder_limits *limits, uint64_t tail, folder_new_page *new_page,
+                  void *context)
 {
     *f = (struct folder){.base = base, .lane = lane, .new_page = new_page, .context = context, .tail = tail};
     f->side_number = commit_side(word_get(&lane->commit));
     f->side = &lane->side[f->side_number];
-    set_limits(f, &folder_default_limits);
+    set_limits(f, limits);
     f->items = items_new(base);
     word_put(&lane->undo_page, 0); /* a log of our own: the lane is a copy */
     nodes_grow_cache(f);

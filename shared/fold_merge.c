@@ -1,5 +1,6 @@
 #include "fold.h"
 
+#include "deviation.h"
 #include "fold_batch.h"
 #include "fold_nodes.h"
 #include "fold_pages.h"
@@ -35,10 +36,12 @@ segment_ref folder_merge_node(struct folder *f, segment_ref parent, const struct
         batch_add(f, &n->off_children, word_get(&from->off_children));
         batch_add(f, &n->raised, word_get(&from->raised));
         batch_add(f, &n->cut, word_get(&from->cut));
-        if (word_get(&from->min) < word_get(&n->min))
-            batch_change(f, &n->min, word_get(&from->min));
-        if (word_get(&from->max) > word_get(&n->max))
-            batch_change(f, &n->max, word_get(&from->max));
+        batch_add(f, &n->unended, word_get(&from->unended));
+        batch_add(f, &n->bytes, word_get(&from->bytes));
+        batch_add(f, &n->apart, word_get(&from->apart));
+        uint128 squares = node_squares(n) + node_squares(from);
+        batch_change(f, &n->squares[0], (uint64_t)squares);
+        batch_change(f, &n->squares[1], (uint64_t)(squares >> 64));
     } else if (from)
         batch_add(f, &f->lane->lost, word_get(&from->calls));
     f->tail++;
@@ -50,12 +53,16 @@ void folder_merge_block(struct folder *f, const struct bucket_block *from)
 {
     uint64_t key = word_get(&from->item.key);
     batch_begin(f);
-    struct bucket_block *b = items_find(f->items, key), image = {.item.key = key};
+    struct bucket_block *b = items_find(f->items, key), image = {.item.key = key, .min = UINT64_MAX};
     if (!b) {
         b = pages_new_item(f, PAGE_HISTOGRAM, &image);
         if (b)
             items_insert(f->items, &b->item);
     }
+    if (b && word_get(&from->min) < word_get(&b->min))
+        batch_change(f, &b->min, word_get(&from->min));
+    if (b && word_get(&from->max) > word_get(&b->max))
+        batch_change(f, &b->max, word_get(&from->max));
     for (unsigned i = 0; b && i < HISTOGRAM_STEPS; i++)
         if (word_get(&from->count[i]))
             batch_add(f, &b->count[i], word_get(&from->count[i]));
@@ -72,7 +79,7 @@ void folder_merge_suspended(struct folder *f, segment_ref node, const struct sus
         suspended_fill(f, s, &(struct suspended){
             .item.key = word_get(&from->item.key),
             .carried = word_get(&from->carried),
-            .off_carried = word_get(&from->off_carried),
+            .waited = word_get(&from->waited),
             .since = word_get(&from->since),
             .node = node | (uint64_t)ENTRY_KEYED << 32,
         });

@@ -21,7 +21,6 @@ void nodes_grow_cache(struct folder *f)
 struct node *nodes_new(struct folder *f, uint64_t key, uint32_t identity, uint32_t caller, segment_ref parent, uint32_t flags)
 {
     struct node image = {
-        .min = UINT64_MAX,
         .identity = identity,
         .item.key = key,
         .item.extra = caller,

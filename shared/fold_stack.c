@@ -63,5 +63,5 @@ void stack_save(struct folder *f, const struct entry *e, uint32_t below)
     batch_log(f, &e->begin, 5); /* off_begin, children, off_children, node */
     if (!(word_get(&e->node) >> 32 & (ENTRY_KEYED | ENTRY_ENDED))) /* else the rest of the line says something */
         return;
-    batch_log(f, &e->key, 3); /* carried, off_carried */
+    batch_log(f, &e->key, 3); /* carried, waited */
 }

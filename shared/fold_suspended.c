@@ -20,7 +20,7 @@ void suspended_fill(struct folder *f, struct suspended *s, const struct suspende
 {
     batch_change(f, &s->item.key, word_get(&image->item.key));
     batch_change(f, &s->carried, word_get(&image->carried));
-    batch_change(f, &s->off_carried, word_get(&image->off_carried));
+    batch_change(f, &s->waited, word_get(&image->waited));
     batch_change(f, &s->since, word_get(&image->since));
     batch_change(f, &s->node, word_get(&image->node));
     items_insert(f->items, &s->item);

@@ -9,14 +9,10 @@
 #define HISTOGRAM_STEPS 16u
 #define HISTOGRAM_EXPONENTS 61u /* 0: values 0..15; e: 2^(e+3) .. 2^(e+4) - 1 */
 
-static inline unsigned histogram_exponent(uint64_t value)
-{
-    return value < HISTOGRAM_STEPS ? 0 : 60u - (unsigned)__builtin_clzll(value);
-}
-static inline unsigned histogram_step(uint64_t value, unsigned exponent)
-{
-    return (unsigned)(exponent ? value >> (exponent - 1) : value) & (HISTOGRAM_STEPS - 1);
-}
+/* Bits of a value that its step leaves out. */
+static inline unsigned histogram_shift(uint64_t value) { return 59u - (unsigned)__builtin_clzll(value | HISTOGRAM_STEPS); }
+static inline unsigned histogram_exponent(uint64_t value) { return histogram_shift(value) + (value >= HISTOGRAM_STEPS); }
+static inline unsigned histogram_step(uint64_t value) { return (unsigned)(value >> histogram_shift(value)) & (HISTOGRAM_STEPS - 1); }
 
 /* Middle of a step; the inverse of the two above. */
 uint64_t histogram_value(unsigned exponent, unsigned step);

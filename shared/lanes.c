@@ -3,13 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "word.h"
-
-static uint32_t ring_pages(const struct lanes *l) { return l->options.ring_slots / (SEGMENT_PAGE / (uint32_t)sizeof(struct slot)); }
 
 /* ---- pages of a lane ---- */
 
@@ -31,26 +28,6 @@ static uint32_t page_for_lane(void *context, enum page_kind kind)
     page->kind = kind;
     page->owner = (uint32_t)(((char *)w->lane - (char *)w->lanes->segment->base) / SEGMENT_PAGE);
     return w->spare_page++;
-}
-
-static uint32_t take_ring(struct lanes *l)
-{
-    if (l->free_ring_count)
-        return l->free_rings[--l->free_ring_count];
-    return segment_pages(l->segment, ring_pages(l));
-}
-
-static void give_ring(struct lanes *l, uint32_t page)
-{
-    if (l->free_ring_count == l->free_ring_room) {
-        uint32_t room = l->free_ring_room ? 2 * l->free_ring_room : 16;
-        uint32_t *more = realloc(l->free_rings, room * sizeof *more);
-        if (!more)
-            return; /* its pages stay unused */
-        l->free_rings = more;
-        l->free_ring_room = room;
-    }
-    l->free_rings[l->free_ring_count++] = page;
 }
 
 /* ---- opening ---- */
@@ -110,14 +87,14 @@ static struct writer *recycle(struct lanes *l)
     return w;
 }
 
-static void start_ring(struct writer *w, uint32_t page)
+/* Its size before its page: who sees the one has seen the other. */
+static void start_ring(struct writer *w, struct ring ring)
 {
-    struct lanes *l = w->lanes;
-    w->ring = segment_page_at(l->segment->base, page);
-    w->mask = l->options.ring_slots - 1;
-    w->fold_at = w->folder.tail + l->options.ring_slots / 4 * 3;
-    word_put(&w->lane->ring_slots, l->options.ring_slots);
-    word_put(&w->lane->ring, page);
+    w->ring = segment_page_at(w->lanes->segment->base, ring.page);
+    w->mask = ring.slots - 1;
+    w->fold_at = w->folder.tail + ring.slots / 4 * 3;
+    word_put(&w->lane->ring_slots, ring.slots);
+    word_put(&w->lane->ring, ring.page);
 }
 
 static void note_cpu_mode(struct segment_header *h, uint32_t mode)
@@ -148,7 +125,7 @@ static void publish_cpu_clock(struct writer *w)
     word_put(&lane->cpu_stop, 0);
 }
 
-static void start_lane(struct writer *w, uint32_t ring, const char *name)
+static void start_lane(struct writer *w, struct ring ring, const char *name)
 {
     struct lane *lane = w->lane;
     struct segment_header *h = w->lanes->segment->header;
@@ -174,16 +151,16 @@ struct writer *lanes_open(struct lanes *l, const char *name)
 {
     pthread_mutex_lock(&l->lock);
     make_graveyard(l);
-    uint32_t ring = take_ring(l);
+    struct ring ring = rings_take(&l->rings);
     struct writer *w = NULL;
-    if (ring && l->exited >= l->options.keep_exited)
+    if (ring.page && l->exited >= l->options.keep_exited)
         w = recycle(l);
-    if (ring && !w)
+    if (ring.page && !w)
         w = new_writer(l);
-    if (ring && !w) /* no room for another lane: make some */
+    if (ring.page && !w) /* no room for another lane: make some */
         w = recycle(l);
-    if (ring && !w)
-        give_ring(l, ring);
+    if (ring.page && !w)
+        rings_give(&l->rings, ring);
     pthread_mutex_unlock(&l->lock);
     if (w)
         start_lane(w, ring, name);
@@ -198,13 +175,13 @@ static void flush(struct writer *w)
 }
 
 /* From here on nobody writes to its ring. Which that was. */
-static uint32_t retire(struct writer *w)
+static struct ring retire(struct writer *w)
 {
     pthread_mutex_lock(&w->lock);
     flush(w);
     cputime_close(&w->cpu);
     word_put(&w->lane->ended, clock_ticks());
-    uint32_t ring = word_get(&w->lane->ring);
+    struct ring ring = {.page = word_get(&w->lane->ring), .slots = word_get(&w->lane->ring_slots)};
     word_put(&w->lane->state, LANE_EXITED);
     word_put(&w->lane->ring, 0); /* readers that still copy from it look at `ring` again afterwards */
     pthread_mutex_unlock(&w->lock);
@@ -214,9 +191,9 @@ static uint32_t retire(struct writer *w)
 void lanes_close(struct lanes *l, struct writer *w)
 {
     writer_cut_now(w);
-    uint32_t ring = retire(w);
+    struct ring ring = retire(w);
     pthread_mutex_lock(&l->lock);
-    give_ring(l, ring);
+    rings_give(&l->rings, ring);
     w->older = l->newest;
     if (l->newest)
         l->newest->newer = w;
@@ -234,16 +211,16 @@ struct lanes *lanes_new(struct segment *segment, const struct lanes_options *o)
         return NULL;
     l->segment = segment;
     l->options = *o;
+    rings_init(&l->rings, segment, o->ring_slots);
     pthread_mutex_init(&l->lock, NULL);
+    atomic_store_explicit(&segment->header->path_limit, o->limits.nodes, memory_order_relaxed);
     return l;
 }
 
 void lanes_trim(struct lanes *l)
 {
-    size_t bytes = l->options.ring_slots * sizeof(struct slot);
     pthread_mutex_lock(&l->lock);
-    while (l->free_ring_count)
-        madvise(segment_page_at(l->segment->base, l->free_rings[--l->free_ring_count]), bytes, MADV_REMOVE);
+    rings_trim(&l->rings);
     pthread_mutex_unlock(&l->lock);
 }
 
@@ -268,7 +245,7 @@ void lanes_delete(struct lanes *l)
 
 void lanes_abandon(struct lanes *l)
 {
-    free(l->free_rings);
+    rings_free(&l->rings);
     free(l);
 }
 
@@ -375,6 +352,8 @@ void writer_put_aside(struct writer *w, uint32_t site, uint64_t key)
     push_keyed(w, key, record_pack(site, w->depth--, RECORD_SUSPEND, RECORD_KEYED));
 }
 
+void writer_bytes(struct writer *w, uint64_t bytes) { writer_push(w, record_pack_duration(bytes, RECORD_BYTES)); }
+
 void writer_exit_below(struct writer *w, uint32_t site, uint32_t depth, unsigned flags)
 {
     writer_push(w, record_pack(site, depth, RECORD_EXIT, flags));
@@ -426,7 +405,10 @@ static uint32_t take(struct writer *w, uint64_t key, const struct waiting *c, un
     return w->lanes->graveyard ? merge_take(w->lanes->graveyard, key, flags, w->audience) : w->audience;
 }
 
-static void put_duration(struct writer *w, uint64_t ticks, unsigned kind) { writer_store(w, w->last, record_pack_duration(ticks, kind)); }
+static void put_duration(struct writer *w, uint64_t ticks, unsigned kind, unsigned flags)
+{
+    writer_store(w, w->last, record_pack_duration(ticks, kind) | record_pack(0, 0, 0, flags));
+}
 
 void writer_resume_moved(struct writer *w, uint32_t site, uint64_t key, const struct waiting *c)
 {
@@ -437,8 +419,9 @@ void writer_resume_moved(struct writer *w, uint32_t site, uint64_t key, const st
     uint32_t now = w->audience;
     writer_listen(w, take(w, key, c, 0)); /* it keeps its own */
     push_keyed(w, key, record_pack(site, ++w->depth, RECORD_RESUME, RECORD_KEYED | RECORD_MOVED));
-    put_duration(w, w->last > c->since ? w->last - c->since : 0, RECORD_WAITED);
-    put_duration(w, c->carried, RECORD_CARRIED);
+    put_duration(w, w->last > c->since ? w->last - c->since : 0, RECORD_WAITED, 0);
+    put_duration(w, c->waited, RECORD_WAITED, RECORD_COUNTED);
+    put_duration(w, c->carried, RECORD_CARRIED, 0);
     writer_listen(w, now);
     word_put(moves, before + 2);
     pthread_mutex_unlock(&w->lanes->lock);

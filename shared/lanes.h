@@ -42,7 +42,7 @@ struct writer {
 struct lanes;
 
 struct lanes_options {
-    uint32_t ring_slots;          /* a power of two */
+    uint32_t ring_slots;          /* a power of two; fewer where there are many threads (rings.h) */
     uint32_t keep_exited;         /* exited threads that keep rows of their own */
     enum cputime_mode cpu_mode;   /* CPUTIME_NONE_YET: the best that proves itself */
     struct folder_limits limits;
@@ -143,6 +143,9 @@ static inline void writer_exit(struct writer *w, uint32_t site, unsigned flags) 
 /* Calls that begin from here on have this audience: what header.audience says, at the thread's next event. */
 void writer_listen(struct writer *w, uint32_t audience);
 
+/* The innermost open call has moved this many bytes, RECORD_DURATION_MAX at most at a time. */
+void writer_bytes(struct writer *w, uint64_t bytes);
+
 /* Keyed calls: generators, coroutines. */
 void writer_enter_keyed(struct writer *w, uint32_t site, uint64_t key);
 void writer_suspend(struct writer *w, uint32_t site);
@@ -154,6 +157,7 @@ struct waiting {
     uint32_t generation; /* of its lane then: it may be another thread's by now, with what waited among the merged ones */
     uint64_t since;      /* ticks */
     uint64_t carried;    /* ticks that it had run */
+    uint64_t waited;     /* ticks that it had waited before `since` */
 };
 
 /* It goes on on the calling thread; or it is known to have ended without an event. Who calls these has kept other threads

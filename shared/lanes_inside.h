@@ -4,6 +4,7 @@
 
 #include "lanes.h"
 #include "merge.h"
+#include "rings.h"
 
 struct lanes {
     struct segment *segment;
@@ -12,8 +13,7 @@ struct lanes {
     struct writer *all;
     struct writer *oldest, *newest; /* exited, keeping their rows */
     uint32_t exited;
-    uint32_t *free_rings; /* page numbers */
-    uint32_t free_ring_count, free_ring_room;
+    struct rings rings;
     struct merge *graveyard;
     bool threaded; /* a second lane has been wanted */
 };

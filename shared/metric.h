@@ -18,6 +18,15 @@ struct profile_times {
     uint64_t waited; /* generators, coroutines: ticks between suspension and resumption, not part of inclusive */
     uint64_t elapsed; /* from the first start to the final return: inclusive, and waits that are over */
     uint64_t suspended; /* generators, coroutines: waiting now */
+    uint64_t bytes;     /* that they said they moved */
+};
+
+/* How the calls of a function lie that have ended, all since recording began. Ticks; 0 where none has. */
+struct profile_spread {
+    uint64_t ended; /* calls */
+    uint64_t min, max, p50, p95, p99;
+    uint64_t deviation; /* standard, of their durations */
+    uint64_t elapsed_min, elapsed_max, elapsed_p50, elapsed_p95, elapsed_p99; /* with what they waited */
 };
 
 enum metric_unit { METRIC_COUNT, METRIC_TICKS, METRIC_CPU_TICKS /* known only where there is CPU time */ };
@@ -31,11 +40,16 @@ struct metric {
     enum metric_unit unit;
     enum metric_sum sum;
     bool now;          /* how it is now: there is no difference of two looks */
-    uint16_t place;    /* in struct profile_times */
+    uint16_t place;    /* in struct profile_times; of a spread, in that */
     uint16_t less;     /* not 0: less what is at that place, and not summed itself */
 };
 extern const struct metric metrics[];
 extern const size_t metric_count;
+
+/* Of a function's spread. None is a sum, so of none there is a difference. */
+extern const struct metric spread_metrics[];
+extern const size_t spread_metric_count;
+uint64_t metric_spread_value(const struct metric *m, const struct profile_spread *s);
 
 uint64_t metric_value(const struct metric *m, const struct profile_times *t);
 

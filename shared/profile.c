@@ -13,6 +13,7 @@ void profile_free(struct profile *p)
     }
     free(p->site);
     free(p->pair);
+    free(p->bucket);
     free(p->node);
     free(p->thread);
     *p = (struct profile){.complete = false};

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "clock.h"
+#include "histogram.h"
 #include "metric.h"
 #include "snapshot.h"
 
@@ -19,9 +20,8 @@ struct profile_site {
     char *name, *qualname, *module, *file; /* printable UTF-8 */
     uint32_t line, track, kind;
     struct profile_times t;
-    uint64_t min, max; /* ticks, of ended calls; 0 when there is none */
-    uint64_t ended;    /* calls that min, max and the quantiles speak of */
-    uint64_t p50, p95, p99;
+    struct profile_spread spread;
+    uint64_t outermost;  /* ticks: sum of the durations of calls that ended and were no recursion; of a block, none in their own task */
     uint32_t processes; /* that called it, of those that the profile is of */
     uint32_t turn;      /* while it is made: of the source that was counted last */
 };
@@ -30,6 +30,17 @@ struct profile_pair {
     uint32_t caller, callee; /* site ids; caller 0: none */
     struct profile_times t;
 };
+
+/* A power of two in a histogram of a function: how many of its calls that have ended took so long. */
+struct profile_bucket {
+    uint32_t site;
+    uint32_t kind;     /* enum block_kind: of which time */
+    uint32_t exponent; /* below HISTOGRAM_EXPONENTS */
+    uint64_t count[HISTOGRAM_STEPS];
+};
+
+/* Their order. Below 0, 0 or above. */
+int profile_bucket_compare(const struct profile_bucket *x, const struct profile_bucket *y);
 
 struct profile_node {
     uint32_t site;  /* 0 with `other`: the paths that were given up */
@@ -56,6 +67,8 @@ struct profile {
     uint32_t sites;
     struct profile_pair *pair; /* by caller, callee */
     uint32_t pairs;
+    struct profile_bucket *bucket; /* by site, kind, exponent */
+    uint32_t buckets;
     struct profile_node *node; /* [1 .. nodes] */
     uint32_t nodes;
     struct profile_thread *thread;
@@ -91,9 +104,11 @@ struct profile_source {
     const struct snapshot *snapshot;
     const uint32_t *site; /* [snapshot->sites + 1]: what its sites are called in the profile, below 2^24; NULL: the same */
     uint32_t process;     /* number that its threads get */
-    uint32_t consumer;    /* only what this one sees; 0: everything */
+    struct audience_view view; /* what of it is seen */
+    bool brief;           /* sites have no names, which are NULL, and no quantiles */
+    bool apart;           /* variants of a site are sites; else their calls are its */
 };
-int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count); /* 0; -ENOMEM; -ENOENT: no such consumer */
+int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count); /* 0; -ENOMEM */
 
 void profile_free(struct profile *p);
 

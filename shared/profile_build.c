@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "histogram.h"
+#include "item_key.h"
+#include "saturate.h"
 
 static void add_counters(struct profile *p, const struct lane_copy *l)
 {
@@ -73,37 +75,96 @@ static int compare_blocks(const void *a, const void *b)
     return (x->site > y->site) - (x->site < y->site);
 }
 
-static uint64_t within(uint64_t v, const struct profile_site *s) { return v < s->min ? s->min : v > s->max ? s->max : v; }
+/* What several blocks say together. */
+struct extent {
+    struct histogram h;
+    uint64_t min, max;
+};
 
-static void set_quantiles(struct profile_site *s, const struct histogram *h)
+static void extent_add(struct extent *x, const struct bucket_block *b)
 {
-    s->ended = h->total;
-    s->p50 = within(histogram_quantile(h, 0.50), s);
-    s->p95 = within(histogram_quantile(h, 0.95), s);
-    s->p99 = within(histogram_quantile(h, 0.99), s);
+    unsigned exponent = key_block_exponent(b->item.key);
+    uint64_t min = b->min, max = b->max;
+    for (unsigned k = 0; k < HISTOGRAM_STEPS; k++)
+        histogram_add(&x->h, exponent, k, b->count[k]);
+    x->min = min < x->min ? min : x->min;
+    x->max = max > x->max ? max : x->max;
 }
 
-static int add_quantiles(struct builder *b)
+/* The two extents of a function: how long calls ran, and with what they waited. */
+struct extents {
+    struct extent ran, elapsed;
+};
+
+static void extents_clear(struct extents *x)
 {
-    struct histogram *h = malloc(sizeof *h);
-    if (!h)
+    memset(x, 0, sizeof *x);
+    x->ran.min = x->elapsed.min = UINT64_MAX;
+}
+
+static void extents_add(struct extents *x, const struct bucket_block *b)
+{
+    unsigned kind = key_block_kind(b->item.key);
+    if (kind != BLOCK_ELAPSED)
+        extent_add(&x->ran, b);
+    if (kind != BLOCK_RAN)
+        extent_add(&x->elapsed, b);
+}
+
+static uint64_t quantile(const struct extent *x, double fraction)
+{
+    uint64_t v = histogram_quantile(&x->h, fraction);
+    return v < x->min ? x->min : v > x->max ? x->max : v;
+}
+
+/* Of few numbers that lie between two, it is half of what is between them at most: a bound for sums that something is missing from. */
+static uint64_t deviation_within(const struct extent *x, const struct site_sums *sums)
+{
+    uint64_t deviation = deviation_of(x->h.total, sums->ended, sums->squares), most = x->max > x->min ? (x->max - x->min) / 2 + 1 : 0;
+    return deviation < most ? deviation : most;
+}
+
+static struct profile_spread spread_of(const struct extents *x, const struct site_sums *sums)
+{
+    const struct extent *ran = &x->ran, *elapsed = &x->elapsed;
+    struct profile_spread s = {.ended = ran->h.total};
+    if (ran->h.total) {
+        s.min = ran->min;
+        s.max = ran->max;
+        s.p50 = quantile(ran, 0.50);
+        s.p95 = quantile(ran, 0.95);
+        s.p99 = quantile(ran, 0.99);
+        s.deviation = deviation_within(ran, sums);
+    }
+    if (elapsed->h.total) {
+        s.elapsed_min = elapsed->min;
+        s.elapsed_max = elapsed->max;
+        s.elapsed_p50 = quantile(elapsed, 0.50);
+        s.elapsed_p95 = quantile(elapsed, 0.95);
+        s.elapsed_p99 = quantile(elapsed, 0.99);
+    }
+    return s;
+}
+
+static int add_spreads(struct builder *b)
+{
+    struct extents *x = malloc(sizeof *x);
+    if (!x)
         return -ENOMEM;
     if (b->blocks)
         qsort(b->block, b->blocks, sizeof *b->block, compare_blocks);
     for (size_t i = 0; i < b->blocks;) {
         uint32_t site = b->block[i].site;
-        memset(h, 0, sizeof *h);
+        extents_clear(x);
         for (; i < b->blocks && b->block[i].site == site; i++)
-            for (unsigned k = 0; k < HISTOGRAM_STEPS; k++)
-                histogram_add(h, b->block[i].exponent, k, b->block[i].block->count[k]);
+            extents_add(x, b->block[i].block);
         struct profile_site *s = builder_site(b->p, site);
-        if (s && h->total)
-            set_quantiles(s, h);
+        if (!s)
+            continue;
+        s->spread = spread_of(x, &b->sums[s - b->p->site]);
+        s->outermost = s->spread.ended ? b->sums[s - b->p->site].outermost : 0;
     }
-    free(h);
-    for (uint32_t i = 0; i < b->p->sites; i++)
-        if (b->p->site[i].min == UINT64_MAX)
-            b->p->site[i].min = 0; /* no call has ended */
+    free(x);
     return 0;
 }
 
@@ -113,9 +174,11 @@ static char *copy_string(const struct snapshot *s, uint32_t ref)
     return strdup(snapshot_string(s, ref, buffer, sizeof buffer));
 }
 
-static bool fill_site(struct profile_site *site, const struct snapshot *s, const struct site_record *r, uint32_t id)
+static bool fill_site(struct profile_site *site, const struct snapshot *s, const struct site_record *r, uint32_t id, bool brief)
 {
-    *site = (struct profile_site){.id = id, .line = r->line, .track = r->track, .kind = r->kind, .min = UINT64_MAX};
+    *site = (struct profile_site){.id = id, .line = r->line, .track = r->track, .kind = r->kind};
+    if (brief)
+        return true;
     site->name = copy_string(s, r->name);
     site->qualname = copy_string(s, r->qualname);
     site->module = copy_string(s, r->module);
@@ -130,9 +193,9 @@ static int add_source_sites(struct builder *b)
     for (uint32_t i = 1; i <= b->s->sites; i++) {
         const struct site_record *r = &b->s->site[i];
         uint32_t id = builder_site_id(b, i);
-        if (r->kind == SITE_OWN || !id || p->site[id].id)
+        if (r->kind == SITE_OWN || !id || p->site[id].id || builder_shown(b, i) != i)
             continue;
-        bool whole = fill_site(&p->site[id], b->s, r, id);
+        bool whole = fill_site(&p->site[id], b->s, r, id, b->source->brief);
         p->sites = id + 1 > p->sites ? id + 1 : p->sites;
         if (!whole)
             return -ENOMEM;
@@ -164,11 +227,8 @@ static int each_source(struct builder *b, const struct profile_source *source, v
     int r = 0;
     for (b->source = source; b->source < b->end && r == 0; b->source++) {
         b->s = b->source->snapshot;
-        b->view = (struct audience_view){.audiences = NULL};
-        if (b->source->consumer)
-            r = audiences_view(&b->s->audiences, b->source->consumer, &b->view);
-        if (r == 0)
-            r = visit(b);
+        b->view = b->source->view;
+        r = visit(b);
     }
     return r;
 }
@@ -182,9 +242,11 @@ static int add_sites(struct builder *b, const struct profile_source *source)
     }
     b->p->site = calloc((size_t)last + 1, sizeof *b->p->site);
     int r = b->p->site ? each_source(b, source, add_source_sites) : -ENOMEM;
-    if (r == 0)
-        close_holes(b->p);
-    return r;
+    if (r < 0)
+        return r;
+    close_holes(b->p);
+    b->sums = calloc((size_t)b->p->sites + 1, sizeof *b->sums);
+    return b->sums ? 0 : -ENOMEM;
 }
 
 static int compare_pairs(const void *a, const void *b)
@@ -233,7 +295,7 @@ static int add_sources(struct builder *b, const struct profile_source *source)
     p->thread = calloc(threads + 1, sizeof *p->thread);
     int r = p->thread ? each_source(b, source, add_source) : -ENOMEM;
     if (p->calls)
-        p->call_cost = (uint64_t)(b->call_costs / (double)p->calls + 0.5);
+        p->call_cost = saturated(b->call_costs / (double)p->calls);
     return r;
 }
 
@@ -244,7 +306,9 @@ int profile_make(struct profile *p, const struct snapshot *s)
 
 int profile_make_view(struct profile *p, const struct snapshot *s, uint32_t consumer)
 {
-    return profile_make_sum(p, &(struct profile_source){.snapshot = s, .consumer = consumer}, 1);
+    struct profile_source source = {.snapshot = s};
+    int r = audiences_view(&s->audiences, consumer, &source.view);
+    return r == 0 ? profile_make_sum(p, &source, 1) : r;
 }
 
 int profile_make_sum(struct profile *p, const struct profile_source *source, size_t count)
@@ -257,7 +321,9 @@ int profile_make_sum(struct profile *p, const struct profile_source *source, siz
     if (r == 0)
         r = add_sources(&b, source);
     if (r == 0)
-        r = add_quantiles(&b);
+        r = add_spreads(&b);
+    if (r == 0)
+        r = builder_keep_buckets(&b);
     if (r == 0 && p->pairs)
         qsort(p->pair, p->pairs, sizeof *p->pair, compare_pairs);
     counts_free(&b.pair_index);
@@ -265,6 +331,7 @@ int profile_make_sum(struct profile *p, const struct profile_source *source, siz
     counts_free(&b.known);
     free(b.origin);
     free(b.block);
+    free(b.sums);
     if (r < 0)
         profile_free(p);
     return r;

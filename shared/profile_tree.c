@@ -7,6 +7,7 @@
 #include "array.h"
 #include "chain.h"
 #include "item_key.h"
+#include "siblings.h"
 
 /* An array that doubles. */
 static bool reserve(void **array, uint32_t *room, uint32_t needed, size_t size)
@@ -30,7 +31,7 @@ static uint64_t pair_key(uint32_t caller, uint32_t callee) { return 1ull << 62 |
 
 static struct profile_times times_of(struct profile *p, const struct node *n)
 {
-    struct profile_times t = {.calls = n->calls, .open = n->cut, .raised = n->raised, .inclusive = n->inclusive, .waited = n->waited};
+    struct profile_times t = {.calls = n->calls, .open = n->cut, .raised = n->raised, .inclusive = n->inclusive, .waited = n->waited, .bytes = n->bytes};
     uint64_t children = n->children, off = n->off_inclusive, off_children = n->off_children;
     p->clamped += children > t.inclusive;
     t.exclusive = t.inclusive > children ? t.inclusive - children : 0;
@@ -58,19 +59,29 @@ static const struct node *node_of(const struct builder *b, segment_ref ref) { re
 /* Where a node went is kept in its hint: the image is ours and has been folded. */
 static uint32_t index_of(const struct builder *b, segment_ref ref) { return ref ? node_of(b, ref)->scratch : 0; }
 
-static bool is_seen(const struct builder *b, const struct node *n) { return !node_site(n) || audience_view_has(&b->view, n->identity); }
+/* Functions are selected, and with each its variants. */
+static bool is_in_view(const struct builder *b, uint32_t identity)
+{
+    return audience_view_has(&b->view, identity_pack(snapshot_function(b->s, identity_site(identity)), identity_audience(identity)));
+}
 
-/* Nodes that differ only by audience are one, and so are those that do by callers that are not seen. */
-static uint64_t known_key(const struct node *n, uint32_t parent)
+static bool is_seen(const struct builder *b, const struct node *n) { return !node_site(n) || is_in_view(b, n->identity); }
+
+static uint32_t site_of(const struct builder *b, const struct node *n) { return builder_shown(b, node_site(n)); }
+static uint32_t caller_of(const struct builder *b, const struct node *n) { return builder_shown(b, node_caller(n)); }
+
+/* Nodes that differ only by audience are one, and so are those that do by callers that are not seen, and those of a site and
+ * of a variant that is not shown apart. */
+static uint64_t known_key(const struct builder *b, const struct node *n, uint32_t parent)
 {
     if (n->flags & NODE_PAIR)
-        return 1ull << 63 | (uint64_t)n->flags << 48 | (uint64_t)node_caller(n) << 24 | node_site(n);
-    return 1ull << 62 | (uint64_t)parent << 24 | node_site(n);
+        return 1ull << 63 | (uint64_t)n->flags << 48 | (uint64_t)caller_of(b, n) << 24 | site_of(b, n);
+    return 1ull << 62 | (uint64_t)parent << 24 | site_of(b, n);
 }
 
 static bool is_known(const struct builder *b, const struct node *n, uint32_t parent, uint32_t *i)
 {
-    *i = b->known.room && node_site(n) ? counts_get(&b->known, known_key(n, parent)) : 0;
+    *i = b->known.room && node_site(n) ? counts_get(&b->known, known_key(b, n, parent)) : 0;
     return *i;
 }
 
@@ -81,11 +92,11 @@ static int new_path(struct builder *b, const struct node *n, uint32_t parent)
     if (!reserve((void **)&p->node, &b->nodes_room, i + 1, sizeof *p->node) ||
         !reserve((void **)&b->origin, &b->origins_room, i + 1, sizeof *b->origin))
         return -ENOMEM;
-    p->node[i] = (struct profile_node){.site = builder_site_id(b, node_site(n)), .other = n->flags & NODE_OTHER, .parent = parent};
-    uint32_t caller = n->flags & NODE_PAIR ? node_caller(n) : parent ? b->origin[parent].site : 0;
-    b->origin[i] = (struct origin){.site = node_site(n), .caller = caller, .flags = n->flags, .min = UINT64_MAX};
+    p->node[i] = (struct profile_node){.site = builder_site_id(b, site_of(b, n)), .other = n->flags & NODE_OTHER, .parent = parent};
+    uint32_t caller = n->flags & NODE_PAIR ? caller_of(b, n) : parent ? b->origin[parent].site : 0;
+    b->origin[i] = (struct origin){.site = site_of(b, n), .caller = caller, .flags = n->flags};
     p->nodes = i;
-    return b->known.room && node_site(n) && !counts_set(&b->known, known_key(n, parent), i) ? -ENOMEM : 0;
+    return b->known.room && node_site(n) && !counts_set(&b->known, known_key(b, n, parent), i) ? -ENOMEM : 0;
 }
 
 /* Its time is that of the nearest caller that is seen; on a path without one, nobody's. */
@@ -102,10 +113,10 @@ static void add_to_path(struct builder *b, const struct node *n, uint32_t i)
 {
     struct profile_times t = times_of(b->p, n);
     struct origin *o = &b->origin[i];
-    uint64_t min = n->min, max = n->max;
     metric_add(&b->p->node[i].t, &t, true);
-    o->min = min < o->min ? min : o->min;
-    o->max = max > o->max ? max : o->max;
+    o->ended += n->inclusive - n->unended;
+    o->apart += n->apart;
+    o->squares += node_squares(n);
     if (n->flags & NODE_PAIR)
         b->p->unpathed += t.calls;
 }
@@ -160,20 +171,20 @@ static int add_block(struct builder *b, const struct lane_copy *l, void *item)
     uint64_t key = block->item.key;
     uint32_t identity = key_block_identity(key);
     (void)l;
-    if (!audience_view_has(&b->view, identity))
+    if (!is_in_view(b, identity))
         return 0;
     struct block *more = array_room(b->block, b->blocks, &b->blocks_room, sizeof *more);
     if (!more)
         return -ENOMEM;
     b->block = more;
-    b->block[b->blocks++] = (struct block){.site = builder_site_id(b, identity_site(identity)), .exponent = key_block_exponent(key), .block = block};
+    b->block[b->blocks++] = (struct block){.site = builder_site_id(b, builder_shown(b, identity_site(identity))), .block = block};
     return 0;
 }
 
-/* A call that was resumed here and ended at once has a duration only. */
+/* A call that was resumed here and ended at once took no time, but has a duration. */
 static bool has_anything(const struct profile_node *n, const struct origin *o)
 {
-    return o->min != UINT64_MAX || n->t.calls || n->t.inclusive || n->t.exclusive || n->t.open || n->t.raised || n->t.waited || n->first_child;
+    return o->ended || n->t.calls || n->t.bytes || n->t.inclusive || n->t.exclusive || n->t.open || n->t.raised || n->t.waited || n->first_child;
 }
 
 /* Sums of what is not to be trusted may be more than there are numbers for. (other), and the root, have what no caller that is
@@ -202,38 +213,6 @@ static void link_nodes(const struct builder *b, uint32_t first)
         n->next_sibling = p->node[n->parent].first_child;
         p->node[n->parent].first_child = i;
     }
-}
-
-static bool before(const struct profile *p, uint32_t a, uint32_t b)
-{
-    const struct profile_node *x = &p->node[a], *y = &p->node[b];
-    if (x->t.inclusive != y->t.inclusive)
-        return x->t.inclusive > y->t.inclusive;
-    return a < b;
-}
-
-/* Merge sort of a list of siblings. */
-static uint32_t sort_siblings(struct profile *p, uint32_t head)
-{
-    if (!head || !p->node[head].next_sibling)
-        return head;
-    uint32_t slow = head, fast = p->node[head].next_sibling;
-    while (fast && (fast = p->node[fast].next_sibling)) {
-        slow = p->node[slow].next_sibling;
-        fast = p->node[fast].next_sibling;
-    }
-    uint32_t b = p->node[slow].next_sibling;
-    p->node[slow].next_sibling = 0;
-    uint32_t a = sort_siblings(p, head), result = 0, *link = &result;
-    b = sort_siblings(p, b);
-    while (a && b) {
-        uint32_t *next = before(p, a, b) ? &a : &b;
-        *link = *next;
-        link = &p->node[*next].next_sibling;
-        *next = *link;
-    }
-    *link = a ? a : b;
-    return result;
 }
 
 static struct profile_pair *pair_of(struct builder *b, uint32_t caller, uint32_t callee)
@@ -276,10 +255,9 @@ static int account(struct builder *b, uint32_t i, bool site_open, bool pair_open
     metric_add(&site->t, &pn->t, !site_open);
     metric_add(&pair->t, &pn->t, !pair_open);
     p->calls += pn->t.calls;
-    if (o->min < site->min)
-        site->min = o->min;
-    if (o->max > site->max)
-        site->max = o->max;
+    b->sums[site - p->site].ended += o->ended;
+    b->sums[site - p->site].outermost += site_open ? o->apart : o->ended;
+    b->sums[site - p->site].squares += o->squares;
     return 0;
 }
 
@@ -312,7 +290,7 @@ static int walk(struct builder *b, uint32_t top)
             r = enter_path(b, o->caller, o->site);
         if (r < 0)
             return r;
-        pn->first_child = sort_siblings(p, pn->first_child);
+        pn->first_child = siblings_sort(p, pn->first_child);
         if (pn->first_child) {
             i = pn->first_child;
             continue;
@@ -379,7 +357,7 @@ static int begin_paths(struct builder *b, const struct lane_copy *l)
 {
     counts_free(&b->known);
     b->audience = UINT32_MAX;
-    b->mixed = b->view.audiences;
+    b->mixed = b->view.audiences || (b->s->variants && !b->source->apart);
     each_item(b, l, PAGE_NODE, note_audience);
     return !b->mixed || counts_init(&b->known) ? 0 : -ENOMEM;
 }
@@ -393,7 +371,7 @@ int builder_add_tree(struct builder *b, const struct lane_copy *l, struct profil
         r = each_item(b, l, PAGE_NODE, add_node);
     if (r == 0)
         r = each_item(b, l, PAGE_SUSPENDED, add_suspended);
-    if (r == 0)
+    if (r == 0 && !b->source->brief)
         r = each_item(b, l, PAGE_HISTOGRAM, add_block);
     if (r < 0)
         return r;
@@ -403,7 +381,7 @@ int builder_add_tree(struct builder *b, const struct lane_copy *l, struct profil
     uint32_t all = p->node[root].first_child, shown = without_own(p, all);
     if (all && !shown && !t->merged)
         t->count = 0;
-    p->node[root].first_child = sort_siblings(p, shown);
+    p->node[root].first_child = siblings_sort(p, shown);
     r = walk(b, root);
     t->first_root = p->node[root].first_child;
     t->roots = root_ticks(b, root);

@@ -19,6 +19,8 @@ struct roster {
     uint32_t audience;
     uint32_t numbers;         /* consumers there ever were */
     uint32_t free_selections; /* first page of a chain */
+    uint32_t left[SEGMENT_CONSUMERS]; /* first pages of selections that the table has still which readers see */
+    unsigned lefts;
 };
 
 /* ---- the table that readers see ---- */
@@ -32,7 +34,10 @@ static void put_words(void *to, const void *from, size_t bytes)
     }
 }
 
-/* The turn last: that one store makes it the table. Pairs with copy_table() in audiences.c. */
+static void give_pages(struct roster *c, uint32_t first);
+
+/* The turn last: that one store makes it the table. Pairs with copy_table() in audiences.c. Selections that are in it no more may be
+ * others from then on. */
 static void publish(struct roster *c)
 {
     struct segment_header *h = c->segment->header;
@@ -42,6 +47,8 @@ static void publish(struct roster *c)
     put_words(t->consumer, c->consumer, sizeof c->consumer);
     word_put(&h->consumer_turn, turn);
     word_put(&h->audience, c->audience);
+    while (c->lefts)
+        give_pages(c, c->left[--c->lefts]);
 }
 
 /* ---- selections ---- */
@@ -65,7 +72,8 @@ static uint32_t new_selection_page(struct roster *c)
     return number;
 }
 
-static void free_selection(struct roster *c, uint32_t first)
+/* Of a selection that no reader can see. */
+static void give_pages(struct roster *c, uint32_t first)
 {
     if (!first)
         return;
@@ -79,17 +87,6 @@ static void free_selection(struct roster *c, uint32_t first)
 static _Atomic uint64_t *selection_word(struct page_header *page, uint32_t site)
 {
     return (_Atomic uint64_t *)page + PAGE_ITEMS_OFFSET / 8 + site % SELECTION_BITS / 64;
-}
-
-static bool is_selected(const struct roster *c, uint32_t first, uint32_t site)
-{
-    struct page_header *page = NULL;
-    for (uint32_t i = 0, number = first; i <= site / SELECTION_BITS; i++, number = word_get(&page->next)) {
-        if (!number)
-            return false;
-        page = page_at(c, number);
-    }
-    return word_get(selection_word(page, site)) >> site % 64 & 1;
 }
 
 /* `first`: of a chain that may be empty, and grows. */
@@ -114,30 +111,31 @@ static int select_site(struct roster *c, uint32_t *first, uint32_t site)
     return 0;
 }
 
-static uint32_t selected_on(const struct page_header *page)
+static bool same_pages(const struct page_header *a, const struct page_header *b)
 {
-    uint32_t count = 0;
-    for (uint32_t i = PAGE_ITEMS_OFFSET / 8; i < SEGMENT_PAGE / 8; i++)
-        count += (uint32_t)__builtin_popcountll(word_get((const _Atomic uint64_t *)page + i));
-    return count;
+    static const uint64_t none;
+    for (uint32_t i = PAGE_ITEMS_OFFSET / 8; i < SEGMENT_PAGE / 8; i++) {
+        uint64_t x = a ? word_get((const _Atomic uint64_t *)a + i) : none, y = b ? word_get((const _Atomic uint64_t *)b + i) : none;
+        if (x != y)
+            return false;
+    }
+    return true;
 }
 
-static bool is_selection(const struct roster *c, const struct consumer *r, const struct roster_selection *s)
+/* A chain that ends early selects nothing beyond. */
+static bool same_selection(const struct roster *c, const struct consumer *a, const struct consumer *b)
 {
-    uint32_t count = 0, distinct = 0;
-    if (!(r->flags & CONSUMER_SELECTS) || s->all)
-        return !(r->flags & CONSUMER_SELECTS) == s->all;
-    for (uint32_t number = r->selection; number; number = word_get(&page_at(c, number)->next))
-        count += selected_on(page_at(c, number));
-    for (size_t i = 0; i < s->sites; i++) {
-        if (!is_selected(c, r->selection, s->site[i]))
+    if ((a->flags ^ b->flags) & CONSUMER_SELECTS)
+        return false;
+    uint32_t x = a->selection, y = b->selection;
+    while (x || y) {
+        const struct page_header *p = x ? page_at(c, x) : NULL, *q = y ? page_at(c, y) : NULL;
+        if (!same_pages(p, q))
             return false;
-        bool again = false;
-        for (size_t k = 0; k < i && !again; k++)
-            again = s->site[k] == s->site[i];
-        distinct += !again;
+        x = p ? word_get(&p->next) : 0;
+        y = q ? word_get(&q->next) : 0;
     }
-    return count == distinct;
+    return true;
 }
 
 static int fill_selection(struct roster *c, struct consumer *r, const struct roster_selection *s)
@@ -153,14 +151,6 @@ static int fill_selection(struct roster *c, struct consumer *r, const struct ros
 }
 
 /* ---- slots: one for what a consumer is now, and one for each selection it had before ---- */
-
-static int free_slot(const struct roster *c)
-{
-    for (int i = 0; i < (int)SEGMENT_CONSUMERS; i++)
-        if (!c->consumer[i].number)
-            return i;
-    return -ENOSPC;
-}
 
 static int slot_of(const struct roster *c, uint32_t number)
 {
@@ -178,9 +168,11 @@ static uint64_t slots_of(const struct roster *c, uint32_t number)
     return slots;
 }
 
+/* What it selected is in the table that readers see, until the next one is. */
 static void free_slot_at(struct roster *c, unsigned slot)
 {
-    free_selection(c, c->consumer[slot].selection);
+    if (c->consumer[slot].selection)
+        c->left[c->lefts++] = c->consumer[slot].selection;
     c->consumer[slot] = (struct consumer){.number = 0};
 }
 
@@ -226,6 +218,36 @@ static void renumber(struct roster *c)
             c->member[n] = 0;
         }
     word_put(&h->renumberings, word_get(&h->renumberings) + 1);
+}
+
+static bool is_counted(const struct roster *c, unsigned slot)
+{
+    for (unsigned n = 0; n < SEGMENT_AUDIENCES; n++)
+        if (c->used[n] && c->member[n] >> slot & 1)
+            return true;
+    return false;
+}
+
+static int free_slot(const struct roster *c)
+{
+    for (int i = 0; i < (int)SEGMENT_CONSUMERS; i++)
+        if (!c->consumer[i].number)
+            return i;
+    return -ENOSPC;
+}
+
+/* Where there is none, selections of before that no calls count by any more go. */
+static int take_slot(struct roster *c)
+{
+    int slot = free_slot(c);
+    if (slot >= 0)
+        return slot;
+    renumber(c);
+    for (unsigned i = 0; i < SEGMENT_CONSUMERS; i++)
+        if (c->consumer[i].flags & CONSUMER_FORMER && !is_counted(c, i))
+            free_slot_at(c, i);
+    publish(c);
+    return free_slot(c);
 }
 
 static unsigned unused_number(const struct roster *c)
@@ -324,11 +346,11 @@ uint32_t roster_audience(const struct roster *c) { return c->audience; }
 
 uint32_t roster_add(struct roster *c, enum consumer_kind kind, const char *name, const struct roster_selection *s)
 {
-    int slot = free_slot(c);
+    int slot = take_slot(c);
     struct consumer r = {.number = c->numbers + 1, .kind = kind};
     snprintf(r.name, sizeof r.name, "%s", name);
     if (slot < 0 || fill_selection(c, &r, s) < 0) {
-        free_selection(c, r.selection);
+        give_pages(c, r.selection);
         return 0;
     }
     c->consumer[slot] = r;
@@ -406,19 +428,28 @@ int roster_clear(struct roster *c, uint32_t number, uint64_t when)
     return 0;
 }
 
+/* A slot of this consumer with the same selection; -ENOENT: there is none. */
+static int slot_like(const struct roster *c, const struct consumer *r)
+{
+    for (int i = 0; i < (int)SEGMENT_CONSUMERS; i++)
+        if (c->consumer[i].number == r->number && same_selection(c, &c->consumer[i], r))
+            return i;
+    return -ENOENT;
+}
+
 /* A slot of this consumer with this selection: one that it had before, or a new one. */
 static int slot_for(struct roster *c, const struct consumer *now, const struct roster_selection *s)
 {
-    for (int i = 0; i < (int)SEGMENT_CONSUMERS; i++)
-        if (c->consumer[i].number == now->number && is_selection(c, &c->consumer[i], s))
-            return i;
-    int slot = free_slot(c);
     struct consumer r = {.number = now->number, .kind = now->kind, .flags = CONSUMER_FORMER};
-    if (slot < 0 || fill_selection(c, &r, s) < 0) {
-        free_selection(c, r.selection);
-        return -ENOSPC;
-    }
-    c->consumer[slot] = r;
+    bool filled = fill_selection(c, &r, s) == 0;
+    int slot = filled ? slot_like(c, &r) : -ENOSPC;
+    bool had = slot >= 0;
+    if (filled && !had)
+        slot = take_slot(c);
+    if (slot < 0 || had)
+        give_pages(c, r.selection);
+    else
+        c->consumer[slot] = r;
     return slot;
 }
 
@@ -431,8 +462,10 @@ int roster_select(struct roster *c, uint32_t number, const struct roster_selecti
         return to < 0 ? to : 0;
     uint64_t before = 1ull << from, after = 1ull << to;
     if (c->wanting & before && listen(c, (c->wanting & ~before) | after) < 0) {
-        if (!(tried & after))
-            free_slot_at(c, (unsigned)to);
+        if (!(tried & after)) {
+            give_pages(c, c->consumer[to].selection); /* no reader has seen it */
+            c->consumer[to] = (struct consumer){.number = 0};
+        }
         return -ENOSPC;
     }
     struct consumer *old = &c->consumer[from], *new = &c->consumer[to];
@@ -442,6 +475,8 @@ int roster_select(struct roster *c, uint32_t number, const struct roster_selecti
     new->zero = old->zero;
     memcpy(new->name, old->name, sizeof new->name);
     old->flags = (old->flags & CONSUMER_SELECTS) | CONSUMER_FORMER;
+    if (!is_counted(c, (unsigned)from))
+        free_slot_at(c, (unsigned)from);
     publish(c);
     return 0;
 }
@@ -457,4 +492,14 @@ int roster_select_new(struct roster *c, uint32_t number, uint32_t site)
     if (r->selection != first)
         publish(c);
     return error;
+}
+
+void roster_switch(struct roster *c, uint32_t number, uint32_t switches)
+{
+    int slot = slot_of(c, number);
+    struct consumer *r = slot < 0 ? NULL : &c->consumer[slot];
+    if (!r || (r->flags & CONSUMER_SWITCHES) == (switches & CONSUMER_SWITCHES))
+        return;
+    r->flags = (r->flags & ~(uint32_t)CONSUMER_SWITCHES) | (switches & CONSUMER_SWITCHES);
+    publish(c);
 }

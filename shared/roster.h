@@ -49,12 +49,15 @@ void roster_end(struct roster *c, uint32_t number, uint64_t when);
 /* Nothing that has begun is its any more. -ENOSPC: all is as before. */
 int roster_clear(struct roster *c, uint32_t number, uint64_t when);
 
-/* From here on it selects other sites: calls that begin count by this selection, those that have begun by the one before.
- * -ENOSPC: all is as before. */
+/* From here on it selects other sites: calls that begin count by this selection, those that have begun by the one before, which
+ * takes a slot of the table until there are none of them any more. -ENOSPC: all is as before. */
 int roster_select(struct roster *c, uint32_t number, const struct roster_selection *s);
 
 /* One site more, that nothing has been recorded of yet. -ENOSPC. */
 int roster_select_new(struct roster *c, uint32_t number, uint32_t site);
+
+/* A profiler's switches: bits of CONSUMER_SWITCHES. They only say how it is; who runs is said above. */
+void roster_switch(struct roster *c, uint32_t number, uint32_t switches);
 
 /* Of calls that begin now; the header has it, too. */
 uint32_t roster_audience(const struct roster *c);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,17 @@ static const char *pattern_of(const char *line, size_t length, const char *key)
 
 static bool is(const char *line, size_t length, const char *word) { return strlen(word) == length && memcmp(line, word, length) == 0; }
 
+/* Whoever it names is asked for by number and start time before anything is done about it. */
+static void take_keeper(struct rules *r, const char *text)
+{
+    long pid;
+    uint64_t start_time;
+    if (sscanf(text, "%ld %" SCNu64, &pid, &start_time) != 2 || pid <= 0 || pid > INT32_MAX)
+        return;
+    r->keeper = (pid_t)pid;
+    r->keeper_start = start_time;
+}
+
 static bool take_line(struct rules *r, const char *line, size_t length)
 {
     const char *match = pattern_of(line, length, CONTROL_RULE_MATCH), *exclude = pattern_of(line, length, CONTROL_RULE_EXCLUDE);
@@ -39,10 +51,14 @@ static bool take_line(struct rules *r, const char *line, size_t length)
         return add(r, match, length - (size_t)(match - line), false);
     if (exclude)
         return add(r, exclude, length - (size_t)(exclude - line), true);
+    if (pattern_of(line, length, CONTROL_RULE_KEEPER))
+        take_keeper(r, line + strlen(CONTROL_RULE_KEEPER));
     r->all |= is(line, length, CONTROL_RULE_ALL);
     r->builtins |= is(line, length, CONTROL_RULE_BUILTINS);
     r->start |= is(line, length, CONTROL_RULE_START);
     r->tether |= is(line, length, CONTROL_RULE_TETHER);
+    r->subprocesses |= is(line, length, CONTROL_RULE_SUBPROCESSES);
+    r->stays |= is(line, length, CONTROL_RULE_STAYS);
     r->alone |= is(line, length, CONTROL_RULE_ALONE);
     return true;
 }

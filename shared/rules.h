@@ -8,6 +8,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 struct rule {
     char *module; /* NULL: the pattern is for the whole name */
@@ -20,7 +22,9 @@ struct rules {
     size_t count;
     bool chosen;               /* there is one that says what, not only what not */
     bool all, builtins;        /* whatever else is there; C functions, too */
-    bool start, tether, alone; /* how to attach */
+    bool start, tether, alone, subprocesses, stays; /* how to attach */
+    pid_t keeper;              /* 0: none */
+    uint64_t keeper_start;
 };
 
 /* Lines that are not known are passed over. 0 or -ENOMEM: then there are none. */

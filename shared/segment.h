@@ -8,8 +8,8 @@
  *
  *     LANE      one per thread: struct lane (head, commit word, chain heads)
  *     RING      ring_slots / 256 pages in a row without page headers: struct slot[]
- *     NODE      struct node[31]      calling-context tree and flat pairs of the lane
- *     HISTOGRAM struct bucket_block[28]
+ *     NODE      struct node[21]      calling-context tree and flat pairs of the lane
+ *     HISTOGRAM struct bucket_block[25]
  *     STACK     struct entry[63]     calls that are open
  *     UNDO      UNDO_PAGES in a row without page headers: struct undo_word[]
  *     SUSPENDED struct suspended[63] generators and coroutines that wait
@@ -17,6 +17,7 @@
  *     STRING    packed strings: 16-bit length, bytes
  *     CONSUMER  CONSUMER_PAGES twice in a row: struct consumer_table[2]
  *     SELECTION a bit per site, bit 0 of the first page that of site 0
+ *     TRACK     struct track_record[126]
  *
  *   header.lane_first -> lane -> lane -> 0          header.site_first -> page -> page -> 0
  *                         +-> side[s].chain[NODE] -> page -> page -> 0
@@ -56,6 +57,7 @@ enum page_kind {
     PAGE_UNDO,
     PAGE_CONSUMER,
     PAGE_SELECTION,
+    PAGE_TRACK,
     PAGE_KINDS
 };
 
@@ -88,6 +90,7 @@ enum record_kind {
     RECORD_WAITED,  /* duration (48 bits, ticks) that the call on top, resumed with RECORD_MOVED, waited until then */
     RECORD_CARRIED, /* the same: that it had run before */
     RECORD_AUDIENCE, /* calls that begin from here on have the audience with this number, in the place of a site */
+    RECORD_BYTES,   /* bytes (48 bits) that the call on top has moved, besides those it said before */
     RECORD_KINDS
 };
 
@@ -98,6 +101,8 @@ enum record_flag {
     RECORD_ABANDONED = 1 << 3, /* EXIT: a block whose function ended first */
     RECORD_MOVED = 1 << 4,     /* RESUME: of a call that was suspended on another thread; its times follow */
     RECORD_SILENT = 1 << 5,    /* TAKEN: it ended without an event */
+    RECORD_COUNTED = 1 << 6,   /* WAITED: before that, which its other threads have counted */
+    RECORD_APART = 1 << 7,     /* EXIT: of a block that is no recursion, though its site is open below: there it is another task's */
 };
 
 #define RECORD_DURATION_MAX ((1ull << 48) - 1)
@@ -126,16 +131,16 @@ static inline uint32_t identity_audience(uint32_t identity) { return identity >>
 struct item {
     _Atomic uint64_t key;
     _Atomic segment_ref next; /* hash chain: private to whoever folds */
-    _Atomic uint32_t extra;   /* a node: site of the caller; others, private: the batch that logged it last */
+    _Atomic uint32_t extra;   /* a node: site of the caller */
 };
 
 /* One calling context: calls of a site, with one audience, from the context `parent`. Times are ticks; exclusive time is
- * inclusive - children. First line: all that the end of a call touches. */
+ * inclusive - children. First line: all that the end of a call touches. Last line: what few calls have. */
 struct node {
     _Atomic uint64_t inclusive;
     _Atomic uint64_t children; /* part of `inclusive` spent in recorded callees */
     _Atomic uint64_t calls;    /* ended; keyed calls: begun */
-    _Atomic uint64_t min, max; /* of ended calls */
+    _Atomic uint64_t squares[2]; /* sum of the squares of ended calls' durations, 128 bits, low half first */
     _Atomic uint32_t scratch; /* whoever walks the tree; nobody in the target but a merge */
     _Atomic segment_ref recent_block[2]; /* private hint: histogram blocks used last, by parity of the exponent */
     uint32_t identity;      /* site: 24 | audience: 8 */
@@ -149,6 +154,13 @@ struct node {
     _Atomic uint64_t waited; /* keyed calls: ticks between SUSPEND and RESUME; not part of `inclusive` */
     _Atomic uint64_t raised;
     _Atomic uint64_t cut; /* calls ended by a stop */
+
+    /* Of `inclusive`, what is no ended call's duration; less what calls that ended here had run elsewhere: so the sum of durations
+     * is, over all nodes of an identity and modulo 2^64, inclusive - unended. An ordinary call leaves it alone. */
+    _Atomic uint64_t unended;
+    _Atomic uint64_t bytes; /* that its calls said they moved */
+    _Atomic uint64_t apart; /* of `inclusive - unended`: durations of calls that ended with RECORD_APART */
+    uint64_t reserved[5];
 };
 static inline uint32_t node_site(const struct node *n) { return identity_site(n->identity); }
 static inline uint32_t node_audience(const struct node *n) { return identity_audience(n->identity); }
@@ -161,9 +173,14 @@ enum node_flag {
     NODE_PAIR_OPEN = 1 << 3, /* NODE_PAIR: this pair was open already */
 };
 
-/* Sixteen equal steps of one power of two; see histogram.h. Key: identity and exponent. */
+/* What durations of ended calls are in a block: those of calls that never waited, which are their elapsed times as well; of calls
+ * that did, how long they ran, and the time from their first start to their return. */
+enum block_kind { BLOCK_PLAIN = 0, BLOCK_RAN, BLOCK_ELAPSED, BLOCK_KINDS };
+
+/* Sixteen equal steps of one power of two; see histogram.h. Key: identity, kind and exponent. */
 struct bucket_block {
     struct item item;
+    _Atomic uint64_t min, max; /* of what is counted here; UINT64_MAX and 0: nothing yet */
     _Atomic uint64_t count[16];
 };
 
@@ -175,8 +192,8 @@ struct entry {
     _Atomic uint64_t off_children; /* of them off the CPU */
     _Atomic uint64_t node;         /* ref: 32 | enum entry_flag: 32 */
     _Atomic uint64_t key;          /* keyed calls: the rest of the line is theirs */
-    _Atomic uint64_t carried;      /* ticks run before the latest RESUME */
-    _Atomic uint64_t off_carried;
+    _Atomic uint64_t carried;      /* ticks run before the latest RESUME; ENTRY_ENDED: until the next entry */
+    _Atomic uint64_t waited;       /* ticks waited before the latest RESUME; ENTRY_ENDED: of `carried` off the CPU */
 };
 
 enum entry_flag {
@@ -188,8 +205,7 @@ enum entry_flag {
 struct suspended {
     struct item item; /* key: the activation's */
     _Atomic uint64_t node; /* as in struct entry; 0: free */
-    _Atomic uint64_t carried;
-    _Atomic uint64_t off_carried;
+    _Atomic uint64_t carried, waited; /* ticks, until then */
     _Atomic uint64_t since; /* ticks of the SUSPEND */
     uint64_t reserved[2];
 };
@@ -279,8 +295,8 @@ struct lane {
     uint64_t reserved[16];
 };
 
-/* Consumers want records: a session, what attach selected, collectors, profilers. The set of those that want all threads'
- * records is the audience; a call belongs, whole, to the audience it began in. Audiences are numbered: equal sets have the
+/* Consumers want records: a session, what attach selected, the collectors together, profilers. The set of those that want some
+ * now is the audience; a call belongs, whole, to the audience it began in. Audiences are numbered: equal sets have the
  * same number, 0 is the empty one. A consumer that is cleared or goes leaves every audience, so that no call is its any more,
  * and its threads go on with another number. Numbers that lost their consumers come back when no lane has them. */
 #define SEGMENT_AUDIENCES 256u
@@ -294,7 +310,10 @@ enum consumer_flag {
     CONSUMER_SELECTS = 1 << 2,      /* only the sites in its selection; else all */
     CONSUMER_FORMER = 1 << 3,       /* what the consumer with this number was until its selection changed: its calls are its still */
     CONSUMER_SHORT = 1 << 4,        /* calls since its zero are missing: there was no number for an audience */
+    CONSUMER_STARTED = 1 << 5,      /* a profiler's own switch is on */
+    CONSUMER_GLOBAL = 1 << 6,       /* that of all profilers is on */
 };
+#define CONSUMER_SWITCHES (CONSUMER_STARTED | CONSUMER_GLOBAL)
 
 struct consumer {
     uint32_t number; /* counts all that there ever were; 0: free */
@@ -324,7 +343,7 @@ struct consumer_table {
 enum session_flag {
     SESSION_RUNNING = 1,
     SESSION_SUBPROCESSES = 2, /* as last begun: children made while it runs record, too; stays when it ends */
-    SESSION_INHERITED = 4,    /* the process records from its start: an ancestor's session came to it */
+    SESSION_INHERITED = 4,    /* an ancestor's session came to it, at its start or when it was attached to */
     SESSION_COUNTED = 8,      /* the same by fork: it is one of its parent's offspring */
 };
 
@@ -383,7 +402,7 @@ struct segment_header {
     _Atomic uint64_t paused;     /* hook taken out because the C stack ran low (3.11) */
     _Atomic uint64_t displaced;  /* another frame-evaluation or profile hook was found in the place of ours */
     _Atomic uint64_t refused_growth; /* pages refused: cap, file system, file-size or memory limit */
-    uint64_t address; /* where the process has `capacity` bytes of this mapped, until it ends or becomes another program */
+    uint64_t address; /* where the process has `capacity` bytes of this mapped, until it ends or becomes another program; 0: it left it */
     /* lanes merged last: page number << 32 | generation, at merges % SEGMENT_MERGE_LOG */
 #define SEGMENT_MERGE_LOG 256
     _Atomic uint64_t merge_log[SEGMENT_MERGE_LOG];
@@ -399,7 +418,12 @@ struct segment_header {
     _Atomic uint32_t consumer_turn;  /* changes so far: the table that counts is its lowest bit's */
     _Atomic uint32_t renumberings;   /* times that numbers of audiences came back to be used again */
     _Atomic uint32_t audience;       /* number of the one that calls begin in now */
-    uint64_t reserved[32];
+    _Atomic uint64_t closing;        /* 1: its process is ending; it looks only now whether this is to stay for somebody */
+    _Atomic uint32_t track_first;    /* page number of the first page of tracks; 0: none yet */
+    _Atomic uint32_t track_count;    /* rows in them, whether somebody has them or not */
+    _Atomic uint32_t path_limit;     /* nodes of a lane before paths are given up, for a reader that folds on; 0: 16384 */
+    uint32_t reserved_half;
+    uint64_t reserved[29];
 };
 
 static inline uint64_t commit_pack(uint64_t tail, uint32_t depth, unsigned side, unsigned odd)
@@ -440,18 +464,38 @@ struct site_record {
     uint32_t line;
     uint32_t track;
     uint32_t kind; /* enum site_kind */
-    uint32_t reserved;
+    uint32_t variant_of; /* a lower number: it is that site, of which some calls are counted apart; 0: it is none */
 };
 
 enum site_kind { SITE_FUNCTION = 0, SITE_BLOCK, SITE_COLLECTOR, SITE_OWN /* the recorder's: not shown */, SITE_BUILTIN /* a C function */ };
+
+/* A track of a Profiler, or a place in one: what it measures there. A place that has several sites has several rows.
+ *
+ * Writer: what a row says, and then `profiler`; one that is to be used again has profiler 0 before anything else in it changes.
+ * Reader: profiler, acquire; the rest, acquire; the same profiler again, or once more. Numbers of consumers are never used again, so
+ *   a row is one profiler's all the while; of what the owner changes each word is right by itself. */
+struct track_record {
+    _Atomic uint32_t profiler; /* number of the consumer that has it; 0: nobody */
+    _Atomic uint32_t track;    /* of a place: the row of its track, counted from 1; 0: this is a track */
+    _Atomic uint32_t site;     /* of a place */
+    _Atomic uint32_t flags;    /* of a track: enum track_flag */
+    _Atomic uint32_t id;       /* string refs: of a track what the program calls it by, a number in digits; of a place its name */
+    _Atomic uint32_t name;     /* that a track was given for results; 0: none */
+    uint32_t reserved[2];
+};
+
+enum track_flag {
+    TRACK_ENABLED = 1 << 0,
+    TRACK_WORD = 1 << 1, /* its id is a text; else a number */
+};
 
 #define PAGE_ITEMS_OFFSET 64u
 #define PAGE_ITEMS(type) ((SEGMENT_PAGE - PAGE_ITEMS_OFFSET) / (uint32_t)sizeof(type))
 
 _Static_assert(sizeof(struct page_header) == PAGE_ITEMS_OFFSET, "items begin at a cache line");
 _Static_assert(sizeof(struct slot) == 16, "two words a record");
-_Static_assert(sizeof(struct node) == 128 && offsetof(struct node, item) == 64, "a node is two lines");
-_Static_assert(sizeof(struct bucket_block) == 144, "ABI");
+_Static_assert(sizeof(struct node) == 192 && offsetof(struct node, item) == 64 && offsetof(struct node, unended) == 128, "a node is three lines");
+_Static_assert(sizeof(struct bucket_block) == 160, "ABI; its key and extremes are in one line");
 _Static_assert(sizeof(struct entry) == 64, "an open call is one line");
 _Static_assert(sizeof(struct suspended) == 64, "ABI");
 _Static_assert(offsetof(struct lane, head) == 64 && offsetof(struct lane, commit) == 192, "head has 128 bytes of its own");
@@ -476,6 +520,8 @@ _Static_assert(sizeof(struct segment_header) == 3680, "ABI; the header is a page
  * realloc() give, which is aligned for plain types only. */
 _Static_assert(_Alignof(struct segment_header) == 8 && _Alignof(struct lane) == 8, "copies may lie anywhere on the heap");
 _Static_assert(sizeof(struct site_record) == 32, "ABI");
+_Static_assert(sizeof(struct track_record) == 32 && offsetof(struct track_record, name) == 20, "ABI");
+_Static_assert(offsetof(struct segment_header, track_first) == 3432, "ABI");
 _Static_assert(sizeof(_Atomic uint64_t) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "atomics are plain, lock-free words");
 
 #endif

@@ -19,6 +19,7 @@ struct sites {
     struct set strings, records;
     struct page_header **page; /* the site pages */
     uint32_t pages, pages_room;
+    uint32_t count; /* of sites */
     char *next_string, *strings_end;
     uint32_t spare_page, spare_pages;
 };
@@ -183,15 +184,14 @@ static bool add_site_page(struct sites *t)
 static uint32_t add_record(struct sites *t, const struct site_record *record)
 {
     struct segment_header *h = t->segment->header;
-    uint32_t count = word_get(&h->site_count);
-    uint32_t index = count % PAGE_ITEMS(struct site_record);
-    if (count >= SITES_MAX - 1 || (index == 0 && !add_site_page(t)))
+    uint32_t index = t->count % PAGE_ITEMS(struct site_record);
+    if (t->count >= SITES_MAX - 1 || (index == 0 && !add_site_page(t)))
         return 0;
     struct page_header *page = t->page[t->pages - 1];
     *(struct site_record *)page_item(page, index, sizeof *record) = *record;
     word_put(&page->used, index + 1);
-    word_put(&h->site_count, count + 1);
-    return count + 1;
+    word_put(&h->site_count, ++t->count);
+    return t->count;
 }
 
 static uint32_t intern_record(struct sites *t, const struct site_record *record)
@@ -246,11 +246,29 @@ uint32_t sites_intern(struct sites *t, const struct site *site)
     return number;
 }
 
+uint32_t sites_text(struct sites *t, const char *text)
+{
+    uint32_t ref = intern_string(t, text);
+    return ref == UINT32_MAX ? 0 : ref;
+}
+
+uint32_t sites_add_variant(struct sites *t, uint32_t site)
+{
+    struct site_record record = *record_at(t, site);
+    record.variant_of = site;
+    uint32_t number = add_record(t, &record);
+    if (!number)
+        atomic_fetch_add_explicit(&t->segment->header->lost_sites, 1, memory_order_relaxed);
+    return number;
+}
+
+uint32_t sites_count(const struct sites *t) { return t->count; }
+
 const char *sites_name(const struct sites *t, uint32_t site, char *buffer, size_t size)
 {
     uint16_t length = 0;
     const char *p = "";
-    if (site && site <= t->records.used && record_at(t, site)->name)
+    if (site && site <= t->count && record_at(t, site)->name)
         p = string_at(t, record_at(t, site)->name, &length);
     if (length >= size)
         length = (uint16_t)(size - 1);

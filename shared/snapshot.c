@@ -10,6 +10,7 @@
 #include "snapshot_copy.h"
 #include "snapshot_merges.h"
 #include "snapshot_sites.h"
+#include "snapshot_tracks.h"
 #include "word.h"
 
 #define STILL_LOOKS 8u /* for one in which no call changes threads */
@@ -177,14 +178,19 @@ static int copy_lanes(struct copier *c)
     }
 }
 
+/* 0: there is no more room. Lanes are folded one after the other, so one log serves them all. */
 static uint32_t reader_page(void *context, enum page_kind kind)
 {
     struct snapshot *s = context;
     uint32_t page = s->next_page, count = kind == PAGE_UNDO ? UNDO_PAGES : 1;
+    if (kind == PAGE_UNDO && s->log_page)
+        return s->log_page;
     if ((uint64_t)(page + count) * SEGMENT_PAGE > s->image_bytes)
         return 0;
     s->next_page += count;
-    if (kind != PAGE_UNDO)
+    if (kind == PAGE_UNDO)
+        s->log_page = page;
+    else
         ((struct page_header *)snapshot_page(s, page))->kind = kind;
     return page;
 }
@@ -200,6 +206,15 @@ static uint64_t last_of(const struct lane_copy *l, const struct ring_copy *ring)
     return last;
 }
 
+/* As the writer's: what a reader folds is not on paths that the writer is about to give up, nor the other way round. */
+static struct folder_limits limits_of(const struct snapshot *s)
+{
+    struct folder_limits limits = folder_default_limits;
+    uint32_t nodes = atomic_load_explicit(&s->header.path_limit, memory_order_relaxed);
+    limits.nodes = nodes ? nodes : limits.nodes;
+    return limits;
+}
+
 static int fold_lane(struct copier *c, uint32_t i, uint32_t *ordinal)
 {
     struct lane_copy *l = &c->s->lane[i];
@@ -211,7 +226,8 @@ static int fold_lane(struct copier *c, uint32_t i, uint32_t *ordinal)
         return 0;
     }
     check_records(c->s, &c->ring[i]);
-    int r = folder_attach(&l->folder, c->s->image, l->lane, c->ring[i].tail, reader_page, c->s);
+    const struct folder_limits limits = limits_of(c->s);
+    int r = folder_attach(&l->folder, c->s->image, l->lane, &limits, c->ring[i].tail, reader_page, c->s);
     if (r < 0) {
         give_up(c->s, l);
         return r == -ENOMEM ? r : 0;
@@ -227,6 +243,8 @@ static int take(void *context)
     int r = view_header(c->view, 0, &s->header);
     if (r == 0)
         r = copy_lanes(c);
+    if (r == 0)
+        r = copier_tracks(c);
     if (r == 0)
         r = copier_sites(c);
     if (r < 0)
@@ -296,5 +314,6 @@ void snapshot_free(struct snapshot *s)
     audiences_free(&s->audiences);
     free(s->lane);
     free(s->site);
+    free(s->track);
     *s = (struct snapshot){.complete = false};
 }

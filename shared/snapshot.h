@@ -7,7 +7,7 @@
  * view.c             the file, mapped                     snapshot_sites.c   sites and their names
  * snapshot.c         all lanes, and the session           snapshot_merges.c  lanes that are merged meanwhile
  * snapshot_copy.c    one lane, while it is written        snapshot_asof.c    calls that are open
- * snapshot_check.c   is it sane? */
+ * snapshot_check.c   is it sane?                          snapshot_tracks.c  tracks of Profilers */
 #ifndef TSCAP_SNAPSHOT_H
 #define TSCAP_SNAPSHOT_H
 
@@ -52,10 +52,14 @@ struct snapshot {
     void *image; /* a sparse copy: pages at the same offsets as in the segment */
     uint64_t image_bytes;
     uint32_t pages, next_page;
+    uint32_t log_page; /* undo log of the reader's own folding */
     struct lane_copy *lane;
     uint32_t lanes;
     struct site_record *site; /* [1 .. sites] */
     uint32_t sites;
+    struct track_record *track; /* [1 .. tracks] as they are; profiler 0: nobody's */
+    uint32_t tracks;
+    bool variants; /* some of them are */
     struct audiences audiences;
     uint64_t asof; /* ticks at which open calls were ended, the last of them: each when its thread's clock was read */
     bool complete; /* false: something could not be copied; what is shown is less than what there is */
@@ -83,6 +87,13 @@ static inline void *snapshot_page(const struct snapshot *s, uint32_t page) { ret
 static inline uint32_t snapshot_page_number(const struct snapshot *s, const struct page_header *page)
 {
     return (uint32_t)((size_t)((const char *)page - (const char *)s->image) / SEGMENT_PAGE);
+}
+
+/* The site that this one is a variant of, else itself. */
+static inline uint32_t snapshot_function(const struct snapshot *s, uint32_t site)
+{
+    uint32_t of = s->variants && site <= s->sites ? s->site[site].variant_of : 0;
+    return of ? of : site;
 }
 
 /* A string of the site table, as printable UTF-8; "" for 0 and for what is not one. Valid while the snapshot lives. */

@@ -76,7 +76,8 @@ static bool check_block(struct checker *k, void *item, segment_ref ref)
     uint32_t identity = key_block_identity(key), site = identity_site(identity);
     unsigned exponent = key_block_exponent(key);
     (void)ref;
-    return key == key_block(identity, exponent) && exponent < HISTOGRAM_EXPONENTS && site >= 1 && site <= k->c->s->sites;
+    return key == key_block(identity, key_block_range(key)) && exponent < HISTOGRAM_EXPONENTS && key_block_kind(key) < BLOCK_KINDS && site >= 1 &&
+           site <= k->c->s->sites;
 }
 
 static bool check_suspended(struct checker *k, void *item, segment_ref ref)

@@ -148,9 +148,9 @@ static struct frame read_frame(const struct lane *live)
     return (struct frame){.state = word_read(&live->state), .generation = word_read(&live->generation), .resets = word_read(&live->resets)};
 }
 
-static bool is_frame(const struct lane *live, const struct frame *f)
+static bool same_frame(const struct frame *a, const struct frame *b)
 {
-    return word_read(&live->state) == f->state && word_read(&live->generation) == f->generation && word_read(&live->resets) == f->resets;
+    return a->state == b->state && a->generation == b->generation && a->resets == b->resets;
 }
 
 /* All but the ring. */
@@ -186,7 +186,8 @@ static int try_copy(struct copier *c, uint32_t page, struct lane_copy *l, struct
         r = copy_ring(c, live, l, ring);
         l->cpu_off = word_read(&live->cpu_off); /* after the records that tell of it */
     }
-    return r == -ENOMEM || is_frame(live, &frame) ? r : -EAGAIN;
+    struct frame after = read_frame(live);
+    return r == -ENOMEM || same_frame(&after, &frame) ? r : -EAGAIN;
 }
 
 static void describe(struct lane_copy *l)

@@ -7,18 +7,20 @@ static void forget_nodes(struct page_header *page, uint32_t count)
 {
     struct node *n = page_item(page, 0, sizeof *n);
     for (uint32_t i = 0; i < count; i++) {
-        n[i].inclusive = n[i].children = n[i].calls = n[i].max = n[i].waited = 0;
-        n[i].off_inclusive = n[i].off_children = n[i].raised = n[i].cut = 0;
-        n[i].min = UINT64_MAX;
+        n[i].inclusive = n[i].children = n[i].calls = n[i].squares[0] = n[i].squares[1] = n[i].waited = 0;
+        n[i].off_inclusive = n[i].off_children = n[i].raised = n[i].cut = n[i].unended = n[i].bytes = n[i].apart = 0;
     }
 }
 
 static void forget_blocks(struct page_header *page, uint32_t count)
 {
     struct bucket_block *b = page_item(page, 0, sizeof *b);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
+        b[i].min = UINT64_MAX;
+        b[i].max = 0;
         for (unsigned j = 0; j < HISTOGRAM_STEPS; j++)
             b[i].count[j] = 0;
+    }
 }
 
 static void forget_suspended(struct page_header *page, uint32_t count)

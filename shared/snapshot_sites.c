@@ -8,6 +8,17 @@
 #include "process.h"
 #include "sites.h"
 
+/* What a site can be a variant of is there before it, and is none itself. */
+static void check_variants(struct snapshot *s)
+{
+    for (uint32_t i = 1; i <= s->sites; i++) {
+        uint32_t of = s->site[i].variant_of;
+        if (of >= i || s->site[of].variant_of)
+            s->site[i].variant_of = 0;
+        s->variants |= s->site[i].variant_of != 0;
+    }
+}
+
 int copier_sites(struct copier *c)
 {
     const struct segment_header *h = c->view->base;
@@ -31,6 +42,7 @@ int copier_sites(struct copier *c)
         number = word_read(&page->next);
     }
     c->s->sites = count;
+    check_variants(c->s);
     return 0;
 }
 
@@ -64,6 +76,10 @@ void copier_strings(struct copier *c)
         copy_string(c, r->qualname);
         copy_string(c, r->module);
         copy_string(c, r->file);
+    }
+    for (uint32_t i = 1; i <= c->s->tracks; i++) {
+        copy_string(c, c->s->track[i].id);
+        copy_string(c, c->s->track[i].name);
     }
 }
 

@@ -50,6 +50,13 @@ int view_of_memory(struct view *v, const void *base, uint64_t bytes)
     return v->bytes >= SEGMENT_PAGE ? view_header(v, v->bytes, &v->identity) : -EBADMSG;
 }
 
+int view_of_own(struct view *v, const void *base, uint64_t capacity)
+{
+    int r = view_of_memory(v, base, (uint64_t)word_read(&((const struct segment_header *)base)->pages_used) * SEGMENT_PAGE);
+    v->mapped = capacity;
+    return r;
+}
+
 static int file_bytes(int fd, uint64_t *bytes)
 {
     struct stat s;
@@ -62,6 +69,8 @@ static int file_bytes(int fd, uint64_t *bytes)
 uint64_t view_bytes_now(const struct view *v)
 {
     uint64_t bytes = v->bytes;
+    if (v->fd < 0 && v->mapped > v->bytes)
+        bytes = (uint64_t)word_read(&((const struct segment_header *)v->base)->pages_used) * SEGMENT_PAGE;
     if (v->fd >= 0 && file_bytes(v->fd, &bytes) < 0)
         bytes = 0;
     return bytes < v->mapped ? bytes : v->mapped;

@@ -29,6 +29,9 @@ bool view_version(const char *path, char version[VIEW_VERSION]);
 /* For fuzzing and for a process' own segment: a view of memory; it must stay readable. -EBADMSG, -EPROTONOSUPPORT. */
 int view_of_memory(struct view *v, const void *base, uint64_t bytes);
 
+/* The same for the segment of this process, which may grow meanwhile; `capacity` bytes of it are mapped. */
+int view_of_own(struct view *v, const void *base, uint64_t capacity);
+
 /* Bytes that there are now, as far as they are mapped: a file may have grown or shrunk. */
 uint64_t view_bytes_now(const struct view *v);
 
