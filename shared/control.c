@@ -212,6 +212,7 @@ int control_reply_send(int fd, const struct control_reply *reply)
 const char *control_command_name(uint32_t command)
 {
     static const char *const names[CONTROL_COMMANDS] = {
-        [CONTROL_START] = "start", [CONTROL_STOP] = "stop", [CONTROL_RESET] = "reset", [CONTROL_STATUS] = "status", [CONTROL_ATTACH] = "attach", [CONTROL_DETACH] = "detach"};
+        [CONTROL_START] = "start",   [CONTROL_STOP] = "stop",     [CONTROL_RESET] = "reset",  [CONTROL_STATUS] = "status",
+        [CONTROL_ATTACH] = "attach", [CONTROL_DETACH] = "detach", [CONTROL_TRACKS] = "tracks"};
     return command && command < CONTROL_COMMANDS ? names[command] : "unknown";
 }

@@ -12,7 +12,16 @@
 #define CONTROL_VERSION 1u
 #define CONTROL_TEXT 256
 
-enum control_command { CONTROL_START = 1, CONTROL_STOP, CONTROL_RESET, CONTROL_STATUS, CONTROL_ATTACH, CONTROL_DETACH, CONTROL_COMMANDS };
+enum control_command {
+    CONTROL_START = 1,
+    CONTROL_STOP,
+    CONTROL_RESET,
+    CONTROL_STATUS,
+    CONTROL_ATTACH,
+    CONTROL_DETACH,
+    CONTROL_TRACKS,
+    CONTROL_COMMANDS
+};
 
 /* What follows a request for CONTROL_ATTACH: lines that say which functions are to be recorded that are not decorated. */
 #define CONTROL_RULES_MAX 65536 /* bytes */
@@ -22,7 +31,12 @@ enum control_command { CONTROL_START = 1, CONTROL_STOP, CONTROL_RESET, CONTROL_S
 #define CONTROL_RULE_BUILTINS "builtins" /* C functions, too */
 #define CONTROL_RULE_START "start"       /* begin to record */
 #define CONTROL_RULE_TETHER "tether"     /* detach when this connection ends, which stays open after the reply; closed on detaching */
+#define CONTROL_RULE_SUBPROCESSES "subprocesses" /* those that it starts from now on, too */
+#define CONTROL_RULE_KEEPER "keeper="    /* "PID START": as long as that process lives, what was recorded stays when the process ends */
+#define CONTROL_RULE_STAYS "stays"       /* so it does for whoever looks, also when the attachment ends */
 #define CONTROL_RULE_ALONE "alone"       /* only if nobody is attached: else nothing is done, and the answer is ALREADY */
+
+/* What follows a request for CONTROL_TRACKS: track_orders.h. */
 
 enum control_argument { CONTROL_SUBPROCESSES = 1 /* children made from now on record, too */ };
 
@@ -37,7 +51,7 @@ enum control_result {
 struct control_request {
     uint32_t magic, version;
     uint32_t command; /* enum control_command */
-    uint32_t argument; /* of CONTROL_START: bits of enum control_argument; CONTROL_ATTACH: bytes that follow; others: 0 */
+    uint32_t argument; /* of CONTROL_START: bits of enum control_argument; CONTROL_ATTACH, CONTROL_TRACKS: bytes that follow; others: 0 */
 };
 
 struct control_reply {

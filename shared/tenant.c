@@ -54,6 +54,12 @@ static bool answers(const struct tenant *t)
 
 bool tenant_may_live(const struct tenant *t) { return process_runs(t->pid, t->start_time) ? !has_gone(t) : answers(t); }
 
+bool tenant_has_left(const struct tenant *t)
+{
+    struct segment_header h;
+    return (tenant_header(t, &h) && atomic_load(&h.closing)) || !tenant_may_live(t);
+}
+
 static int remove_file(const struct tenant *t, const char *name, tenant_told *told, void *context)
 {
     int error = unlinkat(t->dirfd, name, 0) == 0 ? 0 : -errno;
