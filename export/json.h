@@ -1,5 +1,6 @@
 /* Writes JSON (RFC 8259) as a stream. Commas, brackets and escapes come right by construction: what is begun is counted,
- * and json_end() knows what it ends. `key`: NULL inside an array. */
+ * and json_end() knows what it ends. `key`: NULL inside an array; ours, so it has nothing to
+ * escape. */
 #ifndef TSCAP_JSON_H
 #define TSCAP_JSON_H
 
@@ -13,6 +14,8 @@ struct json {
     unsigned char *level; /* per open bracket: the one that closes it, and whether it has something inside */
     size_t depth, room;
     bool failed; /* no memory: what was written is not whole */
+    size_t used;
+    char buffer[8192]; /* what is not in `out` yet: nobody else writes there before json_finish() */
 };
 
 void json_begin(struct json *j, FILE *out);
@@ -27,5 +30,6 @@ void json_count(struct json *j, const char *key, uint64_t value);
 void json_number(struct json *j, const char *key, double value); /* not finite: null */
 void json_bool(struct json *j, const char *key, bool value);
 void json_null(struct json *j, const char *key);
+void json_raw_array(struct json *j, const char *text, size_t length); /* of numbers, made elsewhere: "1,2" */
 
 #endif
