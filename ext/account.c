@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "counts.h"
+#include "membership.h"
 #include "naming.h"
 #include "recorder.h"
 #include "thread.h"
+#include "variants.h"
 
 static bool make_room(struct thread *t)
 {
@@ -39,34 +41,78 @@ static bool know_site(struct accounts *a, uint32_t site)
 /* The first site of its name. */
 static uint32_t site_at(const struct thread *t, uint32_t depth) { return naming_first((uint32_t)t->open[depth].what); }
 
-/* ---- what a suspended call ran before: id of its entry -> 1 + ticks, in two halves ---- */
+/* ---- calls that wait: by the id of their entry ---- */
 
-static struct counts low, high;
+struct wait {
+    uint64_t carried, waited; /* ticks, until then */
+    uint64_t since;           /* when it began, on all threads' clock */
+    uint32_t activation;
+    uint32_t next_free; /* 1 + index; 0: none */
+};
 
-static void let_wait(const void *id, uint64_t ticks)
+static struct {
+    struct counts index; /* id -> 1 + index; without room: nobody waits */
+    struct wait *at;
+    uint32_t used, room, first_free;
+    uint32_t activations; /* numbers given so far */
+} waits;
+
+static struct wait *new_wait(void)
 {
-    bool maps = (low.room || counts_init(&low)) && (high.room || counts_init(&high));
-    if (maps && counts_set(&low, (uintptr_t)id, (uint32_t)(ticks + 1)))
-        counts_set(&high, (uintptr_t)id, (uint32_t)((ticks + 1) >> 32));
+    struct wait *w = waits.first_free ? &waits.at[waits.first_free - 1] : NULL;
+    if (w) {
+        waits.first_free = w->next_free;
+        return w;
+    }
+    if (waits.used == waits.room) {
+        uint32_t room = waits.room ? 2 * waits.room : 64;
+        struct wait *more = realloc(waits.at, room * sizeof *more);
+        if (!more)
+            return NULL;
+        waits.at = more;
+        waits.room = room;
+    }
+    return &waits.at[waits.used++];
 }
 
-/* 1 + ticks; 0: it did not wait, or nobody looked. */
-static uint64_t end_waiting(const void *id)
+static void free_wait(struct wait *w)
 {
-    if (!low.room || !high.room || !id)
-        return 0;
-    uint64_t ticks = counts_get(&low, (uintptr_t)id) | (uint64_t)counts_get(&high, (uintptr_t)id) << 32;
-    if (ticks) {
-        counts_set(&low, (uintptr_t)id, 0);
-        counts_set(&high, (uintptr_t)id, 0);
-    }
-    return ticks;
+    w->next_free = waits.first_free;
+    waits.first_free = (uint32_t)(w - waits.at) + 1;
+}
+
+/* Without memory it will be partial when it goes on. */
+static void let_wait(const void *id, const struct wait *image)
+{
+    if (!waits.index.room && !counts_init(&waits.index))
+        return;
+    uint32_t known = counts_get(&waits.index, (uintptr_t)id);
+    struct wait *w = known ? &waits.at[known - 1] : new_wait();
+    if (!w)
+        return;
+    *w = *image;
+    if (!counts_set(&waits.index, (uintptr_t)id, (uint32_t)(w - waits.at) + 1))
+        free_wait(w);
+}
+
+/* False: it did not wait, or nobody looked. */
+static bool end_waiting(const void *id, struct wait *w)
+{
+    uint32_t known = waits.index.room && id ? counts_get(&waits.index, (uintptr_t)id) : 0;
+    if (!known)
+        return false;
+    *w = waits.at[known - 1];
+    counts_set(&waits.index, (uintptr_t)id, 0);
+    free_wait(&waits.at[known - 1]);
+    return true;
 }
 
 void account_forget(void)
 {
-    counts_free(&low);
-    counts_free(&high);
+    counts_free(&waits.index);
+    free(waits.at);
+    waits.at = NULL;
+    waits.used = waits.room = waits.first_free = 0;
     naming_forget();
 }
 
@@ -76,9 +122,12 @@ void account_forget(void)
 static uint32_t level_of(const struct thread *t, uint32_t depth, const struct ledger *l)
 {
     uint32_t between = 0;
-    for (struct chain *c; (c = account_chain(t, --depth)) && chain_has(c, l); between++)
+    for (struct chain *c; (c = account_chain(t, --depth)) && chain_has(c, l);) {
+        const struct account *below = &t->accounts.at[depth];
+        between += !below->hidden;
         if (c->ledger == l)
-            return between + t->accounts.at[depth].level + 1;
+            return between + below->level;
+    }
     return between;
 }
 
@@ -91,7 +140,7 @@ static void write_entries(const struct thread *t, uint32_t depth, enum tape_even
             continue;
         if (c != a->chain)
             e.depth = level_of(t, depth, c->ledger);
-        tape_add(&c->ledger->tape, t->number, e);
+        tape_add(&c->ledger->tape, t->number, e, event == TAPE_SUSPEND || event == TAPE_RESUME ? a->activation : 0);
     }
 }
 
@@ -104,6 +153,24 @@ static void set_chain(struct account *a, struct chain *chain)
     chain_drop(old);
 }
 
+/* The chain of the innermost open call of the same site. What is noted may be out of date: it counts if it still is one. */
+static const struct chain *chain_around(const struct thread *t, uint32_t depth)
+{
+    uint32_t around = t->accounts.at[depth].around;
+    return around && around < depth && site_at(t, around) == site_at(t, depth) ? t->accounts.at[around].chain : NULL;
+}
+
+/* It goes on: what it did before it waited, and that wait. */
+static void take_up(struct thread *t, uint32_t depth, const struct wait *w)
+{
+    struct account *a = &t->accounts.at[depth];
+    uint64_t now = t->writer->last, waited = now > w->since ? now - w->since : 0;
+    a->carried = w->carried;
+    a->waited = w->waited + waited;
+    a->activation = w->activation;
+    chain_waited(a->chain, site_at(t, depth), waited, chain_around(t, depth));
+}
+
 struct account *account_begin(struct thread *t, struct chain *chain, bool counts)
 {
     uint32_t depth = t->writer->depth, site = site_at(t, depth);
@@ -113,26 +180,25 @@ struct account *account_begin(struct thread *t, struct chain *chain, bool counts
     }
     uint64_t now = writer_time(t->writer);
     struct account *a = &t->accounts.at[depth];
+    struct wait before;
+    bool waited = end_waiting(t->open[depth].id, &before) && !counts;
     set_chain(a, chain);
-    uint64_t before = end_waiting(t->open[depth].id);
     a->begin = now;
-    a->children = a->key = 0;
-    a->carried = counts || !before ? 0 : before - 1;
-    a->partial = !counts && !before;
+    a->children = a->key = a->carried = a->waited = a->activation = 0;
+    a->partial = !counts && !waited;
     a->level = level_of(t, depth, chain->ledger);
+    uint32_t own = (uint32_t)t->open[depth].what;
+    a->hidden = !membership_is_common(own) && !membership_is_common(variants_function(own));
+    if (a->hidden)
+        return a;
     a->around = t->accounts.innermost[site];
     t->accounts.innermost[site] = depth;
     if (counts)
         chain_count(chain, site, now);
+    if (waited)
+        take_up(t, depth, &before);
     write_entries(t, depth, counts ? TAPE_ENTER : TAPE_RESUME, false);
     return a;
-}
-
-/* The chain of the innermost open call of the same site. What is noted may be out of date: it counts if it still is one. */
-static const struct chain *chain_around(const struct thread *t, uint32_t depth)
-{
-    uint32_t around = t->accounts.at[depth].around;
-    return around && around < depth && site_at(t, around) == site_at(t, depth) ? t->accounts.at[around].chain : NULL;
 }
 
 static void pass_on(struct thread *t, uint32_t depth, uint64_t ticks)
@@ -141,22 +207,44 @@ static void pass_on(struct thread *t, uint32_t depth, uint64_t ticks)
         t->accounts.at[depth - 1].children += ticks;
 }
 
+static void end_hidden(struct thread *t, uint32_t depth)
+{
+    struct account *a = &t->accounts.at[depth];
+    uint64_t inner = a->children;
+    a->children = 0;
+    set_chain(a, NULL);
+    pass_on(t, depth, inner);
+}
+
+static void wait_at(const struct thread *t, uint32_t depth)
+{
+    struct account *a = &t->accounts.at[depth];
+    if (!a->activation)
+        a->activation = ++waits.activations;
+    let_wait(t->open[depth].id, &(struct wait){.carried = a->carried, .waited = a->waited, .since = t->writer->last, .activation = a->activation});
+}
+
 static void end_at(struct thread *t, uint32_t depth, uint64_t now, enum account_end how)
 {
     struct account *a = &t->accounts.at[depth];
     if (depth >= t->accounts.room || !a->chain)
         return;
-    uint64_t elapsed = now > a->begin ? now - a->begin : 0;
-    uint64_t own = elapsed > a->children ? elapsed - a->children : 0;
-    uint64_t whole = a->partial || how == ACCOUNT_WAITS ? LEDGER_PART : a->carried + elapsed;
-    chain_add(a->chain, site_at(t, depth), elapsed, own, now, chain_around(t, depth), whole);
+    if (a->hidden) {
+        end_hidden(t, depth);
+        return;
+    }
+    uint64_t took = now > a->begin ? now - a->begin : 0;
+    a->carried += took;
+    struct ledger_stretch x = {.site = site_at(t, depth), .now = now, .took = took, .own = took > a->children ? took - a->children : 0,
+                               .around = chain_around(t, depth), .ends = !a->partial && how != ACCOUNT_WAITS, .ran = a->carried, .waited = a->waited};
+    chain_add(a->chain, &x);
     if (how == ACCOUNT_WAITS && !a->partial)
-        let_wait(t->open[depth].id, a->carried + elapsed);
+        wait_at(t, depth);
     write_entries(t, depth, how == ACCOUNT_WAITS ? TAPE_SUSPEND : TAPE_EXIT, how == ACCOUNT_RAISES);
     t->accounts.innermost[site_at(t, depth)] = a->around;
     a->children = 0;
     set_chain(a, NULL);
-    pass_on(t, depth, elapsed);
+    pass_on(t, depth, took);
 }
 
 void account_end(struct thread *t, uint32_t depth, enum account_end how) { end_at(t, depth, writer_time(t->writer), how); }

@@ -16,9 +16,12 @@ struct account {
     uint64_t children;   /* ticks of the calls directly below */
     uint64_t key;        /* of a block that may be suspended with its collector; 0: none */
     uint64_t carried;    /* ticks that it ran before it was resumed */
+    uint64_t waited;     /* ticks that it has waited */
+    uint32_t activation; /* number of a call that has waited; 0: it has not */
     uint32_t around;     /* depth of the innermost call of the same name that is open, or what once was one */
     uint32_t level;      /* calls below it that the innermost collector of its chain encloses */
     bool partial;        /* it began before anybody looked */
+    bool hidden;         /* other consumers want it, collectors do not: its own time is its caller's */
 };
 
 struct accounts {

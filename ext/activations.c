@@ -9,7 +9,7 @@
 struct activation {
     struct item item;  /* first: what items_find() returns */
     struct waiting at; /* since 0: it runs, or ran when recording ended */
-    uint64_t began;    /* while it runs: writer_time() when that began */
+    uint64_t began;    /* while it runs, or is aside: writer_time() when that began */
     uint32_t site;
     uint32_t next_free; /* index; 0: none */
 };
@@ -127,7 +127,7 @@ void activation_begins(struct thread *t, uint32_t site, uint64_t key)
         return;
     }
     a->site = site;
-    a->at.carried = 0;
+    a->at.carried = a->at.waited = 0;
     runs_here(t, a);
 }
 
@@ -142,6 +142,12 @@ static struct activation *find_waiting(struct thread *t, uint32_t site, uint64_t
     return NULL;
 }
 
+uint32_t activation_site(uint64_t key)
+{
+    const struct activation *a = find(key);
+    return a ? a->site : 0;
+}
+
 void activation_resumes(struct thread *t, uint32_t site, uint64_t key)
 {
     struct activation *a = find_waiting(t, site, key);
@@ -149,14 +155,19 @@ void activation_resumes(struct thread *t, uint32_t site, uint64_t key)
         writer_resume_moved(t->writer, site, key, &a->at);
     else
         writer_resume(t->writer, site, key);
-    if (a)
-        runs_here(t, a);
+    if (!a)
+        return;
+    if (t->writer->last > a->at.since)
+        a->at.waited += t->writer->last - a->at.since;
+    runs_here(t, a);
 }
 
-static void add_run(struct thread *t, struct activation *a)
+/* What has passed since it last went on, or stepped aside. */
+static void add_stretch(struct thread *t, struct activation *a, uint64_t *to)
 {
     uint64_t now = writer_time(t->writer);
-    a->at.carried += now > a->began ? now - a->began : 0;
+    *to += now > a->began ? now - a->began : 0;
+    a->began = now;
 }
 
 static struct activation *find_running(const struct thread *t, uint64_t key)
@@ -169,7 +180,7 @@ void activation_stops(struct thread *t, uint64_t key, bool waits)
 {
     struct activation *a = find_running(t, key);
     if (a && waits) {
-        add_run(t, a);
+        add_stretch(t, a, &a->at.carried);
         a->at.since = t->writer->last;
     } else if (a) {
         drop(a);
@@ -180,12 +191,12 @@ void activation_steps_aside(struct thread *t, uint64_t key)
 {
     struct activation *a = find_running(t, key);
     if (a)
-        add_run(t, a);
+        add_stretch(t, a, &a->at.carried);
 }
 
 void activation_comes_back(struct thread *t, uint64_t key)
 {
     struct activation *a = find_running(t, key);
     if (a)
-        a->began = writer_time(t->writer);
+        add_stretch(t, a, &a->at.waited);
 }

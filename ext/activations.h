@@ -15,6 +15,9 @@ struct thread;
 void activation_begins(struct thread *t, uint32_t site, uint64_t key);
 void activation_resumes(struct thread *t, uint32_t site, uint64_t key);
 
+/* The site that one began with; 0: not known. */
+uint32_t activation_site(uint64_t key);
+
 /* After the record: it waits, or has ended. */
 void activation_stops(struct thread *t, uint64_t key, bool waits);
 

@@ -12,7 +12,7 @@
 int arming_arm(bool look_again)
 {
     greenlets_look();
-    if ((look_again || !hook_armed()) && functions_publish(look_again) < 0)
+    if (functions_arm(look_again) < 0)
         return -1;
     if (!hook_armed())
         measure_call_cost();
@@ -24,6 +24,26 @@ int arming_arm(bool look_again)
     linger_note_arming(clock_ns(CLOCK_MONOTONIC) - before);
     return 0;
 }
+
+bool arming_is_time_to_look(void)
+{
+    static uint64_t last;
+    uint64_t now = clock_ns(CLOCK_MONOTONIC_COARSE);
+    if (last && now - last < 1000000000)
+        return false;
+    last = now;
+    return true;
+}
+
+bool arming_suspend(void)
+{
+    bool were = hook_armed();
+    if (were)
+        hook_disarm();
+    return were;
+}
+
+int arming_resume(bool were) { return were && !hook_armed() ? hook_arm() : 0; }
 
 void arming_disarm(void)
 {

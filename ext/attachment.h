@@ -2,7 +2,7 @@
 #ifndef TSCAP_ATTACHMENT_H
 #define TSCAP_ATTACHMENT_H
 
-#include "consumers.h"
+#include "command.h"
 #include "rules.h"
 
 /* The interpreter's lock is held. FAILED: an exception is set. What is taken of the rules is taken over. */

@@ -6,14 +6,18 @@
 #include "clock.h"
 #include "recorder.h"
 
-_Atomic uint32_t *demand_epoch, *demand_usual;
-bool demand_on, demand_everyone, demand_many_stacks;
+_Atomic uint64_t *demand_epoch, *demand_usual;
+bool demand_on, demand_many_stacks;
+enum demand_of demand_everyone;
 uint32_t demand_latent;
 
 static struct {
     uint64_t consumers;
     uint64_t ended;
-    uint32_t last_epoch; /* survives what fork wipes */
+    uint64_t era; /* survives what fork wipes */
+    uint32_t audience;
+    bool labels, had_labels;
+    bool everyone;
 } d;
 
 int demand_init(void)
@@ -33,22 +37,43 @@ bool demand_is_of_parent(void) { return recorder_available() && demand_epoch_now
 
 /* ---- the epoch ---- */
 
+#define ERAS_MAX ((1ull << 55) - 1) /* never reached: UINT64_MAX must be no epoch */
+
 static void publish_epoch(void)
 {
-    bool usual = demand_everyone && !demand_latent && !demand_many_stacks && clock_source_now != CLOCK_SOURCE_MONOTONIC;
-    atomic_store_explicit(demand_usual, usual ? d.last_epoch : 0, memory_order_release);
-    atomic_store_explicit(demand_epoch, d.last_epoch, memory_order_release);
+    bool usual = demand_everyone && !demand_latent && !demand_many_stacks && !d.labels && clock_source_now != CLOCK_SOURCE_MONOTONIC;
+    uint64_t epoch = d.era << 8 | d.audience;
+    atomic_store_explicit(demand_usual, usual ? epoch : 0, memory_order_release);
+    atomic_store_explicit(demand_epoch, epoch, memory_order_release);
 }
 
-void demand_next_epoch(void)
+void demand_next_era(void)
 {
-    d.last_epoch = d.last_epoch < UINT32_MAX - 1 ? d.last_epoch + 1 : 1;
+    d.era = d.era < ERAS_MAX - 1 ? d.era + 1 : 1;
     publish_epoch();
 }
 
+void demand_set_audience(uint32_t audience)
+{
+    if (d.audience == audience)
+        return;
+    d.audience = audience;
+    if (demand_epoch_now()) /* 0: there is no segment, or another process' */
+        publish_epoch();
+}
+
+static void want(bool everyone) { demand_everyone = !everyone ? DEMAND_ENCLOSED : d.had_labels ? DEMAND_ALL_LABELS : DEMAND_ALL; }
+
 void demand_set_everyone(bool everyone)
 {
-    demand_everyone = everyone;
+    d.everyone = everyone;
+    want(everyone);
+    publish_epoch();
+}
+
+void demand_measure(bool on)
+{
+    want(on || d.everyone);
     publish_epoch();
 }
 
@@ -56,6 +81,15 @@ void demand_set_latent(uint32_t latent)
 {
     demand_latent = latent;
     publish_epoch();
+}
+
+void demand_set_labels(bool on)
+{
+    d.labels = on;
+    d.had_labels |= on;
+    want(demand_everyone != DEMAND_ENCLOSED);
+    if (demand_epoch_now())
+        publish_epoch();
 }
 
 void demand_note_stacks(void)
@@ -85,7 +119,7 @@ static void publish_consumers(void)
 void demand_add(void)
 {
     if (d.consumers == 0)
-        demand_next_epoch();
+        demand_next_era();
     d.consumers++;
     publish_consumers();
 }
@@ -97,12 +131,14 @@ void demand_remove(void)
     if (d.consumers)
         return;
     d.ended = clock_ticks();
-    demand_next_epoch();
+    demand_next_era();
 }
 
 void demand_forget(void)
 {
     d.consumers = 0;
-    demand_on = demand_everyone = false;
+    d.audience = 0;
+    demand_on = d.everyone = false;
+    want(false);
     demand_latent = 0;
 }

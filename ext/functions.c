@@ -12,102 +12,22 @@
 #include "selection.h"
 #include "text.h"
 
-/* What a code object's extra slot holds: 1 + index of its mark, and its site (0: none yet). Or that nobody wants it
- * recorded, as far as the selections of a certain generation go. */
-#define EXTRA(index, site) ((uintptr_t)((index) + 1) << 32 | (site))
-#define EXTRA_INDEX(extra) ((uint32_t)((extra) >> 32) - 1)
-#define EXTRA_REJECTED(generation) ((uintptr_t)(0x80000000u | (generation)) << 32)
-#define EXTRA_IS_REJECTED(extra) ((uint64_t)(extra) >> 63)
-#define GENERATIONS 0x7fffffffu
-
-struct mark {
-    PyCodeObject *code; /* borrowed: release() is called before it goes; NULL: free entry */
-    PyObject *function; /* weak reference to the function decorated last, or NULL */
-    PyObject *name, *qualname, *module;
-    PyObject *origin; /* where its code comes from */
-    uint32_t site;
-    uint32_t next_free;
-    bool decorated;
-    selection_set selected; /* whose it is */
-};
-
-Py_ssize_t functions_extra;
 uintptr_t functions_rejected;
 
+uint32_t functions_site(const PyCodeObject *code)
+{
+    const struct mark *m = marks_of(code);
+    return m ? m->site : 0;
+}
+
 static struct {
-    struct mark *mark;
-    uint32_t count, room;
-    uint32_t free; /* 1 + index of a free entry, 0: none */
-    uint64_t live, decorated;
     uint32_t generation; /* of the selections */
-    bool unpublished;    /* some mark has no site */
-    functions_visit *follow; /* of what is published; NULL: nobody asks */
+    member_set armed_for;   /* all that these want is armed, unless `changed` */
+    member_set needed_by;   /* all that is armed is wanted by these, unless `changed`; 0: nobody has looked */
+    bool changed;           /* some mark is wanted by others than before, or is new */
+    functions_visit *follow; /* of what is armed; NULL: nobody asks */
     void *context;
 } f;
-
-/* For readers: how many there are, also before recording first starts. A file that is kept keeps the count of the end. */
-static void count_marks(int change)
-{
-    f.live += (uint64_t)change;
-    if (recorder_available() && !demand_is_of_parent() && Py_IsInitialized())
-        atomic_store_explicit(&recorder_segment()->header->decorated, (uint32_t)f.live, memory_order_relaxed);
-}
-
-/* A marked code object is being freed. */
-static void release(void *p)
-{
-    uintptr_t extra = (uintptr_t)p;
-    if (!extra || EXTRA_IS_REJECTED(extra) || EXTRA_INDEX(extra) >= f.count)
-        return;
-    uint32_t index = EXTRA_INDEX(extra);
-    struct mark old = f.mark[index];
-    f.decorated -= old.decorated;
-    f.mark[index] = (struct mark){.next_free = f.free};
-    f.free = index + 1;
-    count_marks(-1);
-    Py_XDECREF(old.function);
-    Py_XDECREF(old.name);
-    Py_XDECREF(old.qualname);
-    Py_XDECREF(old.module);
-    Py_XDECREF(old.origin);
-}
-
-int functions_init(void)
-{
-    functions_extra = python_request_extra(release);
-    if (functions_extra < 0) {
-        PyErr_SetString(PyExc_RuntimeError, "no slot left for extra data of code objects");
-        return -1;
-    }
-    return 0;
-}
-
-uint64_t functions_count(void) { return f.live; }
-uint64_t functions_decorated(void) { return f.decorated; }
-
-static struct mark *mark_of(const PyCodeObject *code)
-{
-    uintptr_t extra = python_code_extra(code, functions_extra);
-    return extra && !EXTRA_IS_REJECTED(extra) ? &f.mark[EXTRA_INDEX(extra)] : NULL;
-}
-
-static uint32_t new_mark(void)
-{
-    if (f.free) {
-        uint32_t index = f.free - 1;
-        f.free = f.mark[index].next_free;
-        return index;
-    }
-    if (f.count == f.room) {
-        uint32_t room = f.room ? 2 * f.room : 64;
-        struct mark *more = realloc(f.mark, room * sizeof *more);
-        if (!more)
-            return UINT32_MAX;
-        f.mark = more;
-        f.room = room;
-    }
-    return f.count++;
-}
 
 /* Is `code` one of the constants of `definition`: is the function being defined right here? */
 static bool defined_by(const PyCodeObject *code, const PyCodeObject *definition)
@@ -171,63 +91,49 @@ static void note_function(struct mark *m, PyFunctionObject *function)
     Py_XDECREF(old);
 }
 
-/* Takes over the reference to the module. */
-static int mark_code(PyCodeObject *code, PyObject *name, PyObject *qualname, PyObject *module, PyObject *origin)
-{
-    uint32_t index = new_mark();
-    if (index == UINT32_MAX) {
-        Py_XDECREF(module);
-        PyErr_NoMemory();
-        return -1;
-    }
-    f.mark[index] = (struct mark){.code = code, .name = name, .qualname = qualname, .module = module, .origin = origin};
-    Py_INCREF(name);
-    Py_INCREF(qualname);
-    Py_INCREF(origin);
-    count_marks(1);
-    if (python_code_set_extra(code, functions_extra, EXTRA(index, 0)) < 0) {
-        release((void *)EXTRA(index, 0));
-        if (!PyErr_Occurred()) /* 3.9 to 3.15 say it without one */
-            PyErr_NoMemory();
-        return -1;
-    }
-    f.unpublished = true;
-    return (int)index;
-}
-
 /* Where code comes from: generated code belongs to the module whose names it uses. Borrowed. */
 static PyObject *origin_of(const PyCodeObject *code, PyObject *globals)
 {
-    PyObject *file = globals && code_origin_is_generated(code) ? PyDict_GetItemString(globals, "__file__") : NULL;
+    PyObject *file = globals && code_origin_is_generated(code) ? python_dict_get(globals, "__file__") : NULL;
     return file && PyUnicode_Check(file) ? file : code->co_filename;
 }
 
-static selection_set who_wants(PyObject *module, PyObject *qualname, PyObject *origin)
+static member_set who_wants(PyObject *module, PyObject *qualname, PyObject *origin)
 {
     PyObject *kept[3];
     if (!selection_any())
         return 0;
-    selection_set set = selection_wants(text_utf8(module, &kept[0]), text_utf8(qualname, &kept[1]), text_utf8(origin, &kept[2]));
+    member_set set = selection_wants(text_utf8(module, &kept[0]), text_utf8(qualname, &kept[1]), text_utf8(origin, &kept[2]));
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         Py_XDECREF(kept[i]);
     return set;
 }
 
+static member_set wanted_by(const struct mark *m)
+{
+    return m->selected | membership_everything | membership_choosers(m->site) | (m->decorated ? membership_decorated : 0);
+}
+
+/* Who wants it sees its site, once it has one. */
+static void tell(const struct mark *m) { membership_add_site(wanted_by(m), m->site); }
+
 static void note_decorated(struct mark *m)
 {
-    f.decorated += !m->decorated;
-    m->decorated = true;
+    marks_note_decorated(m);
+    f.changed = true;
+    tell(m);
 }
 
 static int add_mark(PyFunctionObject *function, PyObject *name, PyObject *qualname)
 {
     PyCodeObject *code = (PyCodeObject *)function->func_code;
-    int index = mark_code(code, name, qualname, text_attribute(function, "__module__"), origin_of(code, function->func_globals));
+    int index = marks_add(code, name, qualname, text_attribute(function, "__module__"), origin_of(code, function->func_globals));
     if (index < 0)
         return index;
-    struct mark *m = &f.mark[index];
-    note_decorated(m);
+    struct mark *m = marks_at(index);
+    f.changed = true;
     m->selected = who_wants(m->module, m->qualname, m->origin);
+    m->own = m->module && PyUnicode_CompareWithASCIIString(m->module, FUNCTIONS_OWN_MODULE) == 0;
     note_function(m, function);
     return index;
 }
@@ -241,9 +147,10 @@ static uint32_t site_of_mark(const struct mark *m)
         .module = text_utf8(m->module, &kept[2]),
         .file = text_utf8(m->code->co_filename, &kept[3]),
         .line = (uint32_t)m->code->co_firstlineno,
+        .track = m->track,
         .kind = SITE_FUNCTION,
     };
-    if (strcmp(site.module, FUNCTIONS_OWN_MODULE) == 0)
+    if (m->own)
         site.kind = SITE_OWN;
     uint32_t number = sites_intern(recorder_sites(), &site);
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
@@ -251,19 +158,78 @@ static uint32_t site_of_mark(const struct mark *m)
     return number;
 }
 
-static int publish(uint32_t index)
+static void number(uint32_t index)
 {
-    struct mark *m = &f.mark[index];
-    if (!m->code || m->site)
-        return 0;
-    m->site = site_of_mark(m);
-    python_code_set_extra(m->code, functions_extra, EXTRA(index, m->site));
-    if (!f.follow)
-        return 0;
+    struct mark *m = marks_at(index);
+    if (m->site)
+        return;
+    marks_give_site(index, site_of_mark(m));
+    tell(m);
+}
+
+static int visit(functions_visit *visitor, uint32_t index, void *context)
+{
+    const struct mark *m = marks_at(index);
     PyObject *function = m->function ? python_weakref_get(m->function) : NULL;
-    int r = f.follow(m->code, function && PyFunction_Check(function) ? (PyFunctionObject *)function : NULL, f.context);
+    int r = visitor(m->code, function && PyFunction_Check(function) ? (PyFunctionObject *)function : NULL, context);
     Py_XDECREF(function);
     return r;
+}
+
+/* ---- arming: what somebody who runs wants has its site in its slot ---- */
+
+static bool is_wanted_now(const struct mark *m) { return wanted_by(m) & membership_running || m->own; }
+
+/* False: it was before, nobody wants it, or there is no room for its site, which is counted. */
+static bool arm_mark(uint32_t index)
+{
+    struct mark *m = marks_at(index);
+    if (!m->code || m->armed || !is_wanted_now(m))
+        return false;
+    number(index);
+    m = marks_at(index);
+    if (!m->site)
+        return false;
+    membership_note_recorded(m->site);
+    marks_arm(index, true);
+    f.needed_by = 0;
+    return true;
+}
+
+static int arm(uint32_t index) { return arm_mark(index) && f.follow ? visit(f.follow, index, f.context) : 0; }
+
+/* While the hook is armed; not in a child that C code forked, whose records would be its parent's. */
+static int arm_if_followed(uint32_t index)
+{
+    if (!f.follow || demand_is_of_parent())
+        return 0;
+    greenlets_look();
+    return arm(index);
+}
+
+static bool is_of_function(const struct mark *m, const PyFunctionObject *function)
+{
+    PyObject *noted = m->function ? python_weakref_get(m->function) : NULL;
+    Py_XDECREF(noted);
+    return noted == (const PyObject *)function;
+}
+
+/* The mark that it has by this name, or a new one: its index, or -1. What a consumer placed keeps its site, and what was decorated
+ * is placed by that: so several may have one function, each under a name of its own. */
+static int mark_function(PyFunctionObject *function, PyObject *name, PyObject *qualname, uint32_t track, bool place, PyCodeObject *definition)
+{
+    struct mark *m = marks_of((PyCodeObject *)function->func_code);
+    bool same = m && m->track == track && same_text(m->name, name) && same_text(m->qualname, qualname);
+    if (same || (m && (place || m->placed) && is_of_function(m, function))) {
+        note_function(m, function);
+        return (int)marks_index(m);
+    }
+    if ((m || !may_mark((PyCodeObject *)function->func_code, definition)) && give_own_code(function) < 0)
+        return -1;
+    int index = add_mark(function, name, qualname);
+    if (index >= 0)
+        marks_at(index)->track = track;
+    return index;
 }
 
 int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject *definition)
@@ -273,78 +239,167 @@ int functions_decorate(PyFunctionObject *function, PyObject *name, PyCodeObject 
         return -1;
     if (!name || name == Py_None)
         name = qualname;
-    struct mark *m = mark_of((PyCodeObject *)function->func_code);
-    int r = 0;
-    if (m && same_text(m->name, name) && same_text(m->qualname, qualname)) {
-        note_decorated(m);
-        note_function(m, function);
-        Py_DECREF(qualname);
-        return 0;
-    }
-    if (m || !may_mark((PyCodeObject *)function->func_code, definition))
-        r = give_own_code(function);
-    if (r == 0)
-        r = add_mark(function, name, qualname);
+    int index = mark_function(function, name, qualname, 0, false, definition);
     Py_DECREF(qualname);
-    if (r >= 0 && f.follow && !demand_is_of_parent()) {
-        greenlets_look();
-        r = publish((uint32_t)r);
-    }
-    return r < 0 ? -1 : 0;
+    if (index < 0)
+        return -1;
+    note_decorated(marks_at(index));
+    return arm_if_followed((uint32_t)index);
+}
+
+int64_t functions_place(PyFunctionObject *function, PyObject *name, uint32_t track, PyCodeObject *definition)
+{
+    PyObject *qualname = text_attribute(function, "__qualname__");
+    int index = qualname ? mark_function(function, name && name != Py_None ? name : qualname, qualname, track, true, definition) : -1;
+    Py_XDECREF(qualname);
+    if (index < 0)
+        return -1;
+    marks_at(index)->placed = true;
+    number((uint32_t)index);
+    return arm_if_followed((uint32_t)index) < 0 ? -1 : (int64_t)marks_at(index)->site;
+}
+
+bool functions_are_placed(const PyCodeObject *code)
+{
+    const struct mark *m = marks_of(code);
+    return m && m->placed;
 }
 
 /* A function whose __code__ was replaced since (autoreloaders do that) is recorded under its old name and new code. */
 static int follow_replaced(uint32_t index)
 {
-    struct mark *m = &f.mark[index];
+    struct mark *m = marks_at(index);
     PyObject *function = m->code && m->function ? python_weakref_get(m->function) : NULL;
     PyObject *now = function && PyFunction_Check(function) ? ((PyFunctionObject *)function)->func_code : NULL;
     int r = 0;
-    if (now && now != (PyObject *)m->code && !mark_of((PyCodeObject *)now))
-        r = add_mark((PyFunctionObject *)function, m->name, m->qualname);
+    if (now && now != (PyObject *)m->code && !marks_of((PyCodeObject *)now)) {
+        struct mark old = *m;
+        r = add_mark((PyFunctionObject *)function, old.name, old.qualname);
+        if (r >= 0) {
+            marks_at(r)->track = old.track;
+            marks_at(r)->placed = old.placed;
+        }
+        if (r >= 0 && old.decorated)
+            note_decorated(marks_at(r));
+    }
     Py_XDECREF(function);
     return r < 0 ? -1 : 0;
 }
 
 static int look_for_replaced(void)
 {
-    uint32_t count = f.count;
+    uint32_t count = marks_count();
     for (uint32_t i = 0; i < count; i++)
         if (follow_replaced(i) < 0)
             return -1;
     return 0;
 }
 
-int functions_publish(bool look_again)
+/* Not while it is armed: its calls may be open. */
+static void drop_if_unwanted(uint32_t index)
+{
+    const struct mark *m = marks_at(index);
+    if (m->code && !m->armed && !m->decorated && !m->placed && !m->selected)
+        marks_drop(index);
+}
+
+/* Without memory, or where a tool of the program forbids it, its events go on and find nobody. */
+static void disarm(uint32_t index)
+{
+    marks_arm(index, false);
+    if (f.follow && visit(f.follow, index, f.context) < 0)
+        PyErr_Clear();
+    drop_if_unwanted(index);
+}
+
+/* May a call of it be open? Generators wait where nobody sees them; what other functions run is on the stack of some thread. */
+static bool may_be_open(const struct mark *m) { return m->code->co_flags & PYTHON_GENERATOR_FLAGS || m->runs; }
+
+static void look_what_runs(void)
+{
+    for (uint32_t i = 0; i < marks_count(); i++)
+        marks_at(i)->runs = demand_many_stacks; /* of those that do not run now nobody knows */
+    for (PyThreadState *ts = PyInterpreterState_ThreadHead(PyInterpreterState_Main()); ts; ts = PyThreadState_Next(ts))
+        for (const python_frame *frame = python_current_frame(ts); frame; frame = python_caller(frame)) {
+            const PyCodeObject *code = python_frame_code(frame);
+            struct mark *m = code ? marks_of(code) : NULL;
+            if (m)
+                m->runs = true;
+        }
+}
+
+static bool any_to_disarm(void)
+{
+    for (uint32_t i = 0; i < marks_count(); i++)
+        if (marks_at(i)->code && marks_at(i)->armed && !is_wanted_now(marks_at(i)))
+            return true;
+    return false;
+}
+
+/* True: all of them. */
+static bool disarm_unwanted(bool recording)
+{
+    bool done = true;
+    if (recording)
+        look_what_runs();
+    f.armed_for &= membership_running;
+    for (uint32_t i = 0; i < marks_count(); i++) {
+        const struct mark *m = marks_at(i);
+        if (!m->code || !m->armed || is_wanted_now(m))
+            continue;
+        if (recording && may_be_open(m))
+            done = false;
+        else
+            disarm(i);
+    }
+    return done;
+}
+
+void functions_disarm(void)
+{
+    if (!f.changed && f.needed_by && !(f.needed_by & ~membership_running))
+        return;
+    bool done = !any_to_disarm() || disarm_unwanted(demand_consumers() > 0);
+    f.needed_by = done ? membership_running : 0;
+}
+
+int functions_arm(bool look_again)
 {
     if (look_again && look_for_replaced() < 0)
         return -1;
-    if (!f.unpublished)
+    functions_disarm();
+    if (!f.changed && !(membership_running & ~f.armed_for))
         return 0;
-    for (uint32_t i = 0; i < f.count; i++)
-        if (publish(i) < 0)
+    if (f.changed)
+        f.armed_for = 0; /* who does not run may want others than before, too */
+    f.changed = false;
+    for (uint32_t i = 0; i < marks_count(); i++)
+        if (arm(i) < 0)
             return -1;
-    f.unpublished = false;
+    f.armed_for |= membership_running;
     return 0;
 }
 
-int functions_each(functions_visit *visit, void *context)
+int functions_arm_site(uint32_t site)
+{
+    for (uint32_t next = marks_next_of_site(site, 0); next; next = marks_next_of_site(site, next))
+        if (arm(next - 1) < 0)
+            return -1;
+    return 0;
+}
+
+int functions_each(functions_visit *visitor, void *context)
 {
     int r = 0;
-    for (uint32_t i = 0; i < f.count && r == 0; i++) {
-        if (!f.mark[i].code)
-            continue;
-        PyObject *function = f.mark[i].function ? python_weakref_get(f.mark[i].function) : NULL;
-        bool is_function = function && PyFunction_Check(function);
-        r = visit(f.mark[i].code, is_function ? (PyFunctionObject *)function : NULL, context);
-        Py_XDECREF(function);
-    }
+    for (uint32_t i = 0; i < marks_count() && r == 0; i++)
+        if (marks_at(i)->code)
+            r = visit(visitor, i, context);
     return r;
 }
 
-void functions_follow(functions_visit *visit, void *context)
+void functions_follow(functions_visit *visitor, void *context)
 {
-    f.follow = visit;
+    f.follow = visitor;
     f.context = context;
 }
 
@@ -352,31 +407,39 @@ void functions_follow(functions_visit *visit, void *context)
 
 static void begin_generation(void)
 {
-    f.generation = f.generation < GENERATIONS ? f.generation + 1 : 1;
-    functions_rejected = selection_any() ? EXTRA_REJECTED(f.generation) : 0;
+    f.generation = f.generation < MARKS_GENERATIONS ? f.generation + 1 : 1;
+    functions_rejected = selection_any() ? MARKS_REJECTED(f.generation) : 0;
 }
 
-void functions_select(selection_set set)
+void functions_reselect(unsigned member)
 {
-    for (uint32_t i = 0; i < f.count; i++) {
-        struct mark *m = &f.mark[i];
-        if (m->code)
-            m->selected |= set & who_wants(m->module, m->qualname, m->origin);
+    for (uint32_t i = 0; i < marks_count(); i++) {
+        struct mark *m = marks_at(i);
+        m->selected &= ~MEMBER_BIT(member);
+        if (m->code && selection_has(member))
+            m->selected |= MEMBER_BIT(member) & who_wants(m->module, m->qualname, m->origin);
+        drop_if_unwanted(i);
     }
+    f.changed = true;
     begin_generation();
 }
 
-void functions_unselect(selection_set set)
+void functions_tell(unsigned member)
 {
-    for (uint32_t i = 0; i < f.count; i++) {
-        PyCodeObject *code = f.mark[i].code;
-        f.mark[i].selected &= ~set;
-        if (!code || f.mark[i].decorated || f.mark[i].selected)
-            continue;
-        release((void *)EXTRA(i, 0));
-        python_code_set_extra(code, functions_extra, 0);
-    }
-    begin_generation();
+    for (uint32_t i = 0; i < marks_count(); i++)
+        if (marks_at(i)->code && wanted_by(marks_at(i)) & MEMBER_BIT(member))
+            membership_add_site(MEMBER_BIT(member), marks_at(i)->site);
+}
+
+void functions_note_choice(void) { f.changed = true; }
+
+size_t functions_wanted_by(unsigned member, uint32_t *site)
+{
+    size_t count = 0;
+    for (uint32_t i = 0; i < marks_count(); i++)
+        if (marks_at(i)->code && marks_at(i)->site && wanted_by(marks_at(i)) & MEMBER_BIT(member))
+            site[count++] = marks_at(i)->site;
+    return count;
 }
 
 /* Bodies of modules and classes are no functions. */
@@ -396,37 +459,41 @@ static int mark_if_selected(PyCodeObject *code, const python_frame *frame)
 {
     PyObject *globals = python_frame_globals(frame);
     globals = globals && PyDict_Check(globals) ? globals : NULL;
-    PyObject *module = globals ? PyDict_GetItemString(globals, "__name__") : NULL, *origin = origin_of(code, globals); /* borrowed */
+    PyObject *module = globals ? python_dict_get(globals, "__name__") : NULL, *origin = origin_of(code, globals); /* borrowed */
     PyObject *qualname = is_function(code) && may_be_wanted(module, origin) ? qualname_of(code, frame) : NULL;
-    selection_set set = qualname ? who_wants(module, qualname, origin) : 0;
+    member_set set = qualname ? who_wants(module, qualname, origin) : 0;
     int index = -1;
     if (set) {
         Py_XINCREF(module);
-        index = mark_code(code, qualname, qualname, module, origin);
+        index = marks_add(code, qualname, qualname, module, origin);
     }
     if (index >= 0)
-        f.mark[index].selected = set;
+        marks_at(index)->selected = set;
     Py_XDECREF(qualname);
     return index;
 }
+
+static uint32_t armed_site(uint32_t index) { return marks_at(index)->armed ? marks_at(index)->site : 0; }
 
 static uint32_t decide(PyCodeObject *code, const python_frame *frame)
 {
     int index = mark_if_selected(code, frame);
     if (index < 0) {
-        python_code_set_extra(code, functions_extra, functions_rejected);
+        python_code_set_extra(code, marks_extra, functions_rejected);
         return 0;
     }
-    publish((uint32_t)index);
-    return f.mark[index].site;
+    arm_mark((uint32_t)index);
+    return armed_site((uint32_t)index);
 }
 
 uint32_t functions_decide(PyCodeObject *code, const python_frame *frame)
 {
     PyObject *type, *value, *traceback;
-    const struct mark *m = mark_of(code);
+    const struct mark *m = marks_of(code);
     if (m)
-        return m->site; /* none: there was no room for it */
+        return armed_site(marks_index(m)); /* none: nobody who runs wants it, or there was no room for its site */
+    if (demand_is_of_parent()) /* sites would be its parent's: what runs before our hook of fork is asked for again */
+        return 0;
     PyErr_Fetch(&type, &value, &traceback); /* a generator may be thrown into */
     uint32_t site = decide(code, frame);
     PyErr_Restore(type, value, traceback);
@@ -435,10 +502,7 @@ uint32_t functions_decide(PyCodeObject *code, const python_frame *frame)
 
 void functions_forget_sites(void)
 {
-    for (uint32_t i = 0; i < f.count; i++)
-        if (f.mark[i].code) {
-            f.mark[i].site = 0;
-            python_code_set_extra(f.mark[i].code, functions_extra, EXTRA(i, 0));
-        }
-    f.unpublished = true;
+    marks_forget_sites();
+    f.armed_for = f.needed_by = 0;
+    f.changed = true;
 }

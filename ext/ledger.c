@@ -172,27 +172,41 @@ void chain_count(struct chain *c, uint32_t site, uint64_t now)
     }
 }
 
-static void note_whole(struct ledger *l, struct ledger_sum *s, uint64_t whole)
+static void note_end(struct ledger *l, struct ledger_sum *s, uint64_t ran, uint64_t elapsed)
 {
     if (!s->order) {
         s->order = ++l->ended;
-        s->min = whole;
+        s->min = ran;
+        s->elapsed_min = elapsed;
     }
-    s->min = whole < s->min ? whole : s->min;
-    s->max = whole > s->max ? whole : s->max;
+    s->min = ran < s->min ? ran : s->min;
+    s->max = ran > s->max ? ran : s->max;
+    s->elapsed_min = elapsed < s->elapsed_min ? elapsed : s->elapsed_min;
+    s->elapsed_max = elapsed > s->elapsed_max ? elapsed : s->elapsed_max;
 }
 
-void chain_add(struct chain *c, uint32_t site, uint64_t elapsed, uint64_t own, uint64_t now, const struct chain *around, uint64_t whole)
+void chain_add(struct chain *c, const struct ledger_stretch *x)
 {
     for (; c; c = c->outer) {
-        struct ledger_sum *s = chain_is_live(c) ? ledger_sum_of(c->ledger, site) : NULL;
+        struct ledger_sum *s = chain_is_live(c) ? ledger_sum_of(c->ledger, x->site) : NULL;
         if (!s)
             continue;
-        s->exclusive += own;
-        s->inclusive += chain_has(around, c->ledger) ? 0 : elapsed;
-        if (whole != LEDGER_PART)
-            note_whole(c->ledger, s, whole);
-        c->ledger->last = now;
+        uint64_t outermost = chain_has(x->around, c->ledger) ? 0 : x->took;
+        s->exclusive += x->own;
+        s->inclusive += outermost;
+        s->elapsed += outermost;
+        if (x->ends)
+            note_end(c->ledger, s, x->ran, x->ran + x->waited);
+        c->ledger->last = x->now;
+    }
+}
+
+void chain_waited(struct chain *c, uint32_t site, uint64_t ticks, const struct chain *around)
+{
+    for (; c; c = c->outer) {
+        struct ledger_sum *s = chain_is_live(c) && !chain_has(around, c->ledger) ? ledger_sum_of(c->ledger, site) : NULL;
+        if (s)
+            s->elapsed += ticks;
     }
 }
 

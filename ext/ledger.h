@@ -19,6 +19,8 @@ struct ledger_sum {
     uint32_t order; /* in which first calls ended; 0: none did */
     uint64_t calls, inclusive, exclusive; /* ticks; a recursive function's inclusive time is that of its outermost calls */
     uint64_t min, max; /* of one call that ended */
+    uint64_t elapsed;  /* inclusive, and what outermost calls waited until they went on */
+    uint64_t elapsed_min, elapsed_max; /* of one call that ended: from its first start to its return */
 };
 
 struct chain;
@@ -70,10 +72,19 @@ static inline struct chain *chain_live(struct chain *c)
 /* A call begins that the chain encloses. */
 void chain_count(struct chain *c, uint32_t site, uint64_t now);
 
-/* A stretch of a call has ended. `around`: the chain of the innermost call of the same site that is open, or NULL. `whole`: what
- * the call took in all, if that is known. */
-#define LEDGER_PART UINT64_MAX
-void chain_add(struct chain *c, uint32_t site, uint64_t elapsed, uint64_t own, uint64_t now, const struct chain *around, uint64_t whole);
+/* A stretch of a call, that ended now. */
+struct ledger_stretch {
+    uint32_t site;
+    uint64_t now;
+    uint64_t took, own;         /* own: less the calls directly below */
+    const struct chain *around; /* of the innermost call of the same site that is open; NULL: none */
+    bool ends;                  /* the call does, and all of it is known: */
+    uint64_t ran, waited;
+};
+void chain_add(struct chain *c, const struct ledger_stretch *x);
+
+/* A call goes on that has waited. `around` as above. */
+void chain_waited(struct chain *c, uint32_t site, uint64_t ticks, const struct chain *around);
 
 /* Something of what the chain encloses is not known. */
 void chain_incomplete(struct chain *c);

@@ -69,7 +69,7 @@ static struct ledger *ledger_in_variable(const struct thread *t, const python_fr
 
 /* ---- the stack of open calls ---- */
 
-static bool is_on_ring(const struct thread *t, const struct stay *s) { return s->epoch == t->epoch; }
+static bool is_on_ring(const struct thread *t, const struct stay *s) { return demand_same_era(s->epoch, t->epoch); }
 
 static bool is_open_collector(const struct open_call *o) { return o->what & OPEN_COLLECTOR && !(o->what & (OPEN_ENDED | OPEN_LEFT)); }
 

@@ -27,14 +27,14 @@ struct chain *scope_resolve(struct thread *t, const python_frame *frame);
 static inline bool scope_nobody_here(void)
 {
     const struct thread *t = thread_here;
-    return !demand_everyone && !demand_latent && !(t && t->hosts.count);
+    return demand_everyone == DEMAND_ENCLOSED && !demand_latent && !(t && t->hosts.count);
 }
 
 /* Is what `caller`, a frame, calls now wanted? Notes what encloses it. */
 static inline bool scope_wants(struct thread *t, const python_frame *caller)
 {
     t->chain = t->hosts.count || demand_latent ? scope_resolve(t, caller) : NULL;
-    return t->chain || demand_everyone;
+    return t->chain || demand_everyone != DEMAND_ENCLOSED;
 }
 
 /* The stay's entry on the thread's stack: made, and ended (it may have to wait for calls above it). */

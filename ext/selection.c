@@ -1,5 +1,7 @@
 #include "selection.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,34 +9,33 @@
 #include "qualname.h"
 #include "text.h"
 
-struct selection {
-    struct rules rules;
-    unsigned number;
-};
-
-static struct selection *in_force[SELECTIONS_MAX];
-static unsigned count;
+static struct rules of[MEMBERS_MAX];
+static member_set in_force;
 static char *library; /* where the standard library lies, with a slash at its end; NULL: not known */
 
-bool selection_any(void) { return count > 0; }
-selection_set selection_bit(const struct selection *s) { return (selection_set)1 << s->number; }
+bool selection_any(void) { return in_force != 0; }
+bool selection_has(unsigned member) { return in_force & MEMBER_BIT(member); }
+bool selection_wants_builtins(unsigned member) { return selection_has(member) && of[member].builtins; }
 
-/* The next one in force, from `*i` on; NULL: no more. */
-static const struct selection *next(unsigned *i)
+/* The lowest of the set is taken out of it. */
+static unsigned next(member_set *left)
 {
-    while (*i < SELECTIONS_MAX && !in_force[*i])
-        ++*i;
-    return *i < SELECTIONS_MAX ? in_force[(*i)++] : NULL;
+    unsigned member = (unsigned)__builtin_ctzll(*left);
+    *left &= *left - 1;
+    return member;
 }
 
-bool selection_any_builtins(void)
+member_set selection_with_builtins(void)
 {
-    const struct selection *s;
-    for (unsigned i = 0; (s = next(&i));)
-        if (s->rules.builtins)
-            return true;
-    return false;
+    member_set set = 0;
+    for (member_set left = in_force; left;) {
+        unsigned member = next(&left);
+        set |= of[member].builtins ? MEMBER_BIT(member) : 0;
+    }
+    return set;
 }
+
+bool selection_any_builtins(void) { return selection_with_builtins() & membership_running; }
 
 /* ---- beginning and ending ---- */
 
@@ -42,7 +43,7 @@ bool selection_any_builtins(void)
 static void find_library(void)
 {
     PyObject *os = builtin_module_loaded("os"), *module = os ? os : builtin_module_loaded("codecs"); /* borrowed, like the next */
-    PyObject *file = module ? PyDict_GetItemString(PyModule_GetDict(module), "__file__") : NULL;
+    PyObject *file = module ? python_dict_get(PyModule_GetDict(module), "__file__") : NULL;
     PyObject *kept;
     const char *path = text_utf8(file, &kept), *slash = strrchr(path, '/');
     free(library);
@@ -51,48 +52,49 @@ static void find_library(void)
     PyErr_Clear();
 }
 
-static unsigned free_number(void)
+int selection_exchange(unsigned member, struct rules *rules)
 {
-    unsigned number = 0;
-    while (number < SELECTIONS_MAX && in_force[number])
-        number++;
-    return number;
-}
-
-static void free_selection(struct selection *s)
-{
-    rules_free(&s->rules);
-    free(s);
-}
-
-struct selection *selection_begin(struct rules *rules)
-{
-    struct selection *s = calloc(1, sizeof *s);
-    if (!s) {
-        rules_free(rules);
-        PyErr_NoMemory();
-        return NULL;
-    }
-    *s = (struct selection){.rules = *rules, .number = free_number()};
-    *rules = (struct rules){0};
-    if (s->number == SELECTIONS_MAX)
-        PyErr_Format(PyExc_RuntimeError, "there are %d selections of functions already", SELECTIONS_MAX);
-    if (s->number == SELECTIONS_MAX || qualname_prepare() < 0) {
-        free_selection(s);
-        return NULL;
-    }
+    if (!in_force && qualname_prepare() < 0)
+        return -1;
+    struct rules before = of[member];
+    of[member] = *rules;
+    *rules = before;
+    in_force |= MEMBER_BIT(member);
     find_library();
-    in_force[s->number] = s;
-    count++;
-    return s;
+    return 0;
 }
 
-void selection_end(struct selection *s)
+void selection_drop(unsigned member)
 {
-    in_force[s->number] = NULL;
-    free_selection(s);
-    if (--count == 0)
+    if (!selection_has(member))
+        return;
+    rules_free(&of[member]);
+    in_force &= ~MEMBER_BIT(member);
+    if (!in_force)
         qualname_forget();
+}
+
+/* ---- in words ---- */
+
+static __attribute__((format(printf, 2, 3))) void append(char buffer[SELECTION_TEXT], const char *format, ...)
+{
+    size_t used = strlen(buffer);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(buffer + used, SELECTION_TEXT - used, format, arguments);
+    va_end(arguments);
+}
+
+const char *selection_describe(unsigned member, char buffer[SELECTION_TEXT])
+{
+    const struct rules *r = &of[member];
+    snprintf(buffer, SELECTION_TEXT, "%s", r->all ? "all functions" : r->chosen || !selection_has(member) ? "" : "the program's functions");
+    for (size_t i = 0; i < r->count; i++)
+        append(buffer, "%s%s%s%s%s", *buffer ? ", " : "", r->rule[i].exclude ? "not " : "", r->rule[i].module ? r->rule[i].module : "",
+               r->rule[i].module ? ":" : "", r->rule[i].name);
+    if (r->builtins)
+        append(buffer, ", C functions");
+    return buffer;
 }
 
 /* ---- matching ---- */
@@ -119,29 +121,33 @@ static bool wanted_without_rule(const struct rules *r, const char *module, const
 
 bool selection_may_want(const char *module, const char *file)
 {
-    const struct selection *s;
-    for (unsigned i = 0; !is_ours(module) && (s = next(&i));)
-        if (wanted_without_rule(&s->rules, module, file) || rules_may_want(&s->rules, module))
+    for (member_set left = is_ours(module) ? 0 : in_force; left;) {
+        const struct rules *r = &of[next(&left)];
+        if (wanted_without_rule(r, module, file) || rules_may_want(r, module))
             return true;
+    }
     return false;
 }
 
-selection_set selection_wants(const char *module, const char *qualname, const char *file)
+member_set selection_wants(const char *module, const char *qualname, const char *file)
 {
-    selection_set set = 0;
-    const struct selection *s;
-    for (unsigned i = 0; !is_ours(module) && (s = next(&i));)
-        if (rules_want(&s->rules, module, qualname, wanted_without_rule(&s->rules, module, file)))
-            set |= selection_bit(s);
+    member_set set = 0;
+    for (member_set left = is_ours(module) ? 0 : in_force; left;) {
+        unsigned member = next(&left);
+        if (rules_want(&of[member], module, qualname, wanted_without_rule(&of[member], module, file)))
+            set |= MEMBER_BIT(member);
+    }
     return set;
 }
 
-selection_set selection_wants_builtin(const char *module, const char *qualname)
+member_set selection_wants_builtin(const char *module, const char *qualname)
 {
-    selection_set set = 0;
-    const struct selection *s;
-    for (unsigned i = 0; !is_ours(module) && (s = next(&i));)
-        if (s->rules.builtins && rules_want(&s->rules, module, qualname, s->rules.all || !s->rules.chosen))
-            set |= selection_bit(s);
+    member_set set = 0;
+    for (member_set left = is_ours(module) ? 0 : in_force; left;) {
+        unsigned member = next(&left);
+        const struct rules *r = &of[member];
+        if (r->builtins && rules_want(r, module, qualname, r->all || !r->chosen))
+            set |= MEMBER_BIT(member);
+    }
     return set;
 }

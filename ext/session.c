@@ -1,6 +1,7 @@
 #include "session.h"
 
 #include "activations.h"
+#include "carried.h"
 #include "clock.h"
 #include "demand.h"
 #include "interpreters.h"
@@ -39,7 +40,6 @@ void session_begin(bool subprocesses)
     uint64_t first = first_start();
     s.running = true;
     s.subprocesses = subprocesses;
-    demand_set_everyone(true);
     publish(first ? first : clock_ticks(), 0, resets());
     interpreters_begin();
 }
@@ -54,24 +54,27 @@ void session_end(void)
 {
     s.running = false;
     interpreters_end();
-    demand_set_everyone(false);
 }
 
 void session_note_end(uint64_t when) { publish(first_start(), when, resets()); }
 
-void session_reset(void)
+void session_clear(void)
 {
-    if (!recorder_available())
-        return;
-    uint32_t next = resets() + 1;
     atomic_store_explicit(&header()->offspring, 0, memory_order_relaxed);
     atomic_store_explicit(&header()->interpreters, 0, memory_order_relaxed);
-    activations_forget();
-    publish(s.running ? clock_ticks() : 0, 0, next == UINT32_MAX ? 0 : next);
-    demand_next_epoch();
     interpreters_forget();
     if (s.running)
         interpreters_begin();
+}
+
+void session_reset(void)
+{
+    uint32_t next = resets() + 1;
+    activations_forget();
+    carried_forget();
+    publish(s.running ? clock_ticks() : 0, 0, next == UINT32_MAX ? 0 : next);
+    demand_next_era();
+    session_clear();
 }
 
 void session_forget(void)

@@ -1,5 +1,5 @@
-/* The session that `tscap start` and start() begin and end: what readers of the segment are told about it, and the zero of all
- * numbers. With the interpreter's lock. */
+/* The session that `tscap start` and start() begin and end: what the segment's header says of it, and the zero of all numbers. With
+ * the interpreter's lock. */
 #ifndef TSCAP_SESSION_H
 #define TSCAP_SESSION_H
 
@@ -9,14 +9,14 @@
 bool session_running(void);
 bool session_has_subprocesses(void); /* children made while it runs record from their start */
 
-/* All threads record from now on: somebody wants them to. */
 void session_begin(bool subprocesses);
 void session_join(bool subprocesses); /* it runs already, and somebody else wants it, too */
 void session_end(void);               /* and when that was, in ticks: */
 void session_note_end(uint64_t when);
 
 void session_inherit(uint32_t how); /* SESSION_INHERITED, SESSION_COUNTED: the next one is part of an ancestor's; 0: it is not */
-void session_reset(void);           /* all that was recorded is forgotten */
+void session_clear(void);           /* what is counted beside the calls begins anew; so does: */
+void session_reset(void);           /* all that was recorded, by whomever */
 void session_forget(void);          /* in a forked child: none runs */
 
 #endif

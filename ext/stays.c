@@ -5,7 +5,7 @@
 #include "block.h"
 #include "calls.h"
 #include "clock.h"
-#include "consumers.h"
+#include "collecting.h"
 #include "lifetime.h"
 #include "recorder.h"
 #include "scope.h"
@@ -26,7 +26,7 @@ void stays_begin_latent(struct collector *c)
     if (!recorder_available())
         return;
     lifetime_settle();
-    if (consumers_want_latent() == 0)
+    if (collecting_want_latent() == 0)
         c->latent = recorder_segment()->pid;
     else
         PyErr_Clear();
@@ -35,7 +35,7 @@ void stays_begin_latent(struct collector *c)
 void stays_end_latent(struct collector *c)
 {
     if (stays_is_latent(c))
-        consumers_unwant_latent();
+        collecting_unwant_latent();
     c->latent = 0;
 }
 
@@ -76,10 +76,10 @@ static const python_frame *find_host(void)
 static bool is_plain(const PyCodeObject *code) { return !(code->co_flags & PYTHON_GENERATOR_FLAGS); }
 
 /* Puts the stay on the thread's stack and among its hosts. */
-static bool settle(struct collector *c, struct stay *s, struct thread *t)
+static bool settle(struct collector *c, PyObject *name, struct stay *s, struct thread *t)
 {
     const python_frame *host = find_host();
-    s->site = block_site(c->name, SITE_COLLECTOR);
+    s->site = block_site(name, SITE_COLLECTOR);
     if (!host || !s->site)
         return false;
     s->around = chain_keep(scope_resolve(t, host));
@@ -94,7 +94,7 @@ static bool settle(struct collector *c, struct stay *s, struct thread *t)
     return true;
 }
 
-int stays_enter(struct collector *c)
+int stays_enter(struct collector *c, PyObject *name)
 {
     struct stay *s = calloc(1, sizeof *s);
     if (!s) {
@@ -102,7 +102,7 @@ int stays_enter(struct collector *c)
         return -1;
     }
     lifetime_settle();
-    if (consumers_want() < 0) {
+    if (collecting_want() < 0) {
         free(s);
         return -1;
     }
@@ -121,7 +121,7 @@ int stays_enter(struct collector *c)
         c->first = c->first ? c->first : c->begin;
         ledger_next_stay(c->ledger);
     }
-    if (!t || !settle(c, s, t))
+    if (!t || !settle(c, name, s, t))
         c->ledger->complete = false;
     c->stay = s;
     return 0;
@@ -192,7 +192,7 @@ static void leave(struct collector *c, struct stay **link, bool raised)
     else
         hosts_ended_elsewhere(s);
     if (here)
-        consumers_unwant();
+        collecting_unwant();
 }
 
 void stays_leave(struct collector *c, bool raised)
@@ -224,7 +224,7 @@ bool stays_begin_by_hand(struct collector *c, PyObject *name)
     s->manual = m;
     struct chain *chain = scope_resolve(t, python_current_frame(PyThreadState_Get()));
     t->chain = chain_has(chain, c->ledger) ? chain : s->chain;
-    calls_block_enter(t, m, site);
+    calls_block_enter(t, m, site, 0);
     return true;
 }
 

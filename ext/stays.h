@@ -13,7 +13,8 @@ void stays_begin_latent(struct collector *c);
 void stays_end_latent(struct collector *c);
 bool stays_is_latent(const struct collector *c);
 
-int stays_enter(struct collector *c); /* 0, or -1 with an exception */
+/* 0, or -1 with an exception. `name`: of the call that it is for everybody else who records. */
+int stays_enter(struct collector *c, PyObject *name);
 void stays_leave(struct collector *c, bool raised); /* the stay of the nearest frame that has one, else the latest */
 void stays_leave_all(struct collector *c);
 
