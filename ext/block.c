@@ -2,6 +2,7 @@
 
 #include "calls.h"
 #include "demand.h"
+#include "membership.h"
 #include "recorder.h"
 #include "scope.h"
 #include "text.h"
@@ -13,6 +14,14 @@ struct block {
 };
 
 static PyObject *sites[2]; /* name -> site number: blocks, collectors */
+
+void block_tell(unsigned member)
+{
+    PyObject *name, *number;
+    for (int i = 0; i < 2; i++)
+        for (Py_ssize_t next = 0; sites[i] && PyDict_Next(sites[i], &next, &name, &number);)
+            membership_add_site(MEMBER_BIT(member), (uint32_t)PyLong_AsUnsignedLong(number));
+}
 
 void block_forget_sites(void)
 {
@@ -51,11 +60,18 @@ uint32_t block_site(PyObject *name, uint32_t kind)
     if (number)
         return (uint32_t)PyLong_AsUnsignedLong(number);
     uint32_t site = new_site(name, kind);
+    membership_add_site(membership_decorated, site);
     number = site ? PyLong_FromUnsignedLong(site) : NULL;
     if (number && PyDict_SetItem(*table, name, number) < 0)
         PyErr_Clear();
     Py_XDECREF(number);
     return site;
+}
+
+/* Its site if somebody who runs wants it, else 0. */
+static uint32_t wanted_site(const struct block *b)
+{
+    return (membership_decorated | membership_everything) & membership_running ? block_site(b->name, SITE_BLOCK) : 0;
 }
 
 static PyObject *block_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -81,11 +97,9 @@ static PyObject *block_enter(PyObject *self, PyObject *unused)
     (void)unused;
     if (__builtin_expect(demand_on, 0) && !scope_nobody_here()) {
         struct thread *t = thread_now();
-        if (t && scope_wants(t, python_current_frame(PyThreadState_Get()))) {
-            uint32_t site = block_site(((struct block *)self)->name, SITE_BLOCK);
-            if (site)
-                calls_block_enter(t, self, site);
-        }
+        uint32_t site = t ? wanted_site((struct block *)self) : 0;
+        if (site && scope_wants(t, python_current_frame(PyThreadState_Get())))
+            calls_block_enter(t, self, site, 0);
     }
     Py_RETURN_NONE;
 }

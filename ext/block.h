@@ -6,6 +6,7 @@
 
 int block_add_type(PyObject *module); /* 0, or -1 with an exception */
 void block_forget_sites(void);        /* after a fork */
+void block_tell(unsigned member);     /* it is told of all sites of blocks and collectors so far */
 
 /* Site of a block or collector of that name, numbered at its first use with the caller's file and line. 0: no room. */
 uint32_t block_site(PyObject *name, uint32_t kind);

@@ -1,8 +1,10 @@
 #include "builtin_modules.h"
 
+#include <string.h>
+
 PyObject *builtin_module_loaded(const char *name)
 {
-    PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), name);
+    PyObject *module = python_dict_get(PyImport_GetModuleDict(), name);
     return module && PyModule_Check(module) ? module : NULL;
 }
 
@@ -20,7 +22,15 @@ static PyObject *make(PyObject *bootstrap, const char *name)
     return module;
 }
 #else
-static PyObject *make(PyObject *bootstrap, const char *name) { return PyObject_CallMethod(bootstrap, "_builtin_from_name", "s", name); }
+/* This way it is in sys.modules afterwards. What is made again from there has the same contents, except that of atexit, whose
+ * second module would replace the first. */
+static PyObject *make(PyObject *bootstrap, const char *name)
+{
+    PyObject *module = PyObject_CallMethod(bootstrap, "_builtin_from_name", "s", name);
+    if (module && strcmp(name, "atexit") != 0 && PyDict_DelItemString(PyImport_GetModuleDict(), name) < 0)
+        PyErr_Clear();
+    return module;
+}
 #endif
 
 PyObject *builtin_module(const char *name)

@@ -6,6 +6,7 @@
 
 #include "calls.h"
 #include "demand.h"
+#include "labels.h"
 #include "linger.h"
 #include "recorder.h"
 #include "scope.h"
@@ -279,8 +280,10 @@ static uint32_t intern(const char *name, const char *qualname, const char *modul
 
 static uint32_t site_of_others(void)
 {
-    if (!b.others)
-        b.others = intern("(other C functions)", "(other C functions)", "");
+    if (b.others)
+        return b.others;
+    b.others = intern("(other C functions)", "(other C functions)", "");
+    membership_add_site(selection_with_builtins(), b.others);
     return b.others;
 }
 
@@ -299,7 +302,9 @@ static uint32_t decide(PyObject *callable, const void *of, PyTypeObject *type)
         Py_DECREF(e->kept);
     else
         b.count++;
-    uint32_t site = selection_wants_builtin(n.module, n.qualname) ? intern(n.whole, n.qualname, n.module) : 0;
+    member_set wanted = selection_wants_builtin(n.module, n.qualname);
+    uint32_t site = wanted ? intern(n.whole, n.qualname, n.module) : 0;
+    membership_add_site(wanted, site);
     *e = (struct builtin){.made_of = of, .type = type, .site = site, .kept = kept};
     return site;
 }
@@ -342,27 +347,44 @@ void builtins_forget(void)
 
 /* ---- calls ---- */
 
-void builtins_begin(PyObject *called)
+static inline void call_begins(const void *of, uint32_t site)
+{
+    struct thread *t = site ? thread_now() : NULL;
+    if (t && scope_wants(t, python_current_frame(python_this_thread())))
+        calls_block_enter(t, of, site, 0);
+}
+
+/* Not everybody records, or calls have labels. */
+static __attribute__((noinline)) bool begins_odd(PyObject *callable, const void *of)
+{
+    if (scope_nobody_here()) {
+        linger_count();
+        return true;
+    }
+    uint32_t site = site_of(callable, of);
+    if (!labels_site(NULL, &site))
+        return false;
+    call_begins(of, site);
+    return true;
+}
+
+bool builtins_begin(PyObject *called)
 {
     PyObject *callable = function_of(called);
     const void *of = made_of(callable);
-    if (!of || !demand_on)
-        return;
-    if (scope_nobody_here()) {
-        linger_count();
-        return;
-    }
-    uint32_t site = site_of(callable, of);
-    struct thread *t = site ? thread_now() : NULL;
-    if (t && scope_wants(t, python_current_frame(python_this_thread())))
-        calls_block_enter(t, of, site);
+    if (!of || !demand_on || demand_is_of_parent())
+        return true;
+    if (__builtin_expect(demand_everyone != DEMAND_ALL, 0))
+        return begins_odd(callable, of);
+    call_begins(of, site_of(callable, of));
+    return true;
 }
 
 void builtins_end(PyObject *called, bool raised)
 {
     PyObject *callable = function_of(called);
     const void *of = made_of(callable);
-    if (!of || !demand_on || !thread_here || !site_of(callable, of))
+    if (!of || !demand_on || demand_is_of_parent() || !thread_here || !site_of(callable, of))
         return;
     struct thread *t = thread_now();
     if (t && t->hosts.count) /* its collector may have to be brought back */

@@ -7,8 +7,9 @@
 
 #include <stdbool.h>
 
-/* Such a function is called; it returns, or raises. The interpreter's lock is held. No exception, no code of the program. */
-void builtins_begin(PyObject *callable);
+/* Such a function is called; it returns, or raises. The interpreter's lock is held. No code of the program, but for labels: false, with
+ * an exception, when they raise one that is for the program (labels.h); else no exception. */
+bool builtins_begin(PyObject *callable);
 void builtins_end(PyObject *callable, bool raised);
 
 /* Rules or the segment have changed: what was decided by those before is forgotten. */
