@@ -3,12 +3,31 @@
 #include "python.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 void tape_free(struct tape *t)
 {
     free(t->entry);
     free(t->thread);
+    free(t->link);
     *t = (struct tape){0};
+}
+
+static void *copy_array(const void *from, uint64_t count, size_t size)
+{
+    void *to = malloc(count * size + 1);
+    if (to && count)
+        memcpy(to, from, count * size);
+    return to;
+}
+
+bool tape_copy(struct tape *to, const struct tape *from)
+{
+    *to = *from;
+    to->entry = copy_array(from->entry, from->kept, sizeof *from->entry);
+    to->thread = copy_array(from->thread, from->threads, sizeof *from->thread);
+    to->link = copy_array(from->link, from->links, sizeof *from->link);
+    return to->entry && to->thread && to->link;
 }
 
 static bool more_entries(struct tape *t)
@@ -49,7 +68,33 @@ static uint32_t place_of_thread(struct tape *t, uint64_t number)
     return add_thread(t, number);
 }
 
-void tape_add(struct tape *t, uint64_t thread, struct tape_entry e)
+/* Without memory it is not known. */
+static void add_link(struct tape *t, uint32_t number, uint32_t activation)
+{
+    if (t->links == t->link_room) {
+        uint64_t room = t->link_room ? 2 * t->link_room : 32;
+        struct tape_link *more = realloc(t->link, room * sizeof *more);
+        if (!more)
+            return;
+        t->link = more;
+        t->link_room = room;
+    }
+    t->link[t->links++] = (struct tape_link){.number = number, .activation = activation};
+}
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = ((const struct tape_link *)a)->number, y = ((const struct tape_link *)b)->number;
+    return (x > y) - (x < y);
+}
+
+uint32_t tape_activation(const struct tape *t, uint32_t number)
+{
+    struct tape_link wanted = {.number = number}, *found = t->links ? bsearch(&wanted, t->link, t->links, sizeof wanted, by_number) : NULL;
+    return found ? found->activation : 0;
+}
+
+void tape_add(struct tape *t, uint64_t thread, struct tape_entry e, uint32_t activation)
 {
     uint32_t place = t->kept < t->cap && (t->kept < t->room || more_entries(t)) ? place_of_thread(t, thread) : UINT32_MAX;
     if (place == UINT32_MAX) {
@@ -58,6 +103,8 @@ void tape_add(struct tape *t, uint64_t thread, struct tape_entry e)
     }
     e.number = (uint32_t)t->kept;
     e.thread = place & 0xffffff;
+    if (activation)
+        add_link(t, e.number, activation);
     t->unsorted |= t->kept && e.when < t->entry[t->kept - 1].when;
     t->entry[t->kept++] = e;
 }

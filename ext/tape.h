@@ -18,6 +18,11 @@ struct tape_entry {
     uint32_t thread : 24, event : 4, raised : 4;
 };
 
+/* Of which activation the entry with this number is: one that says that it waits, or goes on. */
+struct tape_link {
+    uint32_t number, activation;
+};
+
 /* Who wrote entries. */
 struct tape_thread {
     uint64_t number; /* of all threads that ever were */
@@ -29,12 +34,16 @@ struct tape {
     uint64_t kept, room, cap, dropped;
     struct tape_thread *thread;
     uint32_t threads, thread_room;
+    struct tape_link *link; /* [links], by number */
+    uint64_t links, link_room;
     bool unsorted;
 };
 
 void tape_free(struct tape *t);
-/* e.number is set, and e.thread by `thread`. Those that are not kept are counted. */
-void tape_add(struct tape *t, uint64_t thread, struct tape_entry e);
+bool tape_copy(struct tape *to, const struct tape *from); /* false: no memory; to be freed in any case */
+/* e.number is set, and e.thread by `thread`. Those that are not kept are counted. `activation`: 0: it needs none, or none is known. */
+void tape_add(struct tape *t, uint64_t thread, struct tape_entry e, uint32_t activation);
+uint32_t tape_activation(const struct tape *t, uint32_t number); /* of the entry with this number; 0: none, or not known */
 void tape_sort(struct tape *t); /* by time */
 
 #endif
