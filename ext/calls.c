@@ -17,6 +17,9 @@ bool calls_more_room(struct thread *t)
     return true;
 }
 
+/* Of the record that ends it. */
+static unsigned flags_of(uint64_t what, bool raised) { return (raised ? RECORD_RAISED : 0u) | (what & OPEN_APART ? RECORD_APART : 0u); }
+
 /* Ended out of order, or a collector that was left meanwhile. */
 static bool drop_top(struct thread *t)
 {
@@ -26,7 +29,7 @@ static bool drop_top(struct thread *t)
         writer_drop(t->writer);
         account_drop(t, depth);
     } else if (what & OPEN_LEFT) {
-        calls_exit(t, (uint32_t)what, what & OPEN_LEFT_RAISED ? RECORD_RAISED : 0);
+        calls_exit(t, (uint32_t)what, flags_of(what, what & OPEN_LEFT_RAISED));
     } else {
         return false;
     }
@@ -107,9 +110,21 @@ void calls_suspend(struct thread *t, struct waiting_call *w)
     account_end(t, depth, ACCOUNT_WAITS);
 }
 
+/* A block that comes back may find one of another task below. */
+static uint64_t flags_on_return(const struct thread *t, uint64_t what)
+{
+    uint64_t flags = what & ~(uint64_t)UINT32_MAX;
+    if ((flags & (OPEN_BLOCK | OPEN_COLLECTOR | OPEN_INNER | OPEN_APART)) != OPEN_BLOCK)
+        return flags;
+    for (uint32_t depth = t->writer->depth; depth; depth--)
+        if (calls_site(t, depth) == (uint32_t)what && t->open[depth].what & OPEN_BLOCK)
+            return flags | OPEN_APART;
+    return flags;
+}
+
 bool calls_resume(struct thread *t, const struct waiting_call *w)
 {
-    uint64_t flags = w->call.what & ~(uint64_t)UINT32_MAX;
+    uint64_t flags = flags_on_return(t, w->call.what);
     if (!calls_open(t, w->call.id, (uint32_t)w->call.what, flags)) {
         calls_give_up(w);
         return false;
@@ -134,9 +149,9 @@ void calls_give_up(const struct waiting_call *w)
 /* ---- blocks ---- */
 
 /* A block within a collector may have to wait with it; others stay where they are. */
-void calls_block_enter(struct thread *t, const void *id, uint32_t site)
+void calls_block_enter(struct thread *t, const void *id, uint32_t site, uint64_t recursion)
 {
-    if (!calls_open(t, id, site, OPEN_BLOCK))
+    if (!calls_open(t, id, site, OPEN_BLOCK | recursion))
         return;
     if (!t->chain) {
         writer_enter(t->writer, site);
@@ -152,7 +167,8 @@ void calls_block_enter(struct thread *t, const void *id, uint32_t site)
 /* A block that can be suspended and resumed in one go. */
 static bool can_step_aside(const struct thread *t, uint32_t depth)
 {
-    return calls_is_keyed(t, depth) && (t->open[depth].what & ~(uint64_t)UINT32_MAX) == OPEN_BLOCK;
+    uint64_t flags = t->open[depth].what & ~(uint64_t)UINT32_MAX;
+    return calls_is_keyed(t, depth) && (flags & ~(OPEN_INNER | OPEN_APART)) == OPEN_BLOCK;
 }
 
 /* Ends the block at `depth` now: those above, of tasks that wait, are suspended for a moment. False: they cannot be. */
@@ -178,9 +194,9 @@ static bool step_aside(struct thread *t, uint32_t depth, unsigned flags)
 void calls_block_exit(struct thread *t, const void *id, bool raised)
 {
     uint32_t top = t->writer->depth, depth = calls_depth_of(t, id);
-    unsigned flags = raised ? RECORD_RAISED : 0;
     if (!depth || t->open[depth].what & OPEN_ENDED)
         return; /* entered before recording began */
+    unsigned flags = flags_of(t->open[depth].what, raised);
     if (depth == top) {
         calls_exit(t, calls_site(t, depth), flags);
         calls_drop_ended(t);

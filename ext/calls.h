@@ -67,7 +67,8 @@ void calls_give_up(const struct waiting_call *w); /* it is never resumed */
 bool calls_is_keyed(const struct thread *t, uint32_t depth);
 uint64_t calls_new_key(void);
 
-void calls_block_enter(struct thread *t, const void *id, uint32_t site); /* within t->chain */
+/* Within t->chain. `recursion`: 0, OPEN_INNER or OPEN_APART. */
+void calls_block_enter(struct thread *t, const void *id, uint32_t site, uint64_t recursion);
 void calls_block_exit(struct thread *t, const void *id, bool raised);
 
 uint32_t calls_depth_of(const struct thread *t, const void *id); /* 0: it is not open */

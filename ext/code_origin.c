@@ -14,5 +14,5 @@ bool code_origin_is_generated(const PyCodeObject *code)
 
 PyObject *code_origin_wrapped(const PyFunctionObject *function)
 {
-    return function->func_dict && PyDict_Check(function->func_dict) ? PyDict_GetItemString(function->func_dict, "__wrapped__") : NULL;
+    return function->func_dict && PyDict_Check(function->func_dict) ? python_dict_get(function->func_dict, "__wrapped__") : NULL;
 }

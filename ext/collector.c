@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "clock.h"
+#include "collector_recording.h"
+#include "consumers.h"
 #include "demand.h"
+#include "lifetime.h"
 #include "recorder.h"
 #include "stays.h"
 
@@ -117,7 +120,19 @@ static void collector_dealloc(PyObject *self)
 static PyObject *collector_enter(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return stays_enter((struct collector *)self) < 0 ? NULL : Py_NewRef(self);
+    struct collector *c = (struct collector *)self;
+    return stays_enter(c, c->name) < 0 ? NULL : Py_NewRef(self);
+}
+
+PyDoc_STRVAR(join_doc, "_join($self, /)\n--\n\nAs __enter__(), for what goes on elsewhere of a stay that there is: it is no other call of that name.");
+static PyObject *collector_join(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    struct collector *c = (struct collector *)self;
+    PyObject *name = PyUnicode_FromFormat("%U (continued)", c->name);
+    int error = name ? stays_enter(c, name) : -1;
+    Py_XDECREF(name);
+    return error < 0 ? NULL : Py_NewRef(self);
 }
 
 static PyObject *collector_exit(PyObject *self, PyObject *args)
@@ -154,10 +169,18 @@ static PyObject *name_of(uint32_t site)
     return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace");
 }
 
+typedef PyObject *make_row(struct collector *c, const struct ledger_sum *s);
+
 static PyObject *timing_row(struct collector *c, const struct ledger_sum *s)
 {
     return Py_BuildValue("(NKKKKK)", name_of(s->site), (unsigned long long)s->calls, (unsigned long long)to_ns(c, s->inclusive),
                          (unsigned long long)to_ns(c, s->exclusive), (unsigned long long)to_ns(c, s->min), (unsigned long long)to_ns(c, s->max));
+}
+
+static PyObject *elapsed_row(struct collector *c, const struct ledger_sum *s)
+{
+    return Py_BuildValue("(NKKK)", name_of(s->site), (unsigned long long)to_ns(c, s->elapsed), (unsigned long long)to_ns(c, s->elapsed_min),
+                         (unsigned long long)to_ns(c, s->elapsed_max));
 }
 
 /* Sums in the order of their first ends; then those of which no call ended. To be freed; NULL: no memory. */
@@ -170,26 +193,38 @@ static const struct ledger_sum **in_order(const struct ledger *l)
     return sorted;
 }
 
-PyDoc_STRVAR(timings_doc, "timings($self, /)\n--\n\nOne tuple per name, in the order of their first ends: (name, calls, inclusive ns, exclusive ns, shortest call's ns, longest\n"
-                          "call's ns), up to now. Calls count from their beginning, their time once they end. A recursive function's inclusive\n"
-                          "time is that of its outermost calls.");
-static PyObject *collector_timings(PyObject *self, PyObject *unused)
+static PyObject *rows_of(struct collector *c, make_row *make)
 {
-    struct collector *c = (struct collector *)self;
-    (void)unused;
     uint32_t count = is_readable(c) ? c->ledger->count : 0;
     const struct ledger_sum **sum = count ? in_order(c->ledger) : NULL;
     if (count && !sum)
         return PyErr_NoMemory();
     PyObject *list = PyList_New(0);
     for (uint32_t i = 0; list && i < count; i++) {
-        PyObject *row = timing_row(c, sum[i]);
+        PyObject *row = make(c, sum[i]);
         if (!row || PyList_Append(list, row) < 0)
             Py_CLEAR(list);
         Py_XDECREF(row);
     }
     free(sum);
     return list;
+}
+
+PyDoc_STRVAR(timings_doc, "timings($self, /)\n--\n\nOne tuple per name, in the order of their first ends: (name, calls, inclusive ns, exclusive ns, shortest call's ns, longest\n"
+                          "call's ns), up to now. Calls count from their beginning, their time once they end. A recursive function's inclusive\n"
+                          "time is that of its outermost calls.");
+static PyObject *collector_timings(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return rows_of((struct collector *)self, timing_row);
+}
+
+PyDoc_STRVAR(elapsed_doc, "elapsed_times($self, /)\n--\n\nOne tuple per name, in the order of timings(): (name, elapsed ns, shortest call's ns, longest call's ns). A call's elapsed time\n"
+                          "is that from its first start to its return: what generators and coroutines waited in between is part of it.");
+static PyObject *collector_elapsed_times(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return rows_of((struct collector *)self, elapsed_row);
 }
 
 static PyObject *entry_row(struct collector *c, const struct tape_entry *e, PyObject *name)
@@ -199,9 +234,9 @@ static PyObject *entry_row(struct collector *c, const struct tape_entry *e, PyOb
     if (!event[e->event] && !(event[e->event] = PyUnicode_InternFromString(events[e->event])))
         return NULL;
     uint64_t ns = instant(c, e->when);
-    return Py_BuildValue("(OOKLkIIOI)", name, event[e->event], (unsigned long long)ns, (long long)ns + c->origin.realtime,
+    return Py_BuildValue("(OOKLkIIOII)", name, event[e->event], (unsigned long long)ns, (long long)ns + c->origin.realtime,
                          c->ledger->tape.thread[e->thread].ident, (unsigned)e->depth, (unsigned)e->thread, e->raised ? Py_True : Py_False,
-                         (unsigned)e->number);
+                         (unsigned)e->number, (unsigned)tape_activation(&c->ledger->tape, e->number));
 }
 
 /* One str per name: `names` maps site numbers to them. A new reference. */
@@ -230,7 +265,7 @@ static PyObject *entry_at(struct collector *c, Py_ssize_t i, PyObject *names)
 }
 
 PyDoc_STRVAR(rows_doc, "_rows($self, start, stop, /)\n--\n\nEntries [start, stop) by time: (name, event, timestamp ns, clock ns, thread, depth, number of the thread in here,\n"
-                       "whether it ended by an exception, number of the entry).");
+                       "whether it ended by an exception, number of the entry, number of the activation that waits or goes on; 0: not known).");
 static PyObject *collector_rows(PyObject *self, PyObject *args)
 {
     struct collector *c = (struct collector *)self;
@@ -269,6 +304,26 @@ static PyObject *collector_is_active(PyObject *self, PyObject *unused)
 {
     (void)unused;
     return PyBool_FromLong(((struct collector *)self)->stay != NULL);
+}
+
+PyDoc_STRVAR(save_doc, "_save($self, fd, /)\n--\n\nWrites what it has as a capture file, uncompressed.");
+static PyObject *collector_save(PyObject *self, PyObject *args)
+{
+    int fd;
+    if (!PyArg_ParseTuple(args, "i:_save", &fd))
+        return NULL;
+    lifetime_settle();
+    return consumers_refuse() ? NULL : output_save(fd, collector_recording_take, self);
+}
+
+PyDoc_STRVAR(convert_doc, "_convert($self, format, metric, invert, /)\n--\n\nThe same as the bytes of a file for other programs.");
+static PyObject *collector_convert(PyObject *self, PyObject *args)
+{
+    struct output_form form;
+    if (!PyArg_ParseTuple(args, "ssp:_convert", &form.format, &form.metric, &form.invert))
+        return NULL;
+    lifetime_settle();
+    return consumers_refuse() ? NULL : output_convert(&form, collector_recording_take, self);
 }
 
 static PyObject *get_name(PyObject *self, void *unused)
@@ -330,19 +385,23 @@ static PyObject *get_end(PyObject *self, void *unused)
 static PyMethodDef collector_methods[] = {
     {"__enter__", collector_enter, METH_NOARGS, NULL},
     {"__exit__", collector_exit, METH_VARARGS, NULL},
+    {"_join", collector_join, METH_NOARGS, join_doc},
     {"timings", collector_timings, METH_NOARGS, timings_doc},
+    {"elapsed_times", collector_elapsed_times, METH_NOARGS, elapsed_doc},
     {"total_duration_ns", collector_total, METH_NOARGS, total_doc},
     {"entry_count", collector_entry_count, METH_NOARGS, count_doc},
     {"_begin", collector_begin, METH_O, begin_doc},
     {"_end", collector_end, METH_O, end_doc},
     {"_rows", collector_rows, METH_VARARGS, rows_doc},
+    {"_save", collector_save, METH_VARARGS, save_doc},
+    {"_convert", collector_convert, METH_VARARGS, convert_doc},
     {"is_active", collector_is_active, METH_NOARGS, PyDoc_STR("is_active($self, /)\n--\n\nTrue between entering and leaving.")},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef collector_attributes[] = {
     {"name", get_name, NULL, PyDoc_STR("The collector's name."), NULL},
-    {"complete", get_complete, NULL, PyDoc_STR("False: something of it could not be recorded, or calls were open at a reset."), NULL},
+    {"complete", get_complete, NULL, PyDoc_STR("False: something of it could not be recorded."), NULL},
     {"start_time_ns", get_start, NULL, PyDoc_STR("When it was first entered, on the scale of time.perf_counter_ns(); 0: never."), NULL},
     {"end_time_ns", get_end, NULL, PyDoc_STR("When it was last left, on the same scale; 0: never, or it is entered."), NULL},
     {"max_entries", get_max_entries, NULL, PyDoc_STR("Entries that are kept at most; timings count all."), NULL},

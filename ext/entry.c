@@ -21,6 +21,7 @@
 #include "module.h"
 #include "own_segment.h"
 #include "recorder.h"
+#include "run.h"
 #include "rundir.h"
 
 /* A thread of the program, stopped anywhere and made to call tscap_attach(), must do no more than what cannot wait and needs
@@ -203,21 +204,12 @@ static void sleep_ms(long ms)
     nanosleep(&t, NULL);
 }
 
-static bool is_finalizing(void)
-{
-#if PY_VERSION_HEX >= 0x030d0000
-    return Py_IsFinalizing();
-#else
-    return _Py_IsFinalizing();
-#endif
-}
-
-static bool is_ending(void) { return !Py_IsInitialized() || is_finalizing(); }
+static bool is_ending(void) { return !Py_IsInitialized() || python_is_finalizing(); }
 
 /* Who attaches right after the program was started may be there before the interpreter is. */
 static void await_interpreter(void)
 {
-    for (int ms = 0; ms < BEGIN_MS && !Py_IsInitialized() && !is_finalizing() && !atomic_load(&e.box.cancel); ms++)
+    for (int ms = 0; ms < BEGIN_MS && !Py_IsInitialized() && !python_is_finalizing() && !atomic_load(&e.box.cancel); ms++)
         sleep_ms(1);
     e.interpreter = PyInterpreterState_Main();
 }
@@ -294,7 +286,7 @@ static enum progress try_often(void)
 }
 
 /* With finish() all but the region belongs to the next attempt, which may come at once. */
-static void *run(void *unused)
+static void *attach_thread(void *unused)
 {
     (void)unused;
     pthread_setname_np(pthread_self(), "tscap-attach");
@@ -322,7 +314,7 @@ static int create_thread(void)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&thread, &attributes, run, NULL);
+    int error = pthread_create(&thread, &attributes, attach_thread, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
     return error;
@@ -377,7 +369,19 @@ static PyObject *attach_by_script(PyObject *module, PyObject *argument)
     return PyLong_FromVoidPtr(again ? &e.box : begin(text, false));
 }
 
-static PyMethodDef methods[] = {{"attach", attach_by_script, METH_O, NULL}, {NULL, NULL, 0, NULL}};
+/* ---- before the program's first line: in its main thread, with the interpreter's lock ---- */
+
+static PyObject *run(PyObject *module, PyObject *path)
+{
+    const char *text = PyBytes_AsString(path);
+    (void)module;
+    if (!text || run_begin(text) < 0)
+        return NULL;
+    int error = recorder_available() ? listener_start() : 0;
+    return error < 0 ? PyErr_Format(PyExc_OSError, "nobody can tell it anything: %s", strerror(-error)) : Py_NewRef(Py_None);
+}
+
+static PyMethodDef methods[] = {{"attach", attach_by_script, METH_O, NULL}, {"run", run, METH_O, NULL}, {NULL, NULL, 0, NULL}};
 static PyModuleDef_Slot slots[] = {{0, NULL}};
 static PyModuleDef definition = {
     PyModuleDef_HEAD_INIT, .m_name = ATTACH_MODULE, .m_methods = methods, .m_slots = slots};

@@ -13,8 +13,8 @@ static getcurrent *current;
 static PyObject *find_capsule(void)
 {
     PyObject *modules = PySys_GetObject("modules");
-    PyObject *module = modules ? PyDict_GetItemString(modules, "greenlet") : NULL; /* borrowed, all of them */
-    PyObject *capsule = module && PyModule_Check(module) ? PyDict_GetItemString(PyModule_GetDict(module), "_C_API") : NULL;
+    PyObject *module = modules ? python_dict_get(modules, "greenlet") : NULL; /* borrowed, all of them */
+    PyObject *capsule = module && PyModule_Check(module) ? python_dict_get(PyModule_GetDict(module), "_C_API") : NULL;
     return capsule && PyCapsule_IsValid(capsule, "greenlet._C_API") ? capsule : NULL;
 }
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 
 /* All with the interpreter's lock held. 0, or -1 with an exception. */
-int hook_arm(void); /* functions_publish() was called before */
+int hook_arm(void); /* functions_arm() was called before */
 bool hook_is_dear(void);        /* arming takes time with the number of functions */
 void hook_disarm(void);
 bool hook_armed(void);

@@ -9,9 +9,11 @@
 #include "activations.h"
 #include "builtins.h"
 #include "calls.h"
+#include "carried.h"
 #include "demand.h"
 #include "functions.h"
 #include "hook.h"
+#include "labels.h"
 #include "recorder.h"
 #include "scope.h"
 #include "selection.h"
@@ -64,18 +66,23 @@ static inline bool is_suspended(const python_frame *f, const PyObject *generator
 
 /* ---- recording ---- */
 
-/* After a call: another epoch means that recording ended meanwhile, and with it this call. */
-static bool is_on_top_still(struct thread *t, const python_frame *f, uint32_t epoch)
-{
-    return demand_still(epoch) && thread_now() == t && demand_still(epoch) && scope_on_top(t, f);
-}
+/* After a call: another era means that recording ended meanwhile, and with it this call. */
+static bool is_here_still(const struct thread *t, uint64_t epoch) { return demand_still(epoch) && thread_now() == t && demand_still(epoch); }
 
-static __attribute__((noinline)) void ends(struct thread *t, const python_frame *f, uint32_t site, uint32_t epoch, const PyObject *result)
+static bool is_on_top_still(struct thread *t, const python_frame *f, uint64_t epoch) { return is_here_still(t, epoch) && scope_on_top(t, f); }
+
+static __attribute__((noinline)) void ends(struct thread *t, const python_frame *f, uint32_t site, uint64_t epoch, const PyObject *result)
 {
     if (!is_on_top_still(t, f, epoch))
         return;
     calls_exit(t, site, result ? 0 : RECORD_RAISED);
     calls_drop_ended(t);
+}
+
+/* By close(), of one that a Profiler tracks: for it that is no exception. */
+static bool is_closed(const python_frame *f)
+{
+    return PyErr_ExceptionMatches(PyExc_GeneratorExit) && functions_are_placed(python_frame_code(f));
 }
 
 static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwing, struct thread *t, uint32_t site, PyObject *generator)
@@ -85,43 +92,65 @@ static PyObject *record_generator(PyThreadState *ts, python_frame *f, int throwi
         return inner(ts, f, throwing); /* closed or thrown into before its body began */
     if (!calls_open(t, f, site, OPEN_KEYED))
         return inner(ts, f, throwing);
-    uint32_t epoch = t->epoch;
+    uint64_t epoch = t->epoch;
     if (resumed)
         activation_resumes(t, site, (uintptr_t)generator);
     else
         activation_begins(t, site, (uintptr_t)generator);
     calls_began(t, !resumed);
+    if (resumed)
+        carried_go_on(t, f);
+    else
+        carried_drop(f);
     PyObject *result = inner(ts, f, throwing);
+    bool waits = result && is_suspended(f, generator);
+    if (waits && is_here_still(t, epoch))
+        carried_wait(t, f);
     if (is_on_top_still(t, f, epoch)) {
-        bool waits = result && is_suspended(f, generator);
         if (waits)
             calls_yield(t, site);
         else
-            calls_exit(t, site, result ? 0 : RECORD_RAISED);
+            calls_exit(t, site, result || is_closed(f) ? 0 : RECORD_RAISED);
         activation_stops(t, (uintptr_t)generator, waits);
         calls_drop_ended(t);
     }
     return result;
 }
 
-static __attribute__((noinline)) PyObject *record_slow(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
+static __attribute__((noinline)) PyObject *record_frame(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
 {
-    if (scope_nobody_here())
-        return inner(ts, f, throwing);
-    struct thread *t = thread_now();
+    PyObject *generator = python_generator_of(f);
+    struct thread *t = thread_where(!generator || (!throwing && not_started(f))); /* one that goes on was counted when it began */
     if (!t || !armed || !scope_wants(t, python_current_frame(ts)))
         return inner(ts, f, throwing);
-    PyObject *generator = python_generator_of(f);
     if (generator)
         return record_generator(ts, f, throwing, t, site, generator);
     if (!calls_open(t, f, site, 0))
         return inner(ts, f, throwing);
-    uint32_t epoch = t->epoch;
+    uint64_t epoch = t->epoch;
     writer_enter(t->writer, site);
     calls_began(t, true);
     PyObject *result = inner(ts, f, throwing);
     ends(t, f, site, epoch, result);
     return result;
+}
+
+/* Not everybody records, or calls have labels. */
+static __attribute__((noinline)) PyObject *record_odd(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
+{
+    if (scope_nobody_here())
+        return inner(ts, f, throwing);
+    PyObject *generator = python_generator_of(f);
+    if (generator && !not_started(f))
+        site = labels_resumed_site(site, (uintptr_t)generator);
+    else if (!throwing && !labels_site(f->f_code, &site))
+        return NULL; /* it comes out of this call, before its body began */
+    return site ? record_frame(ts, f, throwing, site) : inner(ts, f, throwing);
+}
+
+static inline PyObject *record_slow(PyThreadState *ts, python_frame *f, int throwing, uint32_t site)
+{
+    return demand_everyone == DEMAND_ALL ? record_frame(ts, f, throwing, site) : record_odd(ts, f, throwing, site);
 }
 
 /* A plain call, on a thread in step, while everybody records. */
@@ -132,7 +161,8 @@ static __attribute__((noinline)) PyObject *record(PyThreadState *ts, python_fram
     if (__builtin_expect(!usual, 0))
         return record_slow(ts, f, throwing, site);
     struct writer *w = t->writer;
-    uint32_t epoch = t->epoch, depth = w->depth + 1;
+    uint64_t epoch = t->epoch;
+    uint32_t depth = w->depth + 1;
     t->open[depth] = (struct open_call){.id = f, .what = site};
     writer_enter_then(w, site, NULL);
     PyObject *result = inner(ts, f, throwing);
@@ -189,8 +219,8 @@ static int on_profile(PyObject *self, PyFrameObject *frame, int what, PyObject *
 {
     (void)self, (void)frame;
     if (what == PyTrace_C_CALL)
-        builtins_begin(arg);
-    else if (what == PyTrace_C_RETURN || what == PyTrace_C_EXCEPTION)
+        return builtins_begin(arg) ? 0 : -1;
+    if (what == PyTrace_C_RETURN || what == PyTrace_C_EXCEPTION)
         builtins_end(arg, what == PyTrace_C_EXCEPTION);
     return 0;
 }
@@ -241,8 +271,8 @@ static PyObject *evaluate(PyThreadState *ts, python_frame *f, int throwing)
     if (__builtin_expect((char *)__builtin_frame_address(0) < stack_low, 0))
         return evaluate_near_the_end(ts, f, throwing);
 #endif
-    uintptr_t extra = python_code_extra(f->f_code, functions_extra);
-    uint32_t site = FUNCTIONS_SITE(extra);
+    uintptr_t extra = python_code_extra(f->f_code, marks_extra);
+    uint32_t site = MARKS_SITE(extra);
     if (!site && extra != functions_rejected)
         site = functions_decide(f->f_code, f);
     if (!site || creates_generator(f))

@@ -7,13 +7,16 @@
 #include "activations.h"
 #include "builtins.h"
 #include "calls.h"
+#include "carried.h"
 #include "demand.h"
 #include "functions.h"
 #include "hook.h"
 #include "greenlets.h"
+#include "labels.h"
 #include "linger.h"
 #include "scope.h"
 #include "selection.h"
+#include "variants.h"
 
 #if PY_VERSION_HEX >= 0x030d0000
 #include <opcode_ids.h>
@@ -38,7 +41,7 @@ static inline bool is_interpreted(PyObject *const *arguments)
     return true;
 #else
     const python_frame *f = python_current_frame(python_this_thread());
-    return f && (PyObject *)python_frame_code(f) == arguments[0];
+    return f && (PyObject *)python_frame_any_code(f) == arguments[0];
 #endif
 }
 
@@ -53,17 +56,16 @@ static void generator_begins(struct thread *t, uint32_t site, bool resumed)
     else
         activation_begins(t, site, (uintptr_t)f);
     calls_began(t, !resumed);
+    if (resumed)
+        carried_go_on(t, f);
+    else
+        carried_drop(f);
 }
 
 /* The filter is asked here only: the end follows its beginning. */
-static __attribute__((noinline)) PyObject *begins_slow(const PyCodeObject *code, bool resumed)
+static __attribute__((noinline)) PyObject *call_begins(const PyCodeObject *code, uint32_t site, bool resumed)
 {
-    uint32_t site = FUNCTIONS_SITE(python_code_extra(code, functions_extra));
-    if (scope_nobody_here()) {
-        linger_count();
-        return NOTHING;
-    }
-    struct thread *t = site ? thread_now() : NULL;
+    struct thread *t = site ? thread_where(!resumed) : NULL; /* a generator that goes on was counted when it began */
     if (!t)
         return NOTHING;
     if (is_generator(code)) {
@@ -78,14 +80,37 @@ static __attribute__((noinline)) PyObject *begins_slow(const PyCodeObject *code,
     return NOTHING;
 }
 
+/* Not everybody records, or calls have labels. */
+static __attribute__((noinline)) PyObject *begins_odd(const PyCodeObject *code, uint32_t site, bool resumed)
+{
+    PyObject *type, *value, *traceback;
+    if (scope_nobody_here()) {
+        linger_count();
+        return NOTHING;
+    }
+    if (resumed)
+        site = labels_resumed_site(site, (uintptr_t)python_current_frame(python_this_thread()));
+    if (resumed || labels_site(code, &site))
+        return call_begins(code, site, resumed);
+    PyErr_Fetch(&type, &value, &traceback); /* it comes out of this call, whose end will be told */
+    call_begins(code, site, false);
+    PyErr_Restore(type, value, traceback);
+    return NULL;
+}
+
+static inline PyObject *begins_slow(const PyCodeObject *code, uint32_t site, bool resumed)
+{
+    return demand_everyone == DEMAND_ALL ? call_begins(code, site, resumed) : begins_odd(code, site, resumed);
+}
+
 /* A plain call, on a thread in step, while everybody records. Local events come from code that has a site. */
 static inline PyObject *begins(const PyCodeObject *code)
 {
-    uint32_t site = FUNCTIONS_SITE(python_code_own_extra(code, functions_extra));
+    uint32_t site = MARKS_SITE(python_code_own_extra(code, marks_extra));
     struct thread *t = thread_here;
     bool usual = thread_is_usual(t) && !is_generator(code) && t->writer->depth + 1 < t->room;
     if (__builtin_expect(!usual, 0))
-        return begins_slow(code, false);
+        return begins_slow(code, site, false);
     t->open[t->writer->depth + 1] = (struct open_call){.id = NULL, .what = site};
     return writer_enter_then(t->writer, site, NOTHING);
 }
@@ -98,7 +123,7 @@ static bool uncover_site(struct thread *t, uint32_t site)
     uint32_t depth = t->writer->depth;
     while (depth && t->open[depth].what & OPEN_BLOCK)
         depth--;
-    if (depth && (uint32_t)t->open[depth].what == site)
+    if (depth && ((uint32_t)t->open[depth].what == site || variants_function((uint32_t)t->open[depth].what) == site))
         return scope_uncover_depth(t, depth);
     greenlets_look(); /* it may be on another stack */
     return false;
@@ -106,15 +131,17 @@ static bool uncover_site(struct thread *t, uint32_t site)
 
 static __attribute__((noinline)) PyObject *ends_slow(const PyCodeObject *code, bool waits, unsigned flags)
 {
-    uint32_t site = FUNCTIONS_SITE(python_code_extra(code, functions_extra));
+    uint32_t site = MARKS_SITE(python_code_extra(code, marks_extra));
     struct thread *t = site && thread_here ? thread_now() : NULL; /* no lane: nothing has begun */
+    if (t && waits)
+        carried_wait(t, python_current_frame(python_this_thread()));
     if (!t || !uncover_site(t, site))
         return NOTHING;
     const struct open_call top = t->open[t->writer->depth];
     if (waits)
-        calls_yield(t, site);
+        calls_yield(t, (uint32_t)top.what);
     else
-        calls_exit(t, site, flags);
+        calls_exit(t, (uint32_t)top.what, flags);
     if (top.what & OPEN_KEYED)
         activation_stops(t, (uintptr_t)top.id, waits);
     calls_drop_ended(t);
@@ -123,7 +150,7 @@ static __attribute__((noinline)) PyObject *ends_slow(const PyCodeObject *code, b
 
 static inline PyObject *ends(const PyCodeObject *code)
 {
-    uint32_t site = FUNCTIONS_SITE(python_code_own_extra(code, functions_extra));
+    uint32_t site = MARKS_SITE(python_code_own_extra(code, marks_extra));
     struct thread *t = thread_here;
     bool usual = thread_is_usual(t) && t->open[t->writer->depth].what == site;
     if (__builtin_expect(!usual, 0))
@@ -136,6 +163,8 @@ static inline PyObject *ends(const PyCodeObject *code)
 
 static const PyCodeObject *code_of(PyObject *const *arguments) { return (const PyCodeObject *)arguments[0]; }
 
+static inline PyObject *resumes(const PyCodeObject *code) { return begins_slow(code, MARKS_SITE(python_code_extra(code, marks_extra)), true); }
+
 CALLBACK(on_start)
 {
     UNUSED_CALLBACK;
@@ -144,7 +173,7 @@ CALLBACK(on_start)
 CALLBACK(on_resume)
 {
     UNUSED_CALLBACK;
-    return begins_slow(code_of(arguments), true);
+    return resumes(code_of(arguments));
 }
 CALLBACK(on_return)
 {
@@ -162,11 +191,12 @@ CALLBACK(on_unwind)
     if (!is_interpreted(arguments))
         return NOTHING;
     const PyCodeObject *code = code_of(arguments);
-    bool generator = is_generator(code) && FUNCTIONS_SITE(python_code_extra(code, functions_extra));
+    bool generator = is_generator(code) && MARKS_SITE(python_code_extra(code, marks_extra));
     struct thread *t = __builtin_expect(generator, 0) && thread_here ? thread_now() : NULL;
     if (t && !scope_on_top(t, python_current_frame(python_this_thread())))
         return NOTHING; /* its body never began */
-    return ends_slow(code_of(arguments), false, RECORD_RAISED);
+    bool closed = generator && PyErr_GivenExceptionMatches(arguments[2], PyExc_GeneratorExit) && functions_are_placed(code);
+    return ends_slow(code_of(arguments), false, closed ? 0 : RECORD_RAISED);
 }
 
 /* close() or throw() before the body began throws at an instruction before the first traceable one. */
@@ -175,7 +205,7 @@ CALLBACK(on_throw)
     UNUSED_CALLBACK;
     if (!is_interpreted(arguments) || PyLong_AsLong(arguments[1]) < PYTHON_CODE_UNIT * (long)code_of(arguments)->_co_firsttraceable)
         return NOTHING;
-    return begins_slow(code_of(arguments), true);
+    return resumes(code_of(arguments));
 }
 
 /* ---- while functions are selected that are not decorated: beginnings come from all code ---- */
@@ -189,8 +219,8 @@ static bool is_recorded(PyObject *const *arguments)
     PyCodeObject *code = (PyCodeObject *)arguments[0];
     if (__builtin_expect(!is_interpreted(arguments), 0))
         return false;
-    uintptr_t extra = python_code_extra(code, functions_extra);
-    if (FUNCTIONS_SITE(extra))
+    uintptr_t extra = python_code_extra(code, marks_extra);
+    if (MARKS_SITE(extra))
         return true;
     if (extra == functions_rejected || !functions_decide(code, python_current_frame(python_this_thread())))
         return false;
@@ -207,7 +237,7 @@ CALLBACK(on_any_start)
 CALLBACK(on_any_resume)
 {
     UNUSED_CALLBACK;
-    return is_recorded(arguments) ? begins_slow(code_of(arguments), true) : disable;
+    return is_recorded(arguments) ? resumes(code_of(arguments)) : disable;
 }
 
 /* ---- C functions: all calls come, and of those that run no Python function themselves the ends ---- */
@@ -238,9 +268,8 @@ static bool has_no_end(PyObject *const *arguments)
 CALLBACK(on_call)
 {
     UNUSED_CALLBACK;
-    if (is_interpreted(arguments) && !has_no_end(arguments))
-        builtins_begin(arguments[2]);
-    return NOTHING;
+    bool ours = is_interpreted(arguments) && !has_no_end(arguments);
+    return !ours || builtins_begin(arguments[2]) ? NOTHING : NULL;
 }
 CALLBACK(on_c_return)
 {
@@ -316,14 +345,16 @@ static int make_callbacks(void)
     if (PyType_Ready(&callback_type) < 0)
         return -1;
     for (int i = 0; i < EVENTS; i++) {
-        m.callback[i] = make_callback(events[i].function);
-        m.selecting[i] = events[i].selecting ? make_callback(events[i].selecting) : NULL;
+        Py_XSETREF(m.callback[i], make_callback(events[i].function));
+        Py_XSETREF(m.selecting[i], events[i].selecting ? make_callback(events[i].selecting) : NULL);
         if (!m.callback[i] || (events[i].selecting && !m.selecting[i]))
             return -1;
     }
-    for (int i = 0; i < CALL_EVENTS; i++)
-        if (!(m.call_callback[i] = make_callback(call_events[i].function)))
+    for (int i = 0; i < CALL_EVENTS; i++) {
+        Py_XSETREF(m.call_callback[i], make_callback(call_events[i].function));
+        if (!m.call_callback[i])
             return -1;
+    }
     return 0;
 }
 
@@ -346,6 +377,20 @@ static int read_event_numbers(void)
     return PyErr_Occurred() ? -1 : 0;
 }
 
+/* The objects that events and calls of sys.monitoring are given. */
+static int make_objects(void)
+{
+    long local = 0;
+    for (int i = 0; i < LOCAL_COUNT; i++)
+        local |= m.event[i];
+    Py_XSETREF(all_local, PyLong_FromLong(local));
+    Py_XSETREF(m.none, PyLong_FromLong(0));
+    Py_XSETREF(disable, PyObject_GetAttrString(m.monitoring, "DISABLE"));
+    Py_XSETREF(m.set_local_events, PyObject_GetAttrString(m.monitoring, "set_local_events"));
+    return all_local && m.none && disable && m.set_local_events ? 0 : -1;
+}
+
+/* All of it or, where memory fails, nothing: then it is tried again. */
 static int prepare(void)
 {
     if (m.monitoring)
@@ -356,18 +401,10 @@ static int prepare(void)
         return -1;
     }
     m.monitoring = Py_NewRef(monitoring);
-    if (read_event_numbers() < 0 || make_callbacks() < 0) {
-        Py_CLEAR(m.monitoring);
-        return -1;
-    }
-    long local = 0;
-    for (int i = 0; i < LOCAL_COUNT; i++)
-        local |= m.event[i];
-    all_local = PyLong_FromLong(local);
-    m.none = PyLong_FromLong(0);
-    disable = PyObject_GetAttrString(m.monitoring, "DISABLE");
-    m.set_local_events = PyObject_GetAttrString(m.monitoring, "set_local_events");
-    return all_local && m.none && disable && m.set_local_events ? 0 : -1;
+    if (read_event_numbers() == 0 && make_callbacks() == 0 && make_objects() == 0)
+        return 0;
+    Py_CLEAR(m.monitoring);
+    return -1;
 }
 
 /* ---- the tool id: one that nobody reserved; the ids that PEP 669 names for debuggers and the like come last ---- */
@@ -444,13 +481,16 @@ static int set_local(PyCodeObject *code, PyObject *mask)
 static int arm_code(PyCodeObject *code, PyFunctionObject *function, void *context)
 {
     (void)function;
-    return FUNCTIONS_SITE(python_code_extra(code, functions_extra)) ? set_local(code, context) : 0;
+    return MARKS_SITE(python_code_extra(code, marks_extra)) ? set_local(code, context) : 0;
 }
 
-/* Code that gets its site while armed. */
-static int arm_new_code(PyCodeObject *code, PyFunctionObject *function, void *context)
+/* Code that gets its site while armed, or loses it. */
+static int follow_code(PyCodeObject *code, PyFunctionObject *function, void *context)
 {
-    return arm_code(code, function, context) < 0 ? -1 : restart_events();
+    (void)function;
+    if (!MARKS_SITE(python_code_extra(code, marks_extra)))
+        return set_local(code, m.none);
+    return set_local(code, context) < 0 ? -1 : restart_events();
 }
 
 /* ---- arming ---- */
@@ -481,7 +521,7 @@ int hook_arm(void)
         return -1;
     }
     m.armed = true;
-    functions_follow(arm_new_code, all_local);
+    functions_follow(follow_code, all_local);
     return 0;
 }
 

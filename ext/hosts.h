@@ -29,7 +29,7 @@ struct stay {
     pid_t pid;                /* a forked child inherits the stay, not the recording */
     uint32_t site;
     uint64_t key;             /* of its entry in the ring */
-    uint32_t epoch;           /* in which it has one */
+    uint64_t epoch;           /* in whose era it has one */
     bool waits;               /* its entry is suspended, and: */
     struct waiting_call *blocks; /* blocks within it, outermost first */
 };

@@ -92,7 +92,11 @@ void interpreters_end(void)
     atomic_store_explicit(&looking, false, memory_order_release);
 }
 
-void interpreters_forget(void) { atomic_store_explicit(&counted, 0, memory_order_relaxed); }
+void interpreters_forget(void)
+{
+    atomic_store_explicit(&looking, false, memory_order_release);
+    atomic_store_explicit(&counted, 0, memory_order_relaxed);
+}
 
 int interpreters_timeout(void) { return atomic_load_explicit(&looking, memory_order_acquire) ? LOOK_MS : -1; }
 

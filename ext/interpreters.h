@@ -7,7 +7,7 @@
  * those that are made until it ends. */
 void interpreters_begin(void);
 void interpreters_end(void);
-void interpreters_forget(void); /* the segment is another, or was reset */
+void interpreters_forget(void); /* the segment is another, maybe a forked child's, or was reset: no session is known */
 
 /* For the listener: milliseconds until it must look, -1: it need not; and the look, which may take the interpreter's lock. */
 int interpreters_timeout(void);

@@ -65,7 +65,7 @@ static int clear_one(void *context, int dirfd, const char *name, pid_t pid, uint
     struct segment_header h;
     struct tenant tenant = {dirfd, pid, start_time};
     (void)name;
-    if (read_header(&tenant, s, &h) && lineage_has(h.lineage, s->pid, s->start_time) && !tenant_may_live(&tenant))
+    if (read_header(&tenant, s, &h) && lineage_has(h.lineage, s->pid, s->start_time) && tenant_has_left(&tenant))
         tenant_remove(&tenant, NULL, NULL);
     return 0;
 }

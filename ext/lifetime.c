@@ -7,7 +7,7 @@
 
 #include "attachment.h"
 #include "builtin_modules.h"
-#include "consumers.h"
+#include "command.h"
 #include "demand.h"
 #include "kin.h"
 #include "listener.h"
@@ -20,7 +20,7 @@
 static void inherit(uint32_t how)
 {
     session_inherit(how);
-    if (consumers_start(true) == CONSUMERS_FAILED) {
+    if (command_start(true) == CONSUMERS_FAILED) {
         session_inherit(0);
         PyErr_Clear();
     }
@@ -48,7 +48,7 @@ void lifetime_settle(void)
     if (!demand_is_of_parent())
         return;
     recorder_next_generation();
-    listener_forget();
+    listener_forget(false);
     if (begin_anew(false) < 0)
         return;
     lifetime_inherit();
@@ -65,10 +65,12 @@ int lifetime_reopen(void)
     return 0;
 }
 
+static bool is_heir(void) { return session_running() && session_has_subprocesses(); }
+
 /* A segment of the child's own, and the session if it was handed on; no exception. */
 static int settle_child(void)
 {
-    bool heir = session_running() && session_has_subprocesses();
+    bool heir = is_heir();
     if (!demand_is_of_parent())
         return 0;
     int error = begin_anew(heir);
@@ -181,7 +183,7 @@ static PyObject *after_fork_child(PyObject *self, PyObject *unused)
     bool settled = recorder_available() && !demand_is_of_parent(); /* another hook of fork gave an order before us */
     if (self == latest) {
         if (!settled)
-            listener_forget();
+            listener_forget(is_heir());
         if (settle_child() == 0)
             listener_start();
         prepare_child_of_multiprocessing();

@@ -17,7 +17,7 @@
 
 #include "arming.h"
 #include "attachment.h"
-#include "consumers.h"
+#include "command.h"
 #include "control.h"
 #include "demand.h"
 #include "functions.h"
@@ -30,6 +30,7 @@
 #include "rundir.h"
 #include "session.h"
 #include "sweep.h"
+#include "switches.h"
 #include "wakeup.h"
 
 #define STACK_BYTES (256 * 1024) /* address space; arming calls into the interpreter */
@@ -48,6 +49,7 @@ static struct {
     _Atomic pid_t tid; /* of it; 0: it has not begun */
     struct own_fd socket;
     struct own_fd tether; /* connection that an attachment lasts as long as; -1: none */
+    bool tether_inherited; /* it is the parent's, too: what it lasts for was handed on to us */
     bool shortage; /* somebody waits to be accepted, and cannot be now */
     int looks;     /* still to be made: who closes descriptors one after the other may not have come to the end */
     char directory[PATH_MAX], name[64]; /* of the socket */
@@ -115,19 +117,25 @@ static void describe_exception(char *text, size_t size)
     Py_XDECREF(traceback);
 }
 
-static uint32_t carry_out(const struct control_request *request, struct rules *rules, struct control_reply *reply)
+/* What may follow a request. */
+struct enclosure {
+    struct rules rules;         /* CONTROL_ATTACH */
+    struct track_orders tracks; /* CONTROL_TRACKS */
+};
+
+static uint32_t carry_out(const struct control_request *request, struct enclosure *e, struct control_reply *reply)
 {
     enum consumers_change change = CONSUMERS_DONE;
     if (request->command == CONTROL_ATTACH)
-        change = attachment_begin(rules);
+        change = attachment_begin(&e->rules);
     else if (request->command == CONTROL_DETACH)
         change = attachment_end();
     else if (request->command == CONTROL_START)
-        change = consumers_start(request->argument & CONTROL_SUBPROCESSES);
+        change = command_start(request->argument & CONTROL_SUBPROCESSES);
     else if (request->command == CONTROL_STOP)
-        change = consumers_stop();
-    else
-        session_reset();
+        change = command_stop();
+    else if ((request->command == CONTROL_TRACKS ? switches_set(&e->tracks) : command_reset()) < 0)
+        change = CONSUMERS_FAILED;
     hook_check();
     if (change != CONSUMERS_FAILED)
         return change == CONSUMERS_ALREADY ? CONTROL_ALREADY : CONTROL_OK;
@@ -136,33 +144,49 @@ static uint32_t carry_out(const struct control_request *request, struct rules *r
 }
 
 /* Waiting for the lock may take as long as the program holds it. Who asked and went away meanwhile has given up. */
-static uint32_t with_interpreter(int fd, const struct control_request *request, struct rules *rules, struct control_reply *reply)
+static uint32_t with_interpreter(int fd, const struct control_request *request, struct enclosure *e, struct control_reply *reply)
 {
     PyGILState_STATE state = PyGILState_Ensure();
-    uint32_t result = client_is_gone(fd) ? CONTROL_BUSY : carry_out(request, rules, reply);
+    uint32_t result = client_is_gone(fd) ? CONTROL_BUSY : carry_out(request, e, reply);
     PyGILState_Release(state);
     return result;
 }
 
-/* False: what should follow did not come. */
-static bool receive_rules(int fd, const struct control_request *request, struct rules *rules)
+static int parse(struct enclosure *e, uint32_t command, const char *text)
 {
-    *rules = (struct rules){0};
-    if (request->command != CONTROL_ATTACH)
+    return command == CONTROL_ATTACH ? rules_parse(&e->rules, text) : track_orders_parse(&e->tracks, text);
+}
+
+/* False: what should follow did not come. */
+static bool receive_enclosure(int fd, const struct control_request *request, struct enclosure *e)
+{
+    bool attach = request->command == CONTROL_ATTACH;
+    e->rules = (struct rules){0};
+    if (!attach && request->command != CONTROL_TRACKS)
         return true;
-    char *text = request->argument <= CONTROL_RULES_MAX ? malloc(request->argument + 1) : NULL;
-    bool came = text && control_receive_text(fd, text, request->argument, REQUEST_TIMEOUT_MS) == 0 && rules_parse(rules, text) == 0;
+    char *text = request->argument <= (attach ? CONTROL_RULES_MAX : TRACK_ORDERS_TEXT) ? malloc(request->argument + 1) : NULL;
+    bool came = text && control_receive_text(fd, text, request->argument, REQUEST_TIMEOUT_MS) == 0 && parse(e, request->command, text) == 0;
     free(text);
     return came;
 }
 
-static uint32_t obey(int fd, const struct control_request *request, struct rules *rules, struct control_reply *reply)
+static uint32_t obey(int fd, const struct control_request *request, struct enclosure *e, struct control_reply *reply)
 {
     if (request->command == CONTROL_STATUS)
         return CONTROL_OK;
     if (!request->command || request->command >= CONTROL_COMMANDS)
         return CONTROL_UNKNOWN;
-    return with_interpreter(fd, request, rules, reply);
+    return with_interpreter(fd, request, e, reply);
+}
+
+/* Children that inherited it hold it open, too: who waits at the other side hears of us, and they do. We hold it for nobody but us
+ * if it is our parent's. */
+static void drop_tether(void)
+{
+    if (!l.tether_inherited && own_fd_is_ours(&l.tether))
+        shutdown(l.tether.fd, SHUT_RDWR);
+    own_fd_close(&l.tether);
+    l.tether_inherited = false;
 }
 
 /* What it was attached for before does not hold any more: that connection ends. True: the new one stays open, what was asked
@@ -173,21 +197,21 @@ static bool changes_tether(const struct control_request *request, bool alone, bo
     bool done = (result == CONTROL_OK || result == CONTROL_ALREADY) && !refused;
     if (!done || (request->command != CONTROL_ATTACH && request->command != CONTROL_DETACH))
         return false;
-    own_fd_close(&l.tether);
+    drop_tether();
     return tethered;
 }
 
 static void answer_request(int fd, const struct control_request *request, struct control_reply *reply, bool *stays)
 {
-    struct rules rules;
-    bool came = receive_rules(fd, request, &rules), alone = rules.alone, tethered = rules.tether;
-    reply->result = came ? obey(fd, request, &rules, reply) : CONTROL_UNKNOWN;
+    struct enclosure e;
+    bool came = receive_enclosure(fd, request, &e), alone = e.rules.alone, tethered = e.rules.tether;
+    reply->result = came ? obey(fd, request, &e, reply) : CONTROL_UNKNOWN;
     reply->running = session_running();
     reply->consumers = demand_consumers();
-    reply->sites = functions_count();
-    reply->armed = hook_armed() ? functions_count() : 0;
+    reply->sites = marks_live();
+    reply->armed = hook_armed() ? marks_live() : 0;
     *stays = changes_tether(request, alone, tethered, reply->result) && own_fd_set(&l.tether, fd);
-    rules_free(&rules);
+    rules_free(&e.rules);
 }
 
 /* True: the connection stays open. */
@@ -221,7 +245,7 @@ static void end_attachment(void)
     PyGILState_STATE state = PyGILState_Ensure();
     attachment_end();
     PyGILState_Release(state);
-    own_fd_close(&l.tether);
+    drop_tether();
 }
 
 /* poll(2) on descriptors that others close meanwhile never returns: only there the thread may be cancelled. */
@@ -306,18 +330,13 @@ static bool wait_and_answer(void)
     return recorder_available();
 }
 
-static void close_descriptors(void)
-{
-    own_fd_close(&l.socket);
-    wakeup_close();
-    own_fd_close(&l.tether);
-}
-
 static void close_all(void)
 {
     if (l.socket.fd >= 0)
         unlink_socket();
-    close_descriptors();
+    own_fd_close(&l.socket);
+    wakeup_close();
+    drop_tether();
 }
 
 /* There is nothing left to listen for, unless there is again by now. Nobody will join us; but somebody may be about to, with
@@ -415,8 +434,12 @@ void listener_stop(void)
 }
 
 /* It runs in the parent, if our first hook was registered too late for this fork: within another's, or meanwhile. */
-void listener_forget(void)
+void listener_forget(bool heir)
 {
     l.running = false;
-    close_descriptors();
+    own_fd_close(&l.socket);
+    wakeup_close();
+    l.tether_inherited = l.tether.fd >= 0;
+    if (!heir)
+        drop_tether();
 }

@@ -3,6 +3,8 @@
 #ifndef TSCAP_LISTENER_H
 #define TSCAP_LISTENER_H
 
+#include <stdbool.h>
+
 int listener_start(void); /* 0 or -errno */
 
 /* Ends the thread and waits for it. The interpreter's lock is held on entry and given up meanwhile. */
@@ -12,7 +14,8 @@ void listener_stop(void);
  * waits at the socket until listener_start(). */
 void listener_pause(void);
 
-/* In the child: socket and thread are the parent's. */
-void listener_forget(void);
+/* In the child: socket and thread are the parent's. An heir to the session, and to what was attached for, lasts as long as the
+ * connection that the parent's attachment does, if that has one. */
+void listener_forget(bool heir);
 
 #endif

@@ -17,7 +17,7 @@ static PyObject *make_function(void)
 {
     PyObject *globals = Py_BuildValue("{s:s}", "__name__", FUNCTIONS_OWN_MODULE);
     PyObject *result = globals ? PyRun_String("def tscap_own_cost(): pass\n", Py_file_input, globals, globals) : NULL;
-    PyObject *function = result ? PyDict_GetItemString(globals, "tscap_own_cost") : NULL; /* borrowed */
+    PyObject *function = result ? python_dict_get(globals, "tscap_own_cost") : NULL; /* borrowed */
     Py_XINCREF(function);
     if (function && PyDict_DelItemString(globals, "tscap_own_cost") < 0)
         Py_CLEAR(function);
@@ -43,13 +43,13 @@ static uint64_t best_of(PyObject *function)
 static uint64_t added_by_recording(PyObject *function)
 {
     uint64_t without = best_of(function), filtered, with;
-    bool decorated = functions_decorate((PyFunctionObject *)function, NULL, NULL) == 0 && functions_publish(false) == 0;
+    bool decorated = functions_decorate((PyFunctionObject *)function, NULL, NULL) == 0 && functions_arm(false) == 0;
     if (!decorated || hook_armed() || demand_consumers() || hook_arm() < 0)
         return 0;
     filtered = best_of(function);
-    demand_set_everyone(true);
+    demand_measure(true);
     with = best_of(function);
-    demand_set_everyone(session_running());
+    demand_measure(false);
     if (demand_consumers())
         return 0;
     if (hook_armed())
@@ -64,7 +64,7 @@ static void measure(struct segment_header *h)
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     bool had_lane = thread_here != NULL;
-    uint32_t epoch = demand_epoch_now();
+    uint64_t epoch = demand_epoch_now();
     PyObject *function = make_function();
     recorder_measuring_here(true);
     uint64_t cost = function ? added_by_recording(function) : 0;

@@ -7,16 +7,24 @@
 #include "attachment.h"
 #include "block.h"
 #include "collector.h"
+#include "command.h"
+#include "consumer.h"
 #include "consumers.h"
 #include "demand.h"
 #include "functions.h"
 #include "hook.h"
+#include "labels.h"
 #include "lifetime.h"
 #include "listener.h"
+#include "own_recording.h"
 #include "own_segment.h"
+#include "place.h"
 #include "recorder.h"
 #include "scope.h"
 #include "session.h"
+#include "switches.h"
+#include "thread.h"
+#include "thread_names.h"
 #include "unmarked.h"
 #include "version.h"
 
@@ -66,6 +74,27 @@ static PyObject *decorate(PyObject *module, PyObject *args)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(place_doc, "_place(function, name=None, levels=0, track=0)\n--\n\nMark a Python function for consumers that select it by its site's number, which is\n"
+                        "returned: of the present recording, 0: there was no room for it. Again: the same number, or that of a new recording.");
+
+static PyObject *place(PyObject *module, PyObject *args, PyObject *keywords)
+{
+    static char *names[] = {"function", "name", "levels", "track", NULL};
+    PyObject *function, *name = Py_None;
+    int levels = 0;
+    unsigned int track = 0;
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "O!|OiI:_place", names, &PyFunction_Type, &function, &name, &levels, &track))
+        return NULL;
+    if (name != Py_None && !PyUnicode_Check(name))
+        return PyErr_Format(PyExc_TypeError, "name must be a str, not %.100s", Py_TYPE(name)->tp_name);
+    lifetime_settle();
+    if (consumers_refuse())
+        return NULL;
+    int64_t site = functions_place((PyFunctionObject *)function, name, track, calling_code(levels));
+    return site < 0 ? NULL : PyLong_FromLongLong(site);
+}
+
 PyDoc_STRVAR(unmarked_doc, "_unmarked(name)\n--\n\nCount what is left unmarked; a name that is not a str is none.");
 
 static PyObject *unmarked(PyObject *module, PyObject *name)
@@ -86,7 +115,7 @@ static PyObject *start(PyObject *module, PyObject *args, PyObject *keywords)
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|p:start", names, &subprocesses))
         return NULL;
     lifetime_settle();
-    enum consumers_change change = consumers_start(subprocesses);
+    enum consumers_change change = command_start(subprocesses);
     return change == CONSUMERS_FAILED ? NULL : PyBool_FromLong(change == CONSUMERS_DONE);
 }
 
@@ -95,15 +124,16 @@ static PyObject *stop(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
     lifetime_settle();
-    return PyBool_FromLong(consumers_stop() == CONSUMERS_DONE);
+    return PyBool_FromLong(command_stop() == CONSUMERS_DONE);
 }
 
-PyDoc_STRVAR(reset_doc, "reset()\n--\n\nForget everything recorded so far; recording goes on or stays off as it was.");
+PyDoc_STRVAR(reset_doc, "reset()\n--\n\nForget what the session and attach recorded so far; recording goes on or stays off as it was.");
 static PyObject *reset(PyObject *module, PyObject *unused)
 {
     (void)module, (void)unused;
     lifetime_settle();
-    session_reset();
+    if (command_reset() < 0)
+        return NULL;
     Py_RETURN_NONE;
 }
 
@@ -127,7 +157,7 @@ static PyObject *status(PyObject *module, PyObject *unused)
     return Py_BuildValue("{s:O,s:s,s:s,s:s,s:s,s:O,s:O,s:K,s:K,s:K,s:K,s:I,s:N}", "available", on ? Py_True : Py_False, "problem", recorder_problem(),
                          "version", TSCAP_VERSION, "hook", hook_name(), "segment", path, "running",
                          session_running() ? Py_True : Py_False, "armed", hook_armed() ? Py_True : Py_False, "functions",
-                         functions_count(), "consumers", demand_consumers(), "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull,
+                         marks_live(), "consumers", demand_consumers(), "paused", h ? (unsigned long long)h->paused : 0ull, "displaced", h ? (unsigned long long)h->displaced : 0ull,
                          "unmarked", unmarked_count(), "unmarked_names", unmarked_names());
 }
 
@@ -154,10 +184,62 @@ static PyObject *wanted(PyObject *module, PyObject *unused)
     return PyBool_FromLong(t && scope_wants(t, python_current_frame(PyThreadState_Get())));
 }
 
+PyDoc_STRVAR(hush_doc, "_hush($module, on, /)\n--\n\nWhat is called in this thread is not recorded, until this is called with False as often: a front end is at work.");
+static PyObject *hush(PyObject *module, PyObject *on)
+{
+    (void)module;
+    thread_hush(PyObject_IsTrue(on) == 1);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(labels_doc, "_ask_labels($module, callable, /)\n--\n\nFrom now on a call's label is what this returns, 0 (none) to 2**32 - 1; None: there are none.");
+static PyObject *ask_labels(PyObject *module, PyObject *callable)
+{
+    (void)module;
+    labels_ask(callable == Py_None ? NULL : callable);
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(thread_class_doc, "_thread_class($module, tid, /)\n--\n\nWhat the class of the thread that last had this number is called; \"\": nobody knows.");
+static PyObject *thread_class(PyObject *module, PyObject *tid)
+{
+    (void)module;
+    unsigned long number = PyLong_AsUnsignedLong(tid);
+    if (number == (unsigned long)-1 && PyErr_Occurred())
+        return NULL;
+    const char *name = thread_names_class((uint32_t)number);
+    return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace");
+}
+
+PyDoc_STRVAR(save_doc, "_save($module, fd, /)\n--\n\nWrites what `tscap save` would of this process as a capture file, uncompressed.");
+static PyObject *save(PyObject *module, PyObject *args)
+{
+    int fd;
+    const struct own_recording_choice choice = {.consumer = 0};
+    (void)module;
+    if (!PyArg_ParseTuple(args, "i:_save", &fd))
+        return NULL;
+    lifetime_settle();
+    return consumers_refuse() ? NULL : output_save(fd, own_recording_take, &choice);
+}
+
+PyDoc_STRVAR(convert_doc, "_convert($module, format, metric, invert, /)\n--\n\nThe same as the bytes of a file for other programs.");
+static PyObject *convert(PyObject *module, PyObject *args)
+{
+    struct output_form form;
+    const struct own_recording_choice choice = {.consumer = 0};
+    (void)module;
+    if (!PyArg_ParseTuple(args, "ssp:_convert", &form.format, &form.metric, &form.invert))
+        return NULL;
+    lifetime_settle();
+    return consumers_refuse() ? NULL : output_convert(&form, own_recording_take, &choice);
+}
+
 static PyObject *hand_over(PyObject *module, PyObject *theirs);
 
 static PyMethodDef methods[] = {
     {"decorate", decorate, METH_VARARGS, decorate_doc},
+    {"_place", (PyCFunction)(void (*)(void))place, METH_VARARGS | METH_KEYWORDS, place_doc},
     {"_unmarked", unmarked, METH_O, unmarked_doc},
     {"start", (PyCFunction)(void (*)(void))start, METH_VARARGS | METH_KEYWORDS, start_doc},
     {"stop", stop, METH_NOARGS, stop_doc},
@@ -166,6 +248,12 @@ static PyMethodDef methods[] = {
     {"status", status, METH_NOARGS, status_doc},
     {"_nearest", nearest, METH_VARARGS, nearest_doc},
     {"_wanted", wanted, METH_NOARGS, wanted_doc},
+    {"_hush", hush, METH_O, hush_doc},
+    {"_obey_switches", switches_obeyed_by, METH_O, switches_doc},
+    {"_ask_labels", ask_labels, METH_O, labels_doc},
+    {"_thread_class", thread_class, METH_O, thread_class_doc},
+    {"_save", save, METH_VARARGS, save_doc},
+    {"_convert", convert, METH_VARARGS, convert_doc},
     {"_hand_over", hand_over, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };
@@ -188,7 +276,8 @@ static int set_up(PyObject *module)
         PyErr_Format(PyExc_ImportError, "timestamp_capture cannot start: %s", strerror(-error));
         return -1;
     }
-    if (functions_init() < 0 || scope_init(collector_ledger) < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0)
+    if (marks_init() < 0 || scope_init(collector_ledger) < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0 ||
+        place_add_types(module) < 0 || consumer_add_type(module) < 0)
         return -1;
     if (recorder_available()) {
         lifetime_inherit();
@@ -206,7 +295,7 @@ static PyObject *interpreter_dict(void) { return PyInterpreterState_GetDict(PyIn
 static PyObject *brought(void)
 {
     PyObject *dict = interpreter_dict();
-    return dict ? PyDict_GetItemString(dict, BROUGHT) : NULL;
+    return dict ? python_dict_get(dict, BROUGHT) : NULL;
 }
 
 bool module_is_there(void) { return is_set_up; }

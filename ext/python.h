@@ -54,6 +54,29 @@ typedef struct python_frame {
 #define PYTHON_FRAME_OWNED_BY_CSTACK 3
 #endif
 
+/* What a dict has under this name (borrowed); NULL: nothing, or there was no memory to look. No exception is left by it, none is lost,
+ * and nothing is written to stderr: PyDict_GetItemString() tells there of an error, from 3.13 on. */
+static inline PyObject *python_dict_get(PyObject *dict, const char *name)
+{
+    PyObject *type, *value, *traceback, *key, *found;
+    PyErr_Fetch(&type, &value, &traceback);
+    key = PyUnicode_FromString(name);
+    found = key ? PyDict_GetItemWithError(dict, key) : NULL;
+    Py_XDECREF(key);
+    PyErr_Restore(type, value, traceback);
+    return found;
+}
+
+/* The interpreter ends: modules go, and code that still runs may find nothing that it needs. */
+static inline bool python_is_finalizing(void)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return Py_IsFinalizing();
+#else
+    return _Py_IsFinalizing();
+#endif
+}
+
 static inline PyThreadState *python_this_thread(void)
 {
 #if PY_VERSION_HEX < 0x030d0000
@@ -119,7 +142,7 @@ static inline PyObject *python_object(_PyStackRef reference)
 #endif
 
 /* What the frame runs, a code object, borrowed; NULL: one of the interpreter's own frames between C and Python (3.12). */
-static inline PyCodeObject *python_frame_code(const python_frame *f)
+static inline PyCodeObject *python_frame_any_code(const python_frame *f)
 {
 #if PY_VERSION_HEX < 0x030c0000
     return f->f_code;
@@ -128,6 +151,19 @@ static inline PyCodeObject *python_frame_code(const python_frame *f)
 #else
     return f->owner < FRAME_OWNED_BY_INTERPRETER ? (PyCodeObject *)python_object(f->f_executable) : NULL;
 #endif
+}
+
+/* The same of the program's frames alone. Where a class is called again and again, code of the interpreter's own lies between the
+ * caller and __init__ (3.13: _Py_InitCleanup in Python/specialize.c). It is constant: who writes to it, be it to its extra slots, ends
+ * the process. */
+static inline PyCodeObject *python_frame_code(const python_frame *f)
+{
+    PyCodeObject *code = python_frame_any_code(f);
+#ifdef CO_NO_MONITORING_EVENTS
+    if (code && code->co_flags & CO_NO_MONITORING_EVENTS)
+        return NULL;
+#endif
+    return code;
 }
 
 /* This frame, or the next outside of it that runs code; NULL: there is none. */

@@ -10,6 +10,7 @@ static struct {
     int error;
     struct segment segment;
     struct sites *sites;
+    struct tracks *tracks;
     struct lanes *lanes;
     uint32_t generation;
 } r;
@@ -20,6 +21,7 @@ bool recorder_available(void) { return r.available; }
 bool recorder_supported(void) { return r.supported; }
 struct segment *recorder_segment(void) { return &r.segment; }
 struct sites *recorder_sites(void) { return r.sites; }
+struct tracks *recorder_tracks(void) { return r.tracks; }
 struct lanes *recorder_lanes(void) { return r.lanes; }
 uint32_t recorder_generation(void) { return r.generation; }
 
@@ -64,8 +66,9 @@ static int open_segment(const struct segment_options *segment, const struct lane
     if (error < 0)
         return error;
     r.sites = sites_new(&r.segment);
+    r.tracks = tracks_new(&r.segment, r.sites);
     r.lanes = lanes_new(&r.segment, lanes);
-    if (r.sites && r.lanes)
+    if (r.sites && r.tracks && r.lanes)
         return 0;
     segment_unlink(&r.segment);
     return -ENOMEM;
@@ -81,6 +84,7 @@ int recorder_open(const struct segment_options *segment, const struct lanes_opti
 void recorder_forget(void (*forget_lanes)(struct lanes *l))
 {
     forget_lanes(r.lanes);
+    tracks_delete(r.tracks);
     sites_delete(r.sites);
     segment_close(&r.segment);
 }

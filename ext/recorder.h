@@ -1,4 +1,4 @@
-/* The recorder of this process: its segment, the sites and lanes in it, or why there is none. Who makes the segment and gives
+/* The recorder of this process: its segment, the sites, tracks and lanes in it, or why there is none. Who makes the segment and gives
  * it up is own_segment.h. */
 #ifndef TSCAP_RECORDER_H
 #define TSCAP_RECORDER_H
@@ -8,6 +8,7 @@
 
 #include "lanes.h"
 #include "sites.h"
+#include "tracks.h"
 
 bool recorder_available(void);
 bool recorder_supported(void);      /* only a segment is missing, if anything: see own_segment_reopen() */
@@ -15,6 +16,7 @@ const char *recorder_problem(void); /* why not available; "" */
 
 struct segment *recorder_segment(void);
 struct sites *recorder_sites(void);
+struct tracks *recorder_tracks(void);
 struct lanes *recorder_lanes(void);
 uint32_t recorder_generation(void); /* of the segment: what was kept in an earlier one is gone */
 

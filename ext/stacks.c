@@ -4,6 +4,7 @@
 
 #include "calls.h"
 #include "functions.h"
+#include "variants.h"
 
 #define FEWEST_BUCKETS 16u
 
@@ -110,7 +111,7 @@ static bool all_run(const struct thread *t)
         while (depth && t->open[depth].what & OPEN_BLOCK)
             depth--;
         const PyCodeObject *code = python_frame_code(f);
-        if (depth && code && FUNCTIONS_SITE(python_code_extra(code, functions_extra)) == (uint32_t)t->open[depth].what)
+        if (depth && code && MARKS_SITE(python_code_extra(code, marks_extra)) == variants_function((uint32_t)t->open[depth].what))
             depth--;
     }
     while (depth && t->open[depth].what & OPEN_BLOCK)

@@ -12,8 +12,10 @@
 
 #include "clock.h"
 #include "greenlets.h"
+#include "idents.h"
 #include "recorder.h"
 #include "stacks.h"
+#include "thread_names.h"
 
 #define LANE_REFUSED_MS 10
 
@@ -21,6 +23,7 @@ __thread struct thread *thread_here __attribute__((tls_model("initial-exec")));
 
 static pthread_key_t key;
 static _Atomic uint32_t exiting; /* threads that are in thread_exited() */
+static __thread uint32_t hushed __attribute__((tls_model("initial-exec")));
 static __thread bool opening; /* this thread is making its lane: events on the way are not recorded */
 
 static void thread_free(struct thread *t)
@@ -30,36 +33,6 @@ static void thread_free(struct thread *t)
     account_free(&t->accounts);
     hosts_free(&t->hosts);
     free(t);
-}
-
-/* threading._active[ident]._name, which is what Thread.name returns; NULL: none. No code of the program runs. */
-static PyObject *threading_name(void)
-{
-    PyObject *threading = PyDict_GetItemString(PyImport_GetModuleDict(), "threading"); /* borrowed, like the next two */
-    PyObject *active = threading && PyModule_Check(threading) ? PyDict_GetItemString(PyModule_GetDict(threading), "_active") : NULL;
-    PyObject *ident = active && PyDict_Check(active) ? PyLong_FromUnsignedLong(PyThread_get_thread_ident()) : NULL;
-    PyObject *thread = ident ? PyDict_GetItemWithError(active, ident) : NULL;
-    PyObject *attribute = thread ? PyUnicode_FromString("_name") : NULL;
-    PyObject *name = attribute ? PyObject_GenericGetAttr(thread, attribute) : NULL;
-    Py_XDECREF(attribute);
-    Py_XDECREF(ident);
-    return name;
-}
-
-static void thread_name(char *buffer, size_t size)
-{
-    PyObject *type, *value, *traceback;
-    PyErr_Fetch(&type, &value, &traceback);
-    PyObject *name = threading_name();
-    const char *text = name && PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL;
-    if (text)
-        snprintf(buffer, size, "%s", text);
-    else if (syscall(SYS_gettid) == getpid())
-        snprintf(buffer, size, "MainThread");
-    else if (pthread_getname_np(pthread_self(), buffer, size) != 0)
-        snprintf(buffer, size, "thread");
-    Py_XDECREF(name);
-    PyErr_Restore(type, value, traceback);
 }
 
 static struct thread *thread_new(void)
@@ -72,15 +45,16 @@ static struct thread *thread_new(void)
     t->number = ++threads;
     t->room = 64;
     t->open = calloc(t->room, sizeof *t->open);
-    thread_name(name, sizeof name);
+    t->named = thread_names_find(name, sizeof name);
     t->writer = t->open ? lanes_open(recorder_lanes(), name) : NULL;
     if (!t->writer || pthread_setspecific(key, t) != 0) {
         recorder_count_thread_lost();
         thread_free(t);
         return NULL;
     }
+    idents_note(t->writer->lane, PyThread_get_thread_ident(), t->number);
     t->generation = recorder_generation();
-    t->epoch = demand_epoch_now();
+    t->epoch = t->named ? demand_epoch_now() : demand_epoch_now() | DEMAND_OUT_OF_STEP; /* see name_again */
     thread_set_usual(t);
     thread_here = t;
     return t;
@@ -101,11 +75,31 @@ static void thread_catch_up(struct thread *t)
     char name[64];
     account_cut(t);
     writer_catch_up(t);
-    thread_name(name, sizeof name); /* it may have got another one */
+    t->named = thread_names_find(name, sizeof name); /* it may have got another one */
     lanes_rename(t->writer, name);
     t->ended = 0;
     stacks_forget(t);
-    t->epoch = demand_epoch_now();
+}
+
+/* At its first call a thread may not be known to `threading`; at its second it is, or will not be. */
+static void name_again(struct thread *t)
+{
+    char name[64];
+    thread_names_find(name, sizeof name);
+    lanes_rename(t->writer, name);
+    t->named = true;
+}
+
+/* Only calls that begin from here on are another audience's, if it is the same era. */
+static void thread_follow(struct thread *t)
+{
+    uint64_t epoch = demand_epoch_now();
+    if (!demand_same_era(t->epoch, epoch))
+        thread_catch_up(t);
+    else if (!t->named)
+        name_again(t);
+    writer_listen(t->writer, demand_audience_of(epoch));
+    t->epoch = epoch;
     thread_set_usual(t);
 }
 
@@ -115,9 +109,9 @@ static void thread_exited(void *p)
 {
     struct thread *t = p;
     atomic_fetch_add(&exiting, 1);
-    uint32_t epoch = atomic_load(demand_epoch);
+    uint64_t epoch = atomic_load(demand_epoch);
     if (epoch && thread_here == t && t->generation == recorder_generation()) {
-        if (t->epoch != epoch)
+        if (!demand_same_era(t->epoch, epoch))
             writer_catch_up(t); /* what was open when recording ended has not lasted until now */
         lanes_close(recorder_lanes(), t->writer);
     }
@@ -174,20 +168,31 @@ static struct thread *thread_in_step(void)
         t = thread_try();
     } else {
         greenlets_look();
-        thread_catch_up(t);
+        thread_follow(t);
     }
     opening = false;
-    if (!t)
-        recorder_count_call_lost();
     return t;
 }
 
-struct thread *thread_slow(void)
+void thread_hush(bool on)
 {
-    if (demand_epoch_now() == 0 || opening)
+    hushed += on ? 1u : -1u;
+    if (hushed && thread_here) { /* out of step: its next event comes to thread_slow() */
+        thread_here->epoch |= DEMAND_OUT_OF_STEP;
+        thread_set_usual(thread_here);
+    }
+}
+
+bool thread_is_hushed(void) { return hushed; }
+
+struct thread *thread_slow(bool begins)
+{
+    if (demand_epoch_now() == 0 || opening || hushed)
         return NULL;
     const void *running = demand_many_stacks ? greenlets_running() : NULL; /* first: it may run code that is recorded */
     struct thread *t = thread_in_step();
+    if (!t && begins)
+        recorder_count_call_lost();
     if (t && running)
         stacks_follow(t, running);
     return t;

@@ -21,15 +21,18 @@ struct open_call {
 #define OPEN_LEFT (1ull << 35)   /* a collector left while calls above it are open: it ends when they have */
 #define OPEN_LEFT_RAISED (1ull << 36)
 #define OPEN_KEYED (1ull << 37) /* a generator or coroutine */
+#define OPEN_INNER (1ull << 38) /* a block in one of the same site: a recursion */
+#define OPEN_APART (1ull << 39) /* a block above one of the same site, which is another task's */
 
 struct thread {
     struct writer *writer;
-    uint32_t epoch;         /* of the demand when this thread was last in step with it */
+    uint64_t epoch;         /* of the demand when this thread was last in step with it */
     uint32_t generation;    /* of the segment that the writer writes to */
     uint32_t room;
     struct open_call *open; /* [1 .. writer->depth]; calls.h */
     uint32_t ended;         /* of them: those with OPEN_ENDED or OPEN_LEFT */
-    uint32_t usual;         /* epoch, or UINT32_MAX while a collector is entered here or `ended` is not 0 */
+    uint64_t usual;         /* epoch, or UINT64_MAX while a collector is entered here or `ended` is not 0 */
+    bool named;             /* as `threading` calls it, or for good */
     uint64_t number;        /* of all threads that ever were */
     struct hosts hosts;     /* frames that entered collectors */
     struct accounts accounts;
@@ -52,15 +55,21 @@ static inline bool thread_is_usual(const struct thread *t)
 static inline bool thread_is_in_step(const struct thread *t) { return t && t->epoch == demand_epoch_now(); }
 
 /* After `hosts`, `epoch` or `ended` changed. */
-static inline void thread_set_usual(struct thread *t) { t->usual = t->hosts.count || t->ended ? UINT32_MAX : t->epoch; }
+static inline void thread_set_usual(struct thread *t) { t->usual = t->hosts.count || t->ended ? UINT64_MAX : t->epoch; }
 
-/* The calling thread, in step with the demand, on the stack that runs; NULL: it cannot record, which has been counted. */
-struct thread *thread_slow(void);
-static inline struct thread *thread_now(void)
+/* The calling thread, in step with the demand, on the stack that runs; NULL: it cannot record, and a call that begins then
+ * has been counted as lost. */
+struct thread *thread_slow(bool begins);
+static inline struct thread *thread_where(bool begins)
 {
     struct thread *t = thread_here;
-    return __builtin_expect(thread_is_in_step(t) && !demand_many_stacks, 1) ? t : thread_slow();
+    return __builtin_expect(thread_is_in_step(t) && !demand_many_stacks, 1) ? t : thread_slow(begins);
 }
+static inline struct thread *thread_now(void) { return thread_where(true); }
+
+/* What begins and ends on the calling thread is not recorded until this has been called the other way as often. */
+void thread_hush(bool on);
+bool thread_is_hushed(void);
 
 void thread_forget(void); /* the calling thread's lane is closed; it gets another when it records */
 
