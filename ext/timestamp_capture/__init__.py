@@ -25,9 +25,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .analysis import Timestamp_Collector__Analysis
     from .args import timestamp_args
+    from .captures import Capture_Error, convert, save
     from .collector import Timestamp_Collector
     from .export import Timestamp_Collector__Export
     from .find import COLLECTOR_VAR_NAME, find_timestamp_collector
+    from .profile import Profile
     from .report import Timestamp_Collector__Report
     from .schemas import (
         NS_TO_MS,
@@ -59,7 +61,9 @@ __version__: str = status()["version"]
 
 __all__ = [
     "COLLECTOR_VAR_NAME",
+    "Capture_Error",
     "NS_TO_MS",
+    "Profile",
     "Schema__Call_Tree_Node",
     "Schema__Export_Entry",
     "Schema__Export_Full",
@@ -78,6 +82,7 @@ __all__ = [
     "Timestamp_Collector__Analysis",
     "Timestamp_Collector__Export",
     "Timestamp_Collector__Report",
+    "convert",
     "find_timestamp_collector",
     "is_running",
     "method_timing__avg_ms",
@@ -86,6 +91,7 @@ __all__ = [
     "method_timing__self_ms",
     "method_timing__total_ms",
     "reset",
+    "save",
     "start",
     "status",
     "stop",
@@ -101,12 +107,16 @@ _MODULES = {
     "analysis": ["Timestamp_Collector__Analysis"],
     "args": ["timestamp_args"],
     "budget": [],
+    "captures": ["Capture_Error", "convert", "save"],
     "collector": ["Timestamp_Collector"],
     "entries": [],
     "export": ["Timestamp_Collector__Export"],
     "find": ["COLLECTOR_VAR_NAME", "find_timestamp_collector"],
+    "profile": ["Profile"],
     "report": ["Timestamp_Collector__Report"],
+    "stichotrope": [],
     "schemas": [name for name in __all__ if name.startswith(("NS_TO_MS", "Schema__", "method_timing__", "timestamp_entry__"))],
+    "yappi": [],
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -9,10 +9,10 @@ from ._select import core
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Tuple, TypeVar, overload
+    from typing import Any, Callable, ContextManager, Dict, Tuple, TypeVar, overload
 
     T = TypeVar("T")
-    Block = Callable[[Tuple[Any, ...], Dict[str, Any]], core.timestamp_block]
+    Block = Callable[[Tuple[Any, ...], Dict[str, Any]], ContextManager[None]]
 
 if TYPE_CHECKING:
 
@@ -97,17 +97,26 @@ def _mark_function(function: types.FunctionType, name: str | None, levels: int) 
 
 
 def _mark_class(cls: type) -> None:
-    """All functions that the class itself defines; what it inherits belongs to others."""
+    for function, name in functions_of_class(cls):
+        if _is_python(function):
+            _mark_function(function, name, 2)
+        else:
+            core._unmarked(_name_of(function))
+
+
+def functions_of_class(cls: type) -> list[tuple[Any, str | None]]:
+    """All functions that the class itself defines, and others that run when it is used; what it inherits belongs to others. A name
+    where the qualified one does not say whose it is."""
+    found: list[tuple[Any, str | None]] = []
     for member in list(vars(cls).values()):
         for function in [member] if _is_python(member) else _functions_inside(member) if _may_run(member) else []:
             qualname = getattr(function, "__qualname__", "")
-            own = isinstance(qualname, str) and qualname.startswith(cls.__qualname__ + ".")
-            if own and _is_python(function):
-                _mark_function(function, None, 2)
-            elif own and not isinstance(function, type):
-                core._unmarked(_name_of(function))
+            if isinstance(qualname, str) and qualname.startswith(cls.__qualname__ + "."):
+                if not isinstance(function, type):
+                    found.append((function, None))
             elif _is_python(function) and qualname == f"__create_fn__.<locals>.{function.__name__}":  # dataclasses in 3.9 leave it so
-                _mark_function(function, f"{cls.__qualname__}.{function.__name__}", 2)
+                found.append((function, f"{cls.__qualname__}.{function.__name__}"))
+    return found
 
 
 def _may_run(member: Any) -> bool:
@@ -155,6 +164,11 @@ def _name_of(target: Any) -> str:
 def wrap_in_block(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """``@timestamp_block(name)``: a function whose every call is inside the block, of the same kind as the one it wraps."""
     return wrap(function, lambda args, kwargs: core.timestamp_block(name))
+
+
+def wrap_in_place(place: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same of a Profiler's block."""
+    return wrap(function, lambda args, kwargs: core._Block(place))
 
 
 def wrap(function: Callable[..., Any], block: Block) -> Callable[..., Any]:

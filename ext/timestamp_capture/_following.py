@@ -73,7 +73,7 @@ class _Followed(Coroutine):  # type: ignore[type-arg]
 
 
 class _Entered:
-    """``with collector`` for the frame around it; where recording is not possible, nothing."""
+    """``with collector`` for the frame around it, in which the request goes on: it is one call, whatever it starts. Where recording is not possible, nothing."""
 
     def __init__(self, collector: core.Collector) -> None:
         self.collector = collector
@@ -81,14 +81,14 @@ class _Entered:
 
     def __enter__(self) -> None:
         try:
-            self.collector.__enter__()
+            core.Collector._join(self.collector)
             self.entered = True
         except RuntimeError:
             pass  # the request's own entry has said why
 
     def __exit__(self, *exception: object) -> None:
         if self.entered:
-            self.collector.__exit__(*exception)
+            core.Collector.__exit__(self.collector, *exception)
 
 
 class _Tasks:

@@ -19,7 +19,7 @@ import types
 import weakref
 from opcode import opmap, opname
 from time import perf_counter_ns, time_ns
-from typing import Any, Callable, Dict, List, Literal, Optional, TYPE_CHECKING, Tuple
+from typing import Any, Callable, Dict, List, Literal, Optional, Sequence, TYPE_CHECKING, Tuple, Union
 
 VERSION = "0.1.0"  # a test holds it equal to the compiled recorder's
 _MAX_NAMES = 65536  # that one collector keeps
@@ -116,20 +116,32 @@ def _follow_replaced() -> None:
 class _Sum:
     """Of the calls of one name. Times in ns."""
 
-    __slots__ = ("calls", "inclusive", "exclusive", "least", "most", "ended")
+    __slots__ = ("calls", "inclusive", "exclusive", "least", "most", "elapsed", "elapsed_least", "elapsed_most", "ended")
 
     def __init__(self) -> None:
         self.calls = self.inclusive = self.exclusive = self.least = self.most = 0
+        self.elapsed = self.elapsed_least = self.elapsed_most = 0  # with what calls waited
         self.ended = 0  # the first of them did as the collector's n-th of all; 0: none did
 
     def add(self, other: _Sum) -> None:
         self.calls += other.calls
         self.inclusive += other.inclusive
         self.exclusive += other.exclusive
+        self.elapsed += other.elapsed
         if other.ended:
             self.least = min(self.least, other.least) if self.ended else other.least
             self.most = max(self.most, other.most)
+            self.elapsed_least = min(self.elapsed_least, other.elapsed_least) if self.ended else other.elapsed_least
+            self.elapsed_most = max(self.elapsed_most, other.elapsed_most)
             self.ended = min(self.ended or other.ended, other.ended)
+
+    def note_end(self, ran: int, elapsed: int, place: int) -> None:
+        """Of one call; the first of all that ended in the collector has place 1."""
+        one = _Sum()
+        one.least = one.most = ran
+        one.elapsed_least = one.elapsed_most = elapsed
+        one.ended = place
+        self.add(one)
 
 
 class _Part:
@@ -154,16 +166,18 @@ class _Part:
                 self.full = True
         return found
 
-    def note(self, name: str, event: str, when: int, depth: int, raised: bool = False) -> None:
+    def note(self, name: str, event: str, when: int, depth: int, raised: bool = False, activation: int = 0) -> None:
         ledger = self.ledger
         if len(ledger.entries) < ledger.max_entries:
-            ledger.entries.append((when + self.shift, next(ledger.numbers), name, event, self.ident, depth, self.number, raised))
+            number = next(ledger.numbers)
+            ledger.entries.append((when + self.shift, number, name, event, self.ident, depth, self.number, raised, activation))
         else:
             self.dropped += 1
 
 
-# when, number, name, event, thread, depth, number of the part, raised
-_Entry = Tuple[int, int, str, str, int, int, int, bool]
+# when, number, name, event, thread, depth, number of the part, raised, number of the activation that waits or goes on, or 0
+_Entry = Tuple[int, int, str, str, int, int, int, bool, int]
+_activations = itertools.count(1)
 
 
 class _Ledger:
@@ -216,7 +230,9 @@ class _Open:
     """Something open on a thread: a call, a block, or a stay inside a collector. One that waits and goes on is added up in
     parts."""
 
-    __slots__ = ("name", "frame", "owner", "parent", "same", "around", "depths", "begin", "children", "carried")
+    __slots__ = (
+        "name", "frame", "owner", "parent", "same", "around", "depths", "begin", "children", "carried", "waited", "since", "activation"
+    )
 
     def __init__(self, name: str, frame: Optional[types.FrameType], owner: object) -> None:
         self.name = name
@@ -228,6 +244,9 @@ class _Open:
         self.depths: Tuple[int, ...] = ()  # calls around it that they enclose
         self.begin = self.children = 0
         self.carried = 0  # ns that it ran before it waited
+        self.waited = 0  # ns that it has waited
+        self.since = 0  # when that began
+        self.activation = 0  # number of one that has waited
 
 
 class _Stay:
@@ -379,16 +398,24 @@ class _Thread:
         self.stays += isinstance(entry.owner, _Stay)
         self.open.append(entry)
         self.keep(entry.frame, 1)
+        resumes = event == "resume" and entry.activation
+        wait = entry.begin - entry.since if resumes else 0
+        entry.waited += wait
         for part, depth in zip(entry.around, entry.depths):
-            part.note(entry.name, event, entry.begin, depth)
+            part.note(entry.name, event, entry.begin, depth, activation=entry.activation if resumes else 0)
             if event == "enter":
                 part.sum_of(entry.name).calls += 1
+            elif entry.same is None or part not in entry.same.around:
+                part.sum_of(entry.name).elapsed += wait
 
     def pop(self, now: int, event: str, raised: bool = False) -> None:
         entry = self.open.pop()
         now -= self.cost
         elapsed = now - entry.begin
         entry.carried += elapsed
+        if event == "suspend":
+            entry.since = now
+            entry.activation = entry.activation or next(_activations)
         for part, depth in zip(entry.around, entry.depths):
             sum_ = part.sum_of(entry.name)
             if not sum_.calls and isinstance(entry.owner, _Stay):
@@ -396,11 +423,10 @@ class _Thread:
             sum_.exclusive += elapsed - entry.children
             if entry.same is None or part not in entry.same.around:
                 sum_.inclusive += elapsed
+                sum_.elapsed += elapsed
             if event == "exit":
-                sum_.least = min(sum_.least, entry.carried) if sum_.ended else entry.carried
-                sum_.most = max(sum_.most, entry.carried)
-                sum_.ended = sum_.ended or next(part.ledger.ends)
-            part.note(entry.name, event, now, depth, raised)
+                sum_.note_end(entry.carried, entry.carried + entry.waited, sum_.ended or next(part.ledger.ends))
+            part.note(entry.name, event, now, depth, raised, entry.activation if event == "suspend" else 0)
         if entry.parent:
             entry.parent.children += elapsed
         if entry.same:
@@ -719,6 +745,8 @@ class Collector:
         self._stays.append(thread.enter_collector(self, sys._getframe(1)))
         return self
 
+    _join = __enter__  # nobody else records here, for whom it would be another call
+
     def __exit__(self, *exception: object) -> Literal[False]:
         if self._stays:
             self._leave(self._stay_of(sys._getframe(1)), exception[:1] not in ((), (None,)))
@@ -759,11 +787,19 @@ class Collector:
             self._complete &= stay.whole and not self._ledger.full
             _state.consumers -= stay.forks == _state.forks
 
+    def _sums(self) -> List[Tuple[str, _Sum]]:
+        rows = sorted(self._ledger.now().items(), key=lambda row: row[1].ended or sys.maxsize)
+        return [(name, s) for name, s in rows if s.calls or s.inclusive]
+
     def timings(self) -> List[Tuple[str, int, int, int, int, int]]:
         """One tuple per name: (name, calls, inclusive ns, exclusive ns, shortest ns, longest ns), up to now. Calls count from
         their beginning, their time once they end. A recursive function's inclusive time is that of its outermost calls."""
-        rows = sorted(self._ledger.now().items(), key=lambda row: row[1].ended or sys.maxsize)
-        return [(name, s.calls, s.inclusive, s.exclusive, s.least, s.most) for name, s in rows if s.calls or s.inclusive]
+        return [(name, s.calls, s.inclusive, s.exclusive, s.least, s.most) for name, s in self._sums()]
+
+    def elapsed_times(self) -> List[Tuple[str, int, int, int]]:
+        """One tuple per name, in the order of timings(): (name, elapsed ns, shortest ns, longest ns). A call's elapsed time is that
+        from its first start to its return: what generators and coroutines waited in between is part of it."""
+        return [(name, s.elapsed, s.elapsed_least, s.elapsed_most) for name, s in self._sums()]
 
     def total_duration_ns(self) -> int:
         """Nanoseconds inside, all stays together; while inside, up to now."""
@@ -810,15 +846,21 @@ class Collector:
 
     def _rows(self, start: int, stop: int, /) -> List[_Row]:
         """Entries [start, stop) by time: (name, event, timestamp ns, clock ns, thread, depth, number of the thread in here,
-        whether it ended by an exception, number of the entry)."""
+        whether it ended by an exception, number of the entry, number of the activation that waits or goes on, or 0)."""
         entries = sorted(self._ledger.entries[: self._ledger.max_entries])
         return [
-            (name, event, when, when + self._realtime, thread, depth, part, raised, number)
-            for when, number, name, event, thread, depth, part, raised in entries[max(start, 0) : stop]
+            (name, event, when, when + self._realtime, thread, depth, part, raised, number, activation)
+            for when, number, name, event, thread, depth, part, raised, activation in entries[max(start, 0) : stop]
         ]
 
+    def _save(self, fd: int) -> None:
+        raise _no_captures()
 
-_Row = Tuple[str, str, int, int, int, int, int, bool, int]
+    def _convert(self, format: str, metric: str, invert: bool) -> bytes:
+        raise _no_captures()
+
+
+_Row = Tuple[str, str, int, int, int, int, int, bool, int, int]
 
 
 def _nearest(levels: int) -> Optional[Tuple[Collector, int]]:
@@ -844,6 +886,23 @@ def _wanted() -> bool:
 # ---- sessions: there are none ----
 
 
+def _ask_labels(callable: Optional[Callable[[], int]]) -> None:
+    """Of sessions of all functions, which this recorder does not have."""
+
+
+def _obey_switches(function: Callable[[List[Tuple[int, int, bool]]], object]) -> None:
+    """Nobody can give orders: there is no listener."""
+
+
+def _hush(on: bool) -> None:
+    """Of sessions, too."""
+
+
+def _thread_class(tid: int) -> str:
+    """"": not known."""
+    return ""
+
+
 def start(subprocesses: bool = False) -> bool:
     """False: this recorder has no sessions, only collectors; status() says why."""
     return False
@@ -859,8 +918,127 @@ def is_running() -> bool:
     return False
 
 
+def _no_captures() -> RuntimeError:
+    return RuntimeError(f"captures and conversions need the compiled recorder: {_problem or _state.reason}")
+
+
+def _save(fd: int) -> None:
+    raise _no_captures()
+
+
+def _convert(format: str, metric: str, invert: bool) -> bytes:
+    raise _no_captures()
+
+
 def reset() -> None:
     """There is no session that would have anything to forget; it takes nothing from collectors."""
+
+
+# ---- other consumers: there are none, either ----
+
+
+class _Consumer:
+    """Who wants records of all threads: here nobody can."""
+
+    name = number = is_running = property(lambda self: None)
+
+    def __new__(cls, kind: str, name: str, *, everything: bool = False) -> "Self":
+        raise RuntimeError(status()["problem"])
+
+    def begin(self) -> bool:
+        return False
+
+    def end(self) -> bool:
+        return False
+
+    def clear(self) -> None:
+        pass
+
+    def remove(self) -> None:
+        pass
+
+    def select(self, rules: str) -> None:
+        pass
+
+    def select_site(self, site: int) -> None:
+        pass
+
+    def select_sites(self, sites: Sequence[int]) -> None:
+        pass
+
+    def deselect_site(self, site: int) -> None:
+        pass
+
+    def deselect_sites(self, sites: Sequence[int]) -> None:
+        pass
+
+    def tell_switches(self, started: bool, everybody: bool) -> None:
+        pass
+
+    def tell_track(self, id: str, is_word: bool, enabled: bool, name: Optional[str]) -> int:
+        return 0
+
+    def change_track(self, track: int, is_word: bool, enabled: bool, name: Optional[str]) -> None:
+        pass
+
+    def tell_place(self, track: int, site: int, name: str) -> int:
+        return 0
+
+    def tables(self, known: Union[bytes, bytearray], pairs: bool = True) -> Tuple[bytes, bytes, bytes, bytes, str, bool]:
+        return b"", b"", b"", b"", "", False
+
+    def read(self, *, threads: bool = False, pairs: bool = False) -> Dict[str, Any]:
+        return {}
+
+    def _save(self, fd: int, tids: Optional[Sequence[int]] = None) -> None:
+        raise _no_captures()
+
+    def _convert(self, format: str, metric: str, invert: bool, tids: Optional[Sequence[int]] = None) -> bytes:
+        raise _no_captures()
+
+
+class _Place:
+    """What blocks that consumers want are called: there are none here."""
+
+    site = property(lambda self: 0)
+
+    def __new__(cls, track_idx: object, name: str, file: str, line: int, track: int) -> "Self":
+        raise RuntimeError(status()["problem"])
+
+
+class _Block:
+    """A block that consumers want: there are none here."""
+
+    def __new__(cls, place: _Place) -> "Self":
+        raise RuntimeError(status()["problem"])
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exception: object) -> Literal[False]:
+        return False
+
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        return function
+
+
+class _Blocks:
+    """What a Profiler derives from."""
+
+    def block(self, track_idx: Any, name: str, *, bytes: int = 0) -> Any:
+        """``with`` it: the enclosed code is a hit of ``name``. ``bytes``: how many it handles, for MB/s.
+
+        It may be kept and entered again, also within itself and by several threads. Also a decorator: the whole function is
+        the block.
+        """
+        return self._new_block(track_idx, name, bytes=bytes)  # type: ignore[attr-defined]
+
+    def _remember_block(self, place: _Place) -> None:
+        pass
+
+
+def _place(function: types.FunctionType, name: Optional[str] = None, levels: int = 0, track: int = 0) -> int:
+    raise RuntimeError(status()["problem"])
 
 
 def set_reason(reason: str) -> None:

@@ -24,8 +24,9 @@ class Timestamp_Collector__Analysis:
 
     def get_method_timings(self) -> dict[str, Schema__Method_Timing]:
         """name -> its timing, in the order of first ends."""
+        elapsed = {name: times for name, *times in self.collector.elapsed_times()}
         return {
-            name: Schema__Method_Timing(name, calls, inclusive, least, most, exclusive)
+            name: Schema__Method_Timing(name, calls, inclusive, least, most, exclusive, *elapsed.get(name, ()))
             for name, calls, inclusive, exclusive, least, most in self.collector.timings()
         }
 
@@ -45,7 +46,8 @@ class Timestamp_Collector__Analysis:
         """prefix -> the sums of all names that begin with it: of ``a.b.c`` those are ``a``, ``a.b`` and ``a.b.c``.
 
         ``total_ns`` is the time that any of them was open, on each thread: names within others of the same prefix do not
-        count twice. Raises RuntimeError if entries were dropped, for then it is not known.
+        count twice. ``elapsed_ns`` is 0, for which waits lie within others is not known. Raises RuntimeError if entries were
+        dropped, for then nothing of this is.
         """
         if self.collector.dropped:
             raise RuntimeError(f"{self.collector.dropped} entries were dropped: give the collector a larger max_entries than {self.collector.max_entries}")
@@ -58,6 +60,8 @@ class Timestamp_Collector__Analysis:
                 total.self_ns += timing.self_ns
                 total.min_ns = min(total.min_ns, timing.min_ns) if known else timing.min_ns
                 total.max_ns = max(total.max_ns, timing.max_ns)
+                total.elapsed_min_ns = min(total.elapsed_min_ns, timing.elapsed_min_ns) if known else timing.elapsed_min_ns
+                total.elapsed_max_ns = max(total.elapsed_max_ns, timing.elapsed_max_ns)
         self._add_open_times(sums, separator)
         return sums
 
@@ -65,7 +69,7 @@ class Timestamp_Collector__Analysis:
         """By the entries; what is open still has taken the time until the last of them."""
         open_calls: dict[tuple[int, str], list[int]] = {}
         last = 0
-        for name, event, when, _, _, _, thread, _, _ in self.collector._rows(0, self.collector._kept):
+        for name, event, when, _, _, _, thread, *_ in self.collector._rows(0, self.collector._kept):
             last = when
             for prefix in prefixes(name, separator):
                 since = open_calls.setdefault((thread, prefix), [])

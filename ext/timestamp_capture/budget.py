@@ -20,13 +20,14 @@ def over_budget(
     self_ms: Optional[float] = None,
     avg_ms: Optional[float] = None,
     max_ms: Optional[float] = None,
+    elapsed_ms: Optional[float] = None,
     calls: Optional[int] = None,
 ) -> list[str]:
     """What is over its budget, in words; see Timestamp_Collector.assert_budget()."""
-    limits = {"total_ms": total_ms, "self_ms": self_ms, "avg_ms": avg_ms, "max_ms": max_ms, "calls": calls}
+    limits = {"total_ms": total_ms, "self_ms": self_ms, "avg_ms": avg_ms, "max_ms": max_ms, "elapsed_ms": elapsed_ms, "calls": calls}
     wanted = {key: limit for key, limit in limits.items() if limit is not None}
     if not wanted or (name is None and set(wanted) != {"total_ms"}):
-        raise TypeError("a budget needs a name and a limit (total_ms, self_ms, avg_ms, max_ms, calls), or total_ms alone for all")
+        raise TypeError("a budget needs a name and a limit (total_ms, self_ms, avg_ms, max_ms, elapsed_ms, calls), or total_ms alone for all")
     if name is None:
         took = collector.total_duration_ns() / NS_TO_MS
         return [f"{collector.name}: total_ms {took:.3f} > {wanted['total_ms']}"] if took > wanted["total_ms"] else []
@@ -44,6 +45,7 @@ def _over(timing: Schema__Method_Timing, wanted: dict[str, float]) -> list[str]:
         "self_ms": timing.self_ms(),
         "avg_ms": timing.avg_ms(),
         "max_ms": timing.max_ms(),
+        "elapsed_ms": timing.elapsed_max_ms(),
         "calls": timing.call_count,
     }
     return [f"{timing.name}: {key} {values[key]:.6g} > {limit}" for key, limit in wanted.items() if values[key] > limit]

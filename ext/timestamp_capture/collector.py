@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, TypeVar, cas
 
 from ._later import Later
 from ._select import core
+from .captures import Captures
 from .entries import Entries, Notes
 from .schemas import NS_TO_MS, Schema__Timestamp_Entry
 
@@ -27,7 +28,7 @@ C = TypeVar("C", bound="Timestamp_Collector")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Timestamp_Collector(core.Collector):
+class Timestamp_Collector(core.Collector, Captures):
     """Record what the enclosed code calls: entries and sums.
 
         with Timestamp_Collector("request") as collector:
@@ -187,16 +188,21 @@ class Timestamp_Collector(core.Collector):
         self_ms: Optional[float] = None,
         avg_ms: Optional[float] = None,
         max_ms: Optional[float] = None,
+        elapsed_ms: Optional[float] = None,
         calls: Optional[int] = None,
     ) -> None:
         """Raise AssertionError if the calls of ``name`` took more, or were more, than this.
 
         ``name`` may have wildcards (``db.*``): then each name it matches must keep to the limits. That nothing matches is an
-        error, too, unless ``calls=0`` is the limit. Without a name, ``total_ms`` is the limit of the whole collector.
+        error, too, unless ``calls=0`` is the limit. ``max_ms`` limits what the longest call ran, ``elapsed_ms`` the time from its
+        first start to its return, of which a coroutine that waits runs a part. Without a name, ``total_ms`` is the limit of the
+        whole collector.
 
             collector.assert_budget("parse", avg_ms=2, calls=10)
         """
-        over = budget.over_budget(self, name, total_ms=total_ms, self_ms=self_ms, avg_ms=avg_ms, max_ms=max_ms, calls=calls)
+        over = budget.over_budget(
+            self, name, total_ms=total_ms, self_ms=self_ms, avg_ms=avg_ms, max_ms=max_ms, elapsed_ms=elapsed_ms, calls=calls
+        )
         if over:
             raise AssertionError("over budget: " + "; ".join(over))
 
@@ -283,6 +289,9 @@ class Timestamp_Collector(core.Collector):
     def to_speedscope_file(self, filepath: Path) -> Path:
         """Write a speedscope file."""
         return export.Timestamp_Collector__Export(self).to_speedscope_file(filepath)
+
+    def _captured(self) -> tuple[Any, tuple[Any, ...]]:
+        return self, ()
 
     # ---- propagation ----
 

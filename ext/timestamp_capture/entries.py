@@ -40,8 +40,8 @@ class Entries(Sequence[Schema__Timestamp_Entry]):
             entries.insert(before, mark)
         return entries
 
-    def _entry(self, row: tuple[str, str, int, int, int, int, int, bool, int]) -> Schema__Timestamp_Entry:
-        name, event, when, clock, thread, depth, _, raised, number = row
+    def _entry(self, row: tuple[str, str, int, int, int, int, int, bool, int, int]) -> Schema__Timestamp_Entry:
+        name, event, when, clock, thread, depth, _, raised, number, _ = row
         extra = self._notes.extra.get(number)
         if raised:
             extra = {**(extra or {}), "raised": True}

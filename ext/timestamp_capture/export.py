@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any, Iterator, Optional, Union
+from typing import TYPE_CHECKING, Any, Iterator, NamedTuple, Optional, Union
 
 from .analysis import Timestamp_Collector__Analysis
 from .schemas import (
@@ -44,43 +44,34 @@ class Timestamp_Collector__Export:
 
     # ---- the calls, properly nested on each thread ----
 
-    def _stretches(self) -> Iterator[tuple[int, int, str, int, int, bool]]:
-        """(thread here, identifier, name, ns, depth, whether it begins): each beginning has its end, last in first out."""
+    def _stretches(self) -> Iterator[_Turn]:
+        """Each beginning has its end, last in first out."""
         stacks: dict[int, list[tuple[str, int, int]]] = {}
         last = 0
-        for name, event, when, _, ident, depth, thread, _, _ in self.collector._rows(0, self.collector._kept):
+        for name, event, when, _, ident, depth, thread, _, _, activation in self.collector._rows(0, self.collector._kept):
             last = when
             stack = stacks.setdefault(thread, [])
             if event in ("enter", "resume"):
                 stack.append((name, depth, ident))
-                yield thread, ident, name, when, depth, True
+                yield _Turn(thread, ident, name, when, depth, True, activation)
             elif any(name == other for other, _, _ in reversed(stack)):
                 while True:
                     ended, at, _ = stack.pop()
-                    yield thread, ident, ended, when, at, False
+                    yield _Turn(thread, ident, ended, when, at, False, activation if ended == name else 0)
                     if ended == name:
                         break
         if not self.collector.dropped and not self.collector.is_active():
             last = max(last, self.collector.end_time_ns)
         for thread, stack in stacks.items():
             for name, depth, ident in reversed(stack):
-                yield thread, ident, name, last, depth, False
+                yield _Turn(thread, ident, name, last, depth, False, 0)
 
     def build_call_tree(self) -> list[Schema__Call_Tree_Node]:
-        """The outermost calls, with what they called in ``children``."""
-        roots: list[Schema__Call_Tree_Node] = []
-        stacks: dict[int, list[Schema__Call_Tree_Node]] = {}
-        index = 0
-        for thread, _, name, when, depth, begins in self._stretches():
-            stack = stacks.setdefault(thread, [])
-            if begins:
-                node = Schema__Call_Tree_Node(name=name, start_ns=when, depth=depth, call_index=index)
-                index += 1
-                (stack[-1].children if stack else roots).append(node)
-                stack.append(node)
-            else:
-                _end(stack.pop(), when)
-        return roots
+        """The outermost calls, with what they called in ``children``. A generator or coroutine that waits is one call."""
+        forest = _Forest()
+        for turn in self._stretches():
+            forest.take(turn)
+        return forest.grown()
 
     # ---- flame graphs ----
 
@@ -116,7 +107,20 @@ class Timestamp_Collector__Export:
             ),
             entries=[Schema__Export_Entry(e.name, e.event, e.timestamp_ns, e.clock_ns, e.depth, e.thread_id) for e in collector.entries],
             method_timings=[
-                Schema__Export_Method_Timing(t.name, t.call_count, t.total_ns, t.total_ms(), t.self_ns, t.self_ms(), t.avg_ms(), t.min_ns, t.max_ns)
+                Schema__Export_Method_Timing(
+                    name=t.name,
+                    call_count=t.call_count,
+                    total_ns=t.total_ns,
+                    total_ms=t.total_ms(),
+                    self_ns=t.self_ns,
+                    self_ms=t.self_ms(),
+                    avg_ms=t.avg_ms(),
+                    min_ns=t.min_ns,
+                    max_ns=t.max_ns,
+                    elapsed_ns=t.elapsed_ns,
+                    elapsed_min_ns=t.elapsed_min_ns,
+                    elapsed_max_ns=t.elapsed_max_ns,
+                )
                 for t in Timestamp_Collector__Analysis(collector).get_timings_by_total()
             ],
             call_tree=self.build_call_tree(),
@@ -157,10 +161,11 @@ class Timestamp_Collector__Export:
         frames: dict[str, int] = {}
         threads: dict[int, tuple[int, list[Schema__Speedscope_Event]]] = {}
         last = start
-        for thread, ident, name, when, _, begins in self._stretches():
-            last = max(last, when)
-            events = threads.setdefault(thread, (ident, []))[1]
-            events.append(Schema__Speedscope_Event("O" if begins else "C", frames.setdefault(name, len(frames)), (when - start) / 1000))
+        for turn in self._stretches():
+            last = max(last, turn.when)
+            events = threads.setdefault(turn.thread, (turn.ident, []))[1]
+            frame = frames.setdefault(turn.name, len(frames))
+            events.append(Schema__Speedscope_Event("O" if turn.begins else "C", frame, (turn.when - start) / 1000))
         end = (max(last, self.collector.end_time_ns) - start) / 1000
         name = self.collector.name
         return Schema__Speedscope(
@@ -189,12 +194,64 @@ def _short(ms: float) -> float:
     return round(ms, 2) or ms
 
 
-def _end(node: Schema__Call_Tree_Node, when: int) -> None:
-    node.end_ns = when
-    node.duration_ns = when - node.start_ns
-    node.duration_ms = node.duration_ns / NS_TO_MS
-    node.self_ns = node.duration_ns - sum(child.duration_ns for child in node.children)
-    node.self_ms = node.self_ns / NS_TO_MS
+class _Turn(NamedTuple):
+    """A call comes onto a thread's stack, or leaves it."""
+
+    thread: int  # its number here
+    ident: int
+    name: str
+    when: int  # ns
+    depth: int
+    begins: bool
+    activation: int  # of one that goes on after a wait, or that waits; 0: it is none of these, or not known
+
+
+class _Stack:
+    """What runs on a thread, with when it began or went on, and until when the time has been handed out."""
+
+    def __init__(self) -> None:
+        self.open: list[tuple[Schema__Call_Tree_Node, int]] = []
+        self.until = 0
+
+    def pass_to(self, when: int) -> None:
+        if self.open:
+            self.open[-1][0].self_ns += when - self.until
+        self.until = when
+
+
+class _Forest:
+    """The trees of all threads while they grow."""
+
+    def __init__(self) -> None:
+        self.roots: list[Schema__Call_Tree_Node] = []
+        self.nodes: list[Schema__Call_Tree_Node] = []
+        self.stacks: dict[int, _Stack] = {}
+        self.waiting: dict[int, Schema__Call_Tree_Node] = {}  # by activation
+
+    def take(self, turn: _Turn) -> None:
+        stack = self.stacks.setdefault(turn.thread, _Stack())
+        stack.pass_to(turn.when)
+        if turn.begins:
+            node = self.waiting.pop(turn.activation, None) or self._new(turn, stack)
+            stack.open.append((node, turn.when))
+            return
+        node, began = stack.open.pop()
+        node.duration_ns += turn.when - began
+        node.end_ns = turn.when
+        if turn.activation:
+            self.waiting[turn.activation] = node
+
+    def _new(self, turn: _Turn, stack: _Stack) -> Schema__Call_Tree_Node:
+        node = Schema__Call_Tree_Node(name=turn.name, start_ns=turn.when, depth=turn.depth, call_index=len(self.nodes))
+        self.nodes.append(node)
+        (stack.open[-1][0].children if stack.open else self.roots).append(node)
+        return node
+
+    def grown(self) -> list[Schema__Call_Tree_Node]:
+        for node in self.nodes:
+            node.duration_ms = node.duration_ns / NS_TO_MS
+            node.self_ms = node.self_ns / NS_TO_MS
+        return self.roots
 
 
 def _walk(roots: list[Schema__Call_Tree_Node]) -> Iterator[tuple[str, Schema__Call_Tree_Node]]:

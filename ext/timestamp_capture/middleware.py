@@ -17,7 +17,9 @@ and these give reports that were kept, with the secret in the header or, as abov
 
 A report holds what this request called, and no other: also among requests that take turns in one thread. Of an ASGI application
 that is its task, the tasks started for it meanwhile, and what it hands to threads by anyio (Starlette's and FastAPI's plain
-functions). Reports lie in the memory of the process that made them. Exceptions pass through; what was recorded is kept.
+functions). While `tscap` or start() records everything, a request is one call of its method and path there, which lasts as long
+as the response (elapsed); what goes on in its tasks and threads stands below "METHOD /path (continued)". Reports lie in the memory of the process that made them. Exceptions pass through; what was recorded
+is kept.
 """
 
 from __future__ import annotations
@@ -49,6 +51,32 @@ ASGI_Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # ---- reports ----
 
+EVENTS = 20_000  # beginnings and ends that the call tree is made of; what comes later is in the sums alone
+INDENTED = 40  # levels
+
+
+class _Row(NamedTuple):
+    """A call in a call tree, as a list has it."""
+
+    name: str
+    parent: Optional[int]  # its index, which is smaller
+    depth: int
+    start_ns: int
+    elapsed_ns: int
+    inclusive_ns: int
+    exclusive_ns: int
+
+
+def _tree(collector: Timestamp_Collector) -> Iterator[_Row]:
+    """Each call after the one that it was called by. Those of a thread or a task stand beside those of others."""
+    began, count = collector.start_time_ns, 0
+    waiting: List[Tuple[Optional[int], int, Any]] = [(None, 0, root) for root in reversed(collector.build_call_tree())]
+    while waiting:
+        parent, depth, node = waiting.pop()
+        yield _Row(node.name[:500], parent, depth, node.start_ns - began, node.end_ns - node.start_ns, node.duration_ns, node.self_ns)
+        waiting += [(count, depth + 1, child) for child in reversed(node.children)]
+        count += 1
+
 
 class _Recording:
     """One request that is recorded, and what was recorded of it."""
@@ -59,7 +87,7 @@ class _Recording:
         self.status = ""
         self.problem = ""
         self.limits = limits
-        self.collector: Optional[Timestamp_Collector] = Timestamp_Collector(self.request, max_entries=0)
+        self.collector: Optional[Timestamp_Collector] = Timestamp_Collector(self.request, max_entries=EVENTS)
         self.reports: dict[str, bytes] = {}  # by format; empty: it has not ended
 
     def report(self) -> None:
@@ -75,21 +103,37 @@ class _Recording:
         head = f"{self.request}\nstatus: {self.status or 'none'}\n"
         if self.problem:
             head += f"not recorded: {self.problem}\n"
-        text = (head + "\n" + collector.format_report() + "\n").encode("utf-8", "backslashreplace")
+        text = (head + "\n" + collector.format_report() + "\n" + self._tree_text(collector)).encode("utf-8", "backslashreplace")
         if len(text) > self.limits.bytes:
             kept = text[: self.limits.bytes].rsplit(b"\n", 1)[0]
             text = kept + b"\n... %d bytes left off\n" % (len(text) - len(kept))
         return text
 
+    @staticmethod
+    def _tree_text(collector: Timestamp_Collector) -> str:
+        lines = ["Call Tree (time from start to return):"]
+        lines += ["  " * (min(row.depth, INDENTED) + 1) + f"{row.name}  {row.elapsed_ns / 1e6:.3f}ms" for row in _tree(collector)]
+        if collector.dropped:
+            lines.append(f"  ... and {collector.dropped} beginnings and ends of calls more")
+        return "\n".join(lines) + "\n"
+
     def _json(self, collector: Timestamp_Collector) -> bytes:
         rows = sorted(collector.timings(), key=lambda row: -row[3])
         kept, size = [], 0
         for name, calls, inclusive, exclusive, least, most in rows:
-            row = {"name": name[:500], "calls": calls, "inclusive_ns": inclusive, "exclusive_ns": exclusive, "min_ns": least, "max_ns": most}
-            size += len(json.dumps(row)) + 2
+            sums = {"name": name[:500], "calls": calls, "inclusive_ns": inclusive, "exclusive_ns": exclusive, "min_ns": least, "max_ns": most}
+            size += len(json.dumps(sums)) + 2
             if size > self.limits.bytes:
                 break
-            kept.append(row)
+            kept.append(sums)
+        calls_kept, calls_left_off = [], 0
+        for row in _tree(collector):
+            call = {key: value for key, value in row._asdict().items() if key != "depth"}
+            size += len(json.dumps(call)) + 2
+            if size > self.limits.bytes:
+                calls_left_off += 1
+            else:
+                calls_kept.append(call)
         report = {
             "request": self.request,
             "status": self.status,
@@ -98,6 +142,8 @@ class _Recording:
             "total_duration_ns": collector.total_duration_ns(),
             "timings": kept,
             "timings_left_off": len(rows) - len(kept),
+            "call_tree": calls_kept,
+            "call_tree_left_off": calls_left_off + (collector.dropped + 1) // 2,
         }
         return json.dumps(report).encode()
 

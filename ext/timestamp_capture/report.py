@@ -44,11 +44,13 @@ class Timestamp_Collector__Report:
         return [""] + lines if lines else []
 
     def format_report(self, show_self_time: bool = True) -> str:
-        """One row per name, by inclusive time."""
+        """One row per name, by inclusive time; with elapsed times, mean and longest, if generators or coroutines waited."""
         collector = self.collector
         timings = Timestamp_Collector__Analysis(collector).get_timings_by_total()
         width = self._width(timing.name for timing in timings)
-        double, single = "=" * (width + 50), "-" * (width + 50)
+        waited = any(timing.elapsed_ns > timing.total_ns for timing in timings)
+        line = width + 50 + (22 if waited else 0)
+        double, single = "=" * line, "-" * line
         lines = [double, f"Timestamp Report: {collector.name}", double, ""]
         lines += [
             f"  Total Duration : {collector.total_duration_ms():,.2f} ms",
@@ -58,8 +60,9 @@ class Timestamp_Collector__Report:
         ]
         if timings:
             row = self._row_with_self if show_self_time else self._row_without_self
-            lines += ["Method Timings (sorted by total time):", single, self._header(width, show_self_time), single]
-            lines += [row(width, timing) for timing in timings]
+            header = self._header(width, show_self_time) + (f" {'El.Avg':>10} {'El.Max':>10}" if waited else "")
+            lines += ["Method Timings (sorted by total time):", single, header, single]
+            lines += [row(width, timing) + (self._elapsed(timing) if waited else "") for timing in timings]
         return "\n".join([*lines, *self._losses(), "", double])
 
     @staticmethod
@@ -79,6 +82,10 @@ class Timestamp_Collector__Report:
             f"{timing.name:<{width}} {timing.call_count:>6} {timing.total_ms():>10.2f} {timing.avg_ms():>10.3f} "
             f"{self._share(timing.total_ns):>6.1f}%"
         )
+
+    @staticmethod
+    def _elapsed(timing: Schema__Method_Timing) -> str:
+        return f" {timing.elapsed_avg_ms():>8.2f}ms {timing.elapsed_max_ms():>8.2f}ms"
 
     def format_timeline(self, max_entries: int = 100) -> str:
         """The first entries, by time from the start, indented by depth."""

@@ -213,23 +213,44 @@ class Schema__Timestamp_Entry:
 
 @dataclass(init=False)
 class Schema__Method_Timing:
-    """The sums of one name. A recursive function's ``total_ns`` is that of its outermost calls; ``self_ns`` is exclusive."""
+    """The sums of one name. A recursive function's ``total_ns`` is that of its outermost calls; ``self_ns`` is exclusive.
 
-    __slots__ = ("name", "call_count", "total_ns", "min_ns", "max_ns", "self_ns")
+    ``elapsed_ns`` is ``total_ns`` and what generators and coroutines waited between their first start and their return;
+    ``elapsed_min_ns`` and ``elapsed_max_ns`` are of one call that ended.
+    """
+
+    __slots__ = ("name", "call_count", "total_ns", "min_ns", "max_ns", "self_ns", "elapsed_ns", "elapsed_min_ns", "elapsed_max_ns")
     name: str
     call_count: int
     total_ns: int
     min_ns: int
     max_ns: int
     self_ns: int
+    elapsed_ns: int
+    elapsed_min_ns: int
+    elapsed_max_ns: int
 
-    def __init__(self, name: str = "", call_count: int = 0, total_ns: int = 0, min_ns: int = 0, max_ns: int = 0, self_ns: int = 0) -> None:
+    def __init__(
+        self,
+        name: str = "",
+        call_count: int = 0,
+        total_ns: int = 0,
+        min_ns: int = 0,
+        max_ns: int = 0,
+        self_ns: int = 0,
+        elapsed_ns: int = 0,
+        elapsed_min_ns: int = 0,
+        elapsed_max_ns: int = 0,
+    ) -> None:
         self.name = name
         self.call_count = call_count
         self.total_ns = total_ns
         self.min_ns = min_ns
         self.max_ns = max_ns
         self.self_ns = self_ns
+        self.elapsed_ns = elapsed_ns
+        self.elapsed_min_ns = elapsed_min_ns
+        self.elapsed_max_ns = elapsed_max_ns
 
     def total_ms(self) -> float:
         """Inclusive time in milliseconds."""
@@ -250,6 +271,18 @@ class Schema__Method_Timing:
     def max_ms(self) -> float:
         """The longest call in milliseconds."""
         return self.max_ns / NS_TO_MS
+
+    def elapsed_ms(self) -> float:
+        """Elapsed time of all calls in milliseconds."""
+        return self.elapsed_ns / NS_TO_MS
+
+    def elapsed_avg_ms(self) -> float:
+        """Elapsed time per call in milliseconds; 0.0 without calls."""
+        return self.elapsed_ns / self.call_count / NS_TO_MS if self.call_count else 0.0
+
+    def elapsed_max_ms(self) -> float:
+        """The longest elapsed time of a call in milliseconds."""
+        return self.elapsed_max_ns / NS_TO_MS
 
     def json(self) -> dict[str, Any]:
         """As a dict of what JSON knows."""
@@ -306,7 +339,11 @@ def method_timing__max_ms(timing: Schema__Method_Timing) -> float:
 
 @dataclass
 class Schema__Call_Tree_Node(Schema):
-    """One call, or one stretch of a generator or coroutine between waits; ``call_index`` counts them by their beginning."""
+    """One call; ``call_index`` counts them by their beginning.
+
+    A generator or coroutine is one, below what started it: ``duration_ns`` is the time that it ran, whoever it went on below, and
+    ``end_ns - start_ns`` the time that it took with all its waits. ``self_ns`` is less what it called while it ran.
+    """
 
     _nested = {"children": ["Schema__Call_Tree_Node"]}
     name: str = ""
@@ -359,6 +396,9 @@ class Schema__Export_Method_Timing(Schema):
     avg_ms: float = 0.0
     min_ns: int = 0
     max_ns: int = 0
+    elapsed_ns: int = 0
+    elapsed_min_ns: int = 0
+    elapsed_max_ns: int = 0
 
 
 @dataclass
