@@ -32,10 +32,22 @@ static int no_process(const struct patient *p)
                 (int)p->pid, p->places->sought);
 }
 
+/* Its user may not, either: then it has capabilities that we have not, is not dumpable, or the kernel forbids it. */
+static int not_even_ours(const struct patient *p)
+{
+    return fail(EXIT_PERMISSION,
+                "may not look into process %d\n"
+                "its user is yours, but it has rights that tscap has not, or it or the kernel forbids it (ptrace(2) says how)\n"
+                "%stscap %s %d%s",
+                (int)p->pid, geteuid() ? "sudo " : "", p->command, (int)p->pid, geteuid() ? "" : ", as root with all capabilities");
+}
+
 static int not_permitted(const struct patient *p)
 {
     struct status s;
     uid_t uid = status_read(&s, p->pid) == 0 ? s.uid[1] : geteuid();
+    if (uid == geteuid())
+        return not_even_ours(p);
     const struct passwd *user = getpwuid(uid);
     return fail(EXIT_PERMISSION,
                 "process %d is not yours\n"
@@ -58,13 +70,20 @@ static const char *way_in(const struct patient *p) { return strcmp(p->command, "
 
 static int not_loaded(const struct patient *p)
 {
-    char version[32];
-    target_version(&p->target, version, sizeof version);
+    char text[32];
+    target_version(&p->target, text, sizeof text);
+    const char *version = text[0] ? text : "of an unknown version";
+    if (strcmp(p->command, "tracks") == 0) /* attaching brings none */
+        return fail(EXIT_UNSUPPORTED,
+                    "process %d has no tracks that could be seen\n"
+                    "it is CPython %s, but has not imported timestamp_capture, or only what of it is in Python\n"
+                    "start it with the compiled recorder, without TSCAP_PURE (`python3 -m timestamp_capture` says which there is)",
+                    (int)p->pid, version);
     return fail(EXIT_UNSUPPORTED,
                 "process %d has nothing to record\n"
                 "it is CPython %s, but has not imported timestamp_capture, or only what of it is in Python\n"
                 "tscap %s %d, or `import timestamp_capture` and @timestamp in the program",
-                (int)p->pid, version[0] ? version : "of an unknown version", way_in(p), (int)p->pid);
+                (int)p->pid, version, way_in(p), (int)p->pid);
 }
 
 static int disabled(const struct patient *p)

@@ -4,15 +4,15 @@
 #include <stdlib.h>
 
 /* Nobody else need be looked at. */
-static int find_alone(const struct group *g, struct subjects *all, struct family *f)
+static int find_alone(const struct group *g, struct subjects *all, struct process_tree *tree)
 {
     *all = (struct subjects){.subject = malloc(sizeof *all->subject)};
-    f->relative = calloc(1, sizeof *f->relative);
-    if (!all->subject || !f->relative)
+    tree->relative = calloc(1, sizeof *tree->relative);
+    if (!all->subject || !tree->relative)
         return -ENOMEM;
     all->subject[all->count++] = g->root;
     subject_refresh(all->subject);
-    f->relative[f->count++] = (struct relative){.subject = all->subject, .parent = FAMILY_NONE};
+    tree->relative[tree->count++] = (struct relative){.subject = all->subject, .parent = PROCESS_TREE_NONE};
     return all->subject->error == -ENOENT ? -ENOENT : 0;
 }
 
@@ -26,17 +26,17 @@ static const struct subject *find_root(const struct group *g, const struct subje
     return NULL;
 }
 
-static int find_family(const struct group *g, struct subjects *all, struct family *f)
+static int find_tree(const struct group *g, struct subjects *all, struct process_tree *tree)
 {
     int r = subjects_find(all, g->places);
     const struct subject *root = r == 0 ? find_root(g, all) : NULL;
     if (r < 0)
         return r;
-    return root ? family_of(f, all, root) : -ENOENT;
+    return root ? process_tree_of(tree, all, root) : -ENOENT;
 }
 
-int group_find(const struct group *g, struct subjects *all, struct family *f)
+int group_find(const struct group *g, struct subjects *all, struct process_tree *tree)
 {
-    *f = (struct family){0};
-    return g->family ? find_family(g, all, f) : find_alone(g, all, f);
+    *tree = (struct process_tree){0};
+    return g->whole_tree ? find_tree(g, all, tree) : find_alone(g, all, tree);
 }

@@ -4,15 +4,15 @@
 
 #include <stdbool.h>
 
-#include "family.h"
+#include "process_tree.h"
 
 struct group {
     const struct places *places; /* (borrowed) */
     struct subject root;         /* as it was found first */
-    bool family;                 /* its descendants, too */
+    bool whole_tree;                 /* its descendants, too */
 };
 
-/* Who is there now, the root first. 0, -ENOENT: the root is not, -ENOMEM; both to be freed in any case, the family first. */
-int group_find(const struct group *g, struct subjects *all, struct family *f);
+/* Who is there now, the root first. 0, -ENOENT: the root is not, -ENOMEM; both to be freed in any case, the tree first. */
+int group_find(const struct group *g, struct subjects *all, struct process_tree *tree);
 
 #endif

@@ -7,6 +7,7 @@
 #include "containers.h"
 #include "diagnosis.h"
 #include "message.h"
+#include "process_tree.h"
 #include "units.h"
 
 #define LISTED 12
@@ -32,6 +33,11 @@ pid_t operand_pid(const char *text)
 }
 
 static bool is_number(const char *text) { return text[0] && text[strspn(text, "0123456789")] == '\0'; }
+
+bool operand_is_part(const char *text)
+{
+    return text && *text && !is_number(text) && strcmp(text, "auto") != 0 && !is_file(text, OPERAND_LIVING);
+}
 
 /* ---- a number ---- */
 
@@ -62,7 +68,7 @@ static int check_living(const struct subject *s, const char *command)
                 "cannot %s %d\n"
                 "the process %s; what it recorded is still there\n"
                 "tscap dump %d",
-                command, (int)s->pid, s->replaced ? "has become another program" : "has ended", (int)s->pid);
+                command, (int)s->pid, s->replaced ? "has become another program, or was detached from" : "has ended", (int)s->pid);
 }
 
 static struct subject *search(struct operand *o, pid_t pid)
@@ -102,6 +108,25 @@ static size_t count_fitting(struct operand *o, const char *part)
     return count;
 }
 
+/* The one that all others descend from. False: there is none, or no memory. */
+static bool take_root(struct operand *o, const char *part, size_t count)
+{
+    struct subject *found = NULL;
+    for (size_t i = 0; i < o->all.count && !found; i++) {
+        struct process_tree tree = {0};
+        size_t below = 0;
+        if (fits(&o->all.subject[i], part) && process_tree_of(&tree, &o->all, &o->all.subject[i]) == 0)
+            for (size_t k = 0; k < tree.count; k++)
+                below += fits(tree.relative[k].subject, part);
+        if (below == count)
+            found = &o->all.subject[i];
+        process_tree_free(&tree);
+    }
+    if (found)
+        o->subject = found;
+    return found;
+}
+
 static void list_fitting(const struct operand *o, const char *part, char *buffer, size_t size)
 {
     size_t used = 0, listed = 0;
@@ -130,15 +155,28 @@ static int is_ambiguous(const struct operand *o, const struct settings *s, const
                 count, list, s->command, (int)o->subject->pid);
 }
 
-static int find_by_part(struct operand *o, const struct settings *s, const char *part)
+static bool fits_one(struct operand *o, const struct settings *s, const char *part)
 {
     size_t count = count_fitting(o, part);
-    if (count == 1)
+    return count == 1 || (count > 1 && s->subprocesses && take_root(o, part, count));
+}
+
+static int find_by_part(struct operand *o, const struct settings *s, const char *part, enum operand_kind kind)
+{
+    bool file = kind == OPERAND_ANY && part && access(part, F_OK) == 0;
+    if (fits_one(o, s, part))
         return EXIT_OK;
+    size_t count = count_fitting(o, part);
     if (count > 1)
         return is_ambiguous(o, s, part, count);
     if (!part)
         return diagnose_nothing(&o->places);
+    if (file)
+        return fail(EXIT_NO_PROCESS,
+                    "no process fits '%s'\n"
+                    "there is a file of that name; what has neither a slash nor .tscap at its end is a part of a command line\n"
+                    "tscap %s ./%s",
+                    part, s->command, part);
     return fail(EXIT_NO_PROCESS,
                 "no process fits '%s'\n"
                 "no command line of a process that can be recorded has this in it; looked in %s\n"
@@ -156,9 +194,10 @@ static int find_file(struct operand *o, const struct settings *s, enum operand_k
                     "it takes a running process\n"
                     "tscap dump %s",
                     s->command, s->operand, s->operand);
-    int r = subject_of_file(&o->file, s->operand);
+    int r = subject_of_file(&o->file, s->operand, &o->file_view);
     if (r < 0)
         return diagnose_segment(s->operand, r);
+    o->file_open = !o->file.captured;
     o->subject = &o->file;
     return EXIT_OK;
 }
@@ -198,7 +237,7 @@ static int find_process(struct operand *o, const struct settings *s, enum operan
                     "numbers of processes are 1 to %d\n"
                     "tscap ps",
                     text, INT32_MAX);
-    return find_by_part(o, s, strcmp(text, "auto") == 0 ? NULL : text);
+    return find_by_part(o, s, strcmp(text, "auto") == 0 ? NULL : text, kind);
 }
 
 int operand_find(struct operand *o, const struct settings *s, enum operand_kind kind)
@@ -211,16 +250,33 @@ int operand_look(struct operand *o, const struct settings *s)
 {
     *o = (struct operand){0};
     pid_t pid = operand_pid(s->operand);
-    int code = list(o, s->subprocesses ? 0 : pid, s->subprocesses);
-    struct subject *found = code == EXIT_OK ? search(o, pid) : NULL;
-    if (found && subject_ready(found))
-        o->subject = found;
+    bool part = operand_is_part(s->operand);
+    int code = list(o, s->subprocesses ? 0 : pid, s->subprocesses || part);
+    if (code != EXIT_OK)
+        return code;
+    if (part && fits_one(o, s, s->operand))
+        return EXIT_OK;
+    struct subject *found = pid ? search(o, pid) : NULL;
+    o->subject = found && subject_ready(found) ? found : NULL;
     return code;
+}
+
+bool operand_take_view(struct operand *o, const struct subject *of, struct view *v)
+{
+    bool taken = of == &o->file && o->file_open;
+    if (!taken)
+        return subjects_take_view(&o->all, of, v);
+    *v = o->file_view;
+    o->file_open = false;
+    return true;
 }
 
 void operand_free(struct operand *o)
 {
     o->subject = NULL;
+    if (o->file_open)
+        view_close(&o->file_view);
+    o->file_open = false;
     subjects_free(&o->all);
     places_close(&o->places);
 }

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,7 +15,6 @@
 #define YOUNG_NS 1000000000u /* may be between fork and exec, or not yet in the hooks of fork */
 #define LOOKS 220           /* at the young ones */
 #define PAUSE_NS 5000000
-#define NAMED 8
 
 static const struct subject *owner_of(const struct mapping *m, const struct subjects *all)
 {
@@ -95,21 +93,21 @@ static pid_t parent_of(const struct processes *p, pid_t pid)
     return found ? found->parent : 0;
 }
 
-/* ---- those of a family ---- */
+/* ---- those of a process tree ---- */
 
-static bool is_member(const struct family *f, pid_t pid)
+static bool is_member(const struct process_tree *tree, pid_t pid)
 {
-    for (size_t i = 0; i < f->count; i++)
-        if (f->relative[i].subject->pid == pid && f->relative[i].subject->alive)
+    for (size_t i = 0; i < tree->count; i++)
+        if (tree->relative[i].subject->pid == pid && tree->relative[i].subject->alive)
             return true;
     return false;
 }
 
 /* They were read one after the other, and numbers are used again: there may be rings. */
-static bool is_below(const struct processes *p, const struct family *f, pid_t pid)
+static bool is_below(const struct processes *p, const struct process_tree *tree, pid_t pid)
 {
     for (size_t steps = 0; steps < p->count && (pid = parent_of(p, pid)); steps++)
-        if (is_member(f, pid))
+        if (is_member(tree, pid))
             return true;
     return false;
 }
@@ -147,11 +145,11 @@ static bool drop_others(struct strays *s, const struct subjects *all)
     return any_young;
 }
 
-static int list_below(struct strays *s, const struct processes *p, const struct family *f, const struct subjects *all)
+static int list_below(struct strays *s, const struct processes *p, const struct process_tree *tree, const struct subjects *all)
 {
     for (size_t i = 0; i < p->count; i++) {
         pid_t pid = p->process[i].pid;
-        if (has_segment(all, pid) || !is_below(p, f, pid))
+        if (has_segment(all, pid) || !is_below(p, tree, pid))
             continue;
         pid_t *more = array_room(s->pid, s->count, &s->room, sizeof *more);
         if (!more)
@@ -162,14 +160,14 @@ static int list_below(struct strays *s, const struct processes *p, const struct 
     return 0;
 }
 
-int strays_find(struct strays *s, const struct family *f, const struct subjects *all)
+int strays_find(struct strays *s, const struct process_tree *tree, const struct subjects *all)
 {
     struct timespec pause = {.tv_nsec = PAUSE_NS};
     struct processes p;
     *s = (struct strays){0};
     int r = list_processes(&p);
     if (r == 0)
-        r = list_below(s, &p, f, all);
+        r = list_below(s, &p, tree, all);
     free(p.process);
     for (unsigned i = 0; r == 0 && drop_others(s, all) && i < LOOKS; i++)
         nanosleep(&pause, NULL);
@@ -180,14 +178,4 @@ void strays_free(struct strays *s)
 {
     free(s->pid);
     *s = (struct strays){0};
-}
-
-void strays_name(const struct strays *s, char *buffer, size_t size)
-{
-    size_t named = s->count < NAMED ? s->count : NAMED;
-    int length = snprintf(buffer, size, "process%s", s->count == 1 ? "" : "es");
-    for (size_t i = 0; i < named && length >= 0 && (size_t)length < size; i++)
-        length += snprintf(buffer + length, size - (size_t)length, "%s %d", i ? "," : "", (int)s->pid[i]);
-    if (named < s->count && (size_t)length < size)
-        snprintf(buffer + length, size - (size_t)length, " and %zu more", s->count - named);
 }

@@ -3,7 +3,7 @@
 #ifndef TSCAP_STRAY_H
 #define TSCAP_STRAY_H
 
-#include "family.h"
+#include "process_tree.h"
 #include "subject.h"
 
 /* Whose copy it is; borrowed from `all`. NULL: it is no stray. */
@@ -14,17 +14,12 @@ struct strays {
     size_t count, room;
 };
 
-/* Those below a family that would record with it had Python known of them. One that is just being made is looked at again for
+/* Those below a process tree that would record with it had Python known of them. One that is just being made is looked at again for
  * a moment: it may become another program, or Python may come to know of it. To be freed in any case; 0 or -ENOMEM. */
-int strays_find(struct strays *s, const struct family *f, const struct subjects *all);
+int strays_find(struct strays *s, const struct process_tree *tree, const struct subjects *all);
 void strays_free(struct strays *s);
 
 /* Why. */
 #define STRAY_CAUSE "forked in C, without Python's knowledge (as uWSGI does by default)"
-
-#define STRAYS_TEXT 160
-
-/* "process 7", "processes 7, 8, 9 and 3 more". */
-void strays_name(const struct strays *s, char *buffer, size_t size);
 
 #endif

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "capture_file.h"
 #include "container.h"
 #include "process.h"
 #include "scale.h"
@@ -126,6 +128,27 @@ static void check_name(struct subject *s)
         s->error = -EBADMSG;
 }
 
+static bool is_kept(const struct subjects *all) { return all->keeps && all->keeper != NO_KEEPER; }
+
+static void drop_kept(struct subjects *all)
+{
+    if (is_kept(all))
+        view_close(&all->kept);
+    all->keeper = NO_KEEPER;
+}
+
+/* The process that lives before those that had its number. */
+static void keep_or_close(struct subjects *all, const struct subject *s, struct view *v)
+{
+    if (!all->keeps || (is_kept(all) && !s->alive)) {
+        view_close(v);
+        return;
+    }
+    drop_kept(all);
+    all->kept = *v;
+    all->keeper = (size_t)(s - all->subject);
+}
+
 struct subject *subjects_add(struct subjects *all, const struct place *place, const char *name, pid_t pid, pid_t inner, uint64_t start_time)
 {
     struct subject *s = new_subject(all);
@@ -134,13 +157,29 @@ struct subject *subjects_add(struct subjects *all, const struct place *place, co
     *s = (struct subject){.pid = pid, .inner = inner, .start_time = start_time, .uid = place->uid, .dirfd = place->fd};
     snprintf(s->file, sizeof s->file, "%s", name);
     snprintf(s->where, sizeof s->where, "%s/%s", place->path, name);
-    subject_refresh(s);
+    struct view view;
+    subject_open(s, &view);
+    if (s->error == 0)
+        keep_or_close(all, s, &view);
     check_name(s);
     return s;
 }
 
+bool subjects_take_view(struct subjects *all, const struct subject *of, struct view *v)
+{
+    if (!is_kept(all) || &all->subject[all->keeper] != of)
+        return false;
+    *v = all->kept;
+    all->keeper = NO_KEEPER;
+    return true;
+}
+
 void subjects_remove(struct subjects *s, size_t i)
 {
+    if (is_kept(s) && s->keeper == i)
+        drop_kept(s);
+    else if (is_kept(s) && s->keeper > i)
+        s->keeper--;
     memmove(&s->subject[i], &s->subject[i + 1], (s->count - i - 1) * sizeof *s->subject);
     s->count--;
 }
@@ -178,7 +217,7 @@ static int add_contained(struct finder *f)
 
 static int find(struct subjects *s, const struct places *places, pid_t only)
 {
-    *s = (struct subjects){0};
+    *s = (struct subjects){.keeps = only, .keeper = NO_KEEPER};
     for (size_t i = 0; i < places->count; i++) {
         struct finder f = {.found = s, .place = &places->place[i], .only = only};
         int r = f.place->only.pid ? add_contained(&f) : rundir_each(f.place->fd, add_found, &f);
@@ -194,13 +233,23 @@ int subjects_find_process(struct subjects *s, const struct places *places, pid_t
 
 void subjects_free(struct subjects *s)
 {
+    drop_kept(s);
     free(s->subject);
-    *s = (struct subjects){0};
+    *s = (struct subjects){.keeper = NO_KEEPER};
 }
 
 /* ---- a file ---- */
 
-int subject_of_file(struct subject *s, const char *path)
+static bool is_capture(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool capture = fd >= 0 && capture_is_one(fd);
+    if (fd >= 0)
+        close(fd);
+    return capture;
+}
+
+int subject_of_file(struct subject *s, const char *path, struct view *v)
 {
     struct stat status;
     *s = (struct subject){.dirfd = AT_FDCWD};
@@ -210,11 +259,12 @@ int subject_of_file(struct subject *s, const char *path)
     if (!S_ISREG(status.st_mode))
         return -EBADMSG;
     s->uid = status.st_uid;
-    struct view view;
-    open_segment(s, &view, -1);
-    if (s->error < 0)
+    open_segment(s, v, -1);
+    s->captured = s->error == -EBADMSG && is_capture(s->file);
+    if (s->captured)
+        s->error = 0;
+    if (s->captured || s->error < 0)
         return s->error;
-    view_close(&view);
     s->pid = s->inner = (pid_t)s->header.pid;
     s->start_time = s->header.start_time;
     look_up_process(s);

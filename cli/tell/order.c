@@ -28,6 +28,7 @@ static struct filters_use use_of(enum control_command command)
     switch (command) {
     case CONTROL_START:
     case CONTROL_ATTACH:
+    case CONTROL_TRACKS: /* what is switched on may be recorded at once */
         return (struct filters_use){.first = SECCOMP_RECORDING, .ours = SECCOMP_OBEYING | SECCOMP_RECORDING, .others = SECCOMP_RECORDING};
     case CONTROL_DETACH:
         return (struct filters_use){.ours = SECCOMP_OBEYING | SECCOMP_DETACHING};
@@ -127,7 +128,7 @@ int order_send_text(const struct subject *subject, enum control_command command,
 struct order {
     const struct subject *subject;
     enum control_command what;
-    const char *command;
+    const char *command, *verb; /* what is typed, and how it is said */
     uint64_t timeout;
 };
 
@@ -160,19 +161,19 @@ static int nobody_listens(const struct order *o)
                     "cannot %s %d\n"
                     "the process has just ended\n"
                     "tscap dump %d",
-                    o->command, pid, pid);
+                    o->verb, pid, pid);
     struct status status;
     if (status_read(&status, o->subject->pid) == 0 && status.uid[1] != o->subject->uid)
         return fail(EXIT_FAILED,
                     "cannot %s %d\n"
                     "it is another user now (uid %lu) than when it made %s, and has closed the descriptors that it had of it\n"
                     "import timestamp_capture in the program after it becomes that user",
-                    o->command, pid, (unsigned long)status.uid[1], o->subject->where);
+                    o->verb, pid, (unsigned long)status.uid[1], o->subject->where);
     return fail(EXIT_FAILED,
                 "cannot %s %d\n"
                 "nobody listens at the socket beside %s: the process is ending, or has replaced itself (exec)\n"
                 "tscap status %d",
-                o->command, pid, o->subject->where, pid);
+                o->verb, pid, o->subject->where, pid);
 }
 
 static int not_permitted(const struct order *o)
@@ -184,12 +185,12 @@ static int not_permitted(const struct order *o)
                     "cannot %s %d\n"
                     "a seccomp filter answers %s with a signal (%s), which would end it; the process is as before\n"
                     "allow %s in the filter that the program puts on",
-                    o->command, pid, report.text, strsignal(SIGSYS), report.text);
+                    o->verb, pid, report.text, strsignal(SIGSYS), report.text);
     return fail(EXIT_PERMISSION,
                 "cannot %s %d\n"
                 "%s\n"
                 "tscap status %d",
-                o->command, pid, strerror(EPERM), pid);
+                o->verb, pid, strerror(EPERM), pid);
 }
 
 static int explain_error(const struct order *o, int error)
@@ -211,13 +212,13 @@ static int explain_error(const struct order *o, int error)
                     "cannot %s %d\n"
                     "its timestamp_capture (%s) does not understand this tscap\n"
                     "use the tscap that came with it",
-                    o->command, pid, o->subject->header.version);
+                    o->verb, pid, o->subject->header.version);
     default:
         return fail(exit_code_of_errno(error),
                     "cannot %s %d\n"
                     "%s\n"
                     "tscap status %d",
-                    o->command, pid, strerror(-error), pid);
+                    o->verb, pid, strerror(-error), pid);
     }
 }
 
@@ -237,19 +238,22 @@ static int explain_reply(const struct order *o, const struct control_reply *repl
                     "cannot %s %d\n"
                     "%s\n"
                     "tscap status %d",
-                    o->command, pid, reply->text, pid);
+                    o->verb, pid, reply->text, pid);
     default:
         return fail(EXIT_UNSUPPORTED,
                     "cannot %s %d\n"
                     "its timestamp_capture (%s) does not know this command\n"
                     "use the tscap that came with it",
-                    o->command, pid, o->subject->header.version);
+                    o->verb, pid, o->subject->header.version);
     }
 }
 
 int order_check(const struct subject *subject, enum control_command command, uint64_t timeout_ns, int error, const struct control_reply *reply)
 {
-    struct order o = {.subject = subject, .what = command, .command = control_command_name(command), .timeout = timeout_ns};
+    const char *name = control_command_name(command);
+    struct order o = {.subject = subject, .what = command, .command = name, .verb = name, .timeout = timeout_ns};
+    if (command == CONTROL_TRACKS)
+        o.verb = "switch tracks of";
     return error < 0 ? explain_error(&o, error) : explain_reply(&o, reply);
 }
 
@@ -270,4 +274,14 @@ int order_give(const struct subject *subject, enum control_command command, uint
     if (code == EXIT_OK)
         tell(subject, &reply, done, already);
     return code;
+}
+
+void order_tell_what_is_left(const struct subject *subject)
+{
+    struct subject now = *subject;
+    subject_refresh(&now);
+    if (now.error == 0 && now.session.started)
+        note("what it recorded is still there: tscap dump %d%s", (int)now.pid, now.alive ? "" : "; tscap gc removes it");
+    else if (now.error == -ENOENT)
+        note("nothing of what it recorded is left (tscap attach --keep leaves it)");
 }

@@ -29,4 +29,7 @@ int order_check(const struct subject *subject, enum control_command command, uin
 /* Tells it, waits, says what it did. `done`, `already`: words for that. */
 int order_give(const struct subject *subject, enum control_command command, uint64_t timeout_ns, const char *done, const char *already);
 
+/* Of a process that was detached from: where what was recorded is, if it is still there. */
+void order_tell_what_is_left(const struct subject *subject);
+
 #endif

@@ -82,14 +82,14 @@ static void ask_root(struct own_session *s, const struct subject *root)
     if (!add_begun(s, root, root->session.orders + 1))
         return;
     s->patience = clock_ns(CLOCK_MONOTONIC) + ORDER_TIMEOUT;
-    s->asked = order_send(root, CONTROL_START, s->group->family ? CONTROL_SUBPROCESSES : 0);
+    s->asked = order_send(root, CONTROL_START, s->group->whole_tree ? CONTROL_SUBPROCESSES : 0);
     if (s->asked < 0)
         refuse(s, s->asked);
 }
 
 void own_session_begin(struct own_session *s, const struct subject *root)
 {
-    s->wanted = s->group->family;
+    s->wanted = s->group->whole_tree;
     if (!root->session.running)
         ask_root(s, root);
 }
@@ -117,14 +117,14 @@ static bool begin_one(struct own_session *s, const struct subject *subject)
 static void begin_others(struct own_session *s)
 {
     struct subjects all;
-    struct family f;
+    struct process_tree tree;
     s->wanted = false;
-    bool whole = group_find(s->group, &all, &f) != -ENOMEM;
-    for (size_t i = 1; i < f.count && whole; i++)
-        whole = begin_one(s, f.relative[i].subject);
+    bool whole = group_find(s->group, &all, &tree) != -ENOMEM;
+    for (size_t i = 1; i < tree.count && whole; i++)
+        whole = begin_one(s, tree.relative[i].subject);
     if (!whole)
         s->failure = OWN_SESSION_NO_MEMORY;
-    family_free(&f);
+    process_tree_free(&tree);
     subjects_free(&all);
 }
 
@@ -172,12 +172,12 @@ static bool lasts_still(const struct own_session *s, struct subject *root)
 }
 
 /* Made since, and it got the recording from its parent, which is ours; one that was told anything else is not. */
-static bool got_it_from_us(const struct own_session *s, const struct family *f, size_t i)
+static bool got_it_from_us(const struct own_session *s, const struct process_tree *tree, size_t i)
 {
-    const struct relative *r = &f->relative[i];
+    const struct relative *r = &tree->relative[i];
     const struct segment_header *h = &r->subject->header;
     bool heir = h->session_flags & SESSION_INHERITED && r->subject->session.orders == 1 && h->anchor_monotonic >= s->since;
-    return heir && r->parent != FAMILY_NONE && find_begun(s, f->relative[r->parent].subject);
+    return heir && r->parent != PROCESS_TREE_NONE && find_begun(s, tree->relative[r->parent].subject);
 }
 
 static int stop_one(struct own_session *s, const struct subject *subject, size_t *stopped, bool *deaf)
@@ -198,13 +198,13 @@ static int stop_one(struct own_session *s, const struct subject *subject, size_t
 }
 
 /* `news`: how many were not known before, or are to be told again. */
-static int stop_all(struct own_session *s, const struct family *f, size_t *stopped, size_t *news)
+static int stop_all(struct own_session *s, const struct process_tree *tree, size_t *stopped, size_t *news)
 {
     int code = EXIT_OK;
     *news = 0;
-    for (size_t i = 0; i < f->count; i++) {
-        const struct subject *subject = f->relative[i].subject;
-        bool new = !find_begun(s, subject) && got_it_from_us(s, f, i) && add_begun(s, subject, subject->session.orders);
+    for (size_t i = 0; i < tree->count; i++) {
+        const struct subject *subject = tree->relative[i].subject;
+        bool new = !find_begun(s, subject) && got_it_from_us(s, tree, i) && add_begun(s, subject, subject->session.orders);
         *news += new;
         if (find_begun(s, subject)) {
             bool deaf = false;
@@ -219,17 +219,17 @@ static int stop_all(struct own_session *s, const struct family *f, size_t *stopp
 static int stop_round(struct own_session *s, size_t *stopped, size_t *news)
 {
     struct subjects all;
-    struct family f;
+    struct process_tree tree;
     int code = EXIT_OK;
     *news = 0;
-    if (group_find(s->group, &all, &f) == 0)
-        code = stop_all(s, &f, stopped, news);
-    family_free(&f);
+    if (group_find(s->group, &all, &tree) == 0)
+        code = stop_all(s, &tree, stopped, news);
+    process_tree_free(&tree);
     subjects_free(&all);
     return code;
 }
 
-static int end_family(struct own_session *s)
+static int end_tree(struct own_session *s)
 {
     struct timespec pause = {.tv_nsec = PAUSE_NS};
     size_t stopped = 0, news = 1;
@@ -241,7 +241,7 @@ static int end_family(struct own_session *s)
             nanosleep(&pause, NULL);
     }
     if (stopped)
-        note("stopped recording %zu process%s of the family of %d", stopped, stopped == 1 ? "" : "es", (int)s->group->root.pid);
+        note("stopped recording %zu process%s of the process tree of %d", stopped, stopped == 1 ? "" : "es", (int)s->group->root.pid);
     return code;
 }
 
@@ -250,7 +250,7 @@ int own_session_end(struct own_session *s, struct subject *root)
     withdraw(s, root);
     if (!lasts_still(s, root))
         remove_begun(s, root);
-    if (s->group->family)
-        return end_family(s);
+    if (s->group->whole_tree)
+        return end_tree(s);
     return s->count ? order_give(root, CONTROL_STOP, ORDER_TIMEOUT, "stopped recording", "does not record") : EXIT_OK;
 }

@@ -1,4 +1,4 @@
-#include "family_order.h"
+#include "tree_order.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,15 +7,14 @@
 #include <time.h>
 
 #include "array.h"
-#include "family.h"
 #include "message.h"
-#include "stray.h"
+#include "process_tree.h"
 #include "tenant.h"
 
 #define PAUSES 10
 #define DEAF_PAUSES 400
 #define PAUSE_NS 5000000
-#define ROUNDS_MAX 500 /* a family that multiplies faster than it can be told is not told all */
+#define ROUNDS_MAX 500 /* a process tree that multiplies faster than it can be told is not told all */
 
 struct told {
     pid_t pid;
@@ -32,6 +31,7 @@ struct campaign {
     unsigned deaf;       /* the same, for those that do not listen yet, or not any more: they have just begun, or end */
     size_t obeyed, idle; /* of them: those that did something; for which there was nothing to do */
     uint64_t sites;      /* of the root */
+    bool extended;       /* the root recorded already, but did not hand it on */
     int code;
 };
 
@@ -96,7 +96,9 @@ static bool tell_one(struct campaign *c, struct subject *s, bool root)
         return note_told(c, s);
     }
     uint32_t argument = c->command == CONTROL_START ? CONTROL_SUBPROCESSES : 0;
+    bool alone = root && c->command == CONTROL_START && !(s->header.session_flags & SESSION_SUBPROCESSES);
     int error = order_ask(s, c->command, argument, c->timeout, &reply);
+    c->extended |= alone && error == 0 && reply.result == CONTROL_ALREADY;
     if (!root && is_deaf(c, s, error))
         return true;
     take_answer(c, s, root, error, &reply);
@@ -112,11 +114,11 @@ static void forget(const struct subject *s)
 }
 
 /* Ancestors first, so that who was told makes no more children that were not. True: somebody was new. */
-static bool tell_all(struct campaign *c, const struct family *f, bool *whole)
+static bool tell_all(struct campaign *c, const struct process_tree *tree, bool *whole)
 {
     bool any = false;
-    for (size_t i = 0; i < f->count && *whole; i++) {
-        struct subject *s = f->relative[i].subject;
+    for (size_t i = 0; i < tree->count && *whole; i++) {
+        struct subject *s = tree->relative[i].subject;
         if (!s->alive && !s->apart && i && c->command == CONTROL_RESET)
             forget(s);
         if (!subject_ready(s) || was_told(c, s))
@@ -128,9 +130,9 @@ static bool tell_all(struct campaign *c, const struct family *f, bool *whole)
 }
 
 /* A child that was forked before its parent was told may not have a segment yet. */
-static bool await_missing(struct campaign *c, const struct family *f)
+static bool await_missing(struct campaign *c, const struct process_tree *tree)
 {
-    if (!c->pauses || !family_missing(f))
+    if (!c->pauses || !process_tree_missing(tree))
         return false;
     c->pauses--;
     pause_shortly();
@@ -140,13 +142,13 @@ static bool await_missing(struct campaign *c, const struct family *f)
 /* The root is looked for anew, since subjects are. */
 static bool next_round(struct campaign *c, struct operand *o, bool *whole)
 {
-    struct family f;
-    if (family_of(&f, &o->all, o->subject) < 0) {
+    struct process_tree tree;
+    if (process_tree_of(&tree, &o->all, o->subject) < 0) {
         *whole = false;
         return false;
     }
-    bool more = tell_all(c, &f, whole) || await_missing(c, &f);
-    family_free(&f);
+    bool more = tell_all(c, &tree, whole) || await_missing(c, &tree);
+    process_tree_free(&tree);
     return more && *whole && operand_refresh(o);
 }
 
@@ -154,33 +156,20 @@ static void tell(const struct campaign *c, const char *done, const char *already
 {
     int pid = (int)c->root;
     size_t others = c->count ? c->count - 1 : 0;
+    const char *more = c->extended ? "; what it forks does so from now on, too" : "";
     char also[64] = "";
+    const char *plural = c->sites == 1 ? "" : "s";
     if (others)
         snprintf(also, sizeof also, " and %zu subprocess%s", others, others == 1 ? "" : "es");
     if (c->obeyed == 0)
-        note("process %d %s%s%s", pid, already, others ? "; the same with" : "", others ? also + strlen(" and") : "");
+        note("process %d %s%s%s%s", pid, already, others ? "; the same with" : "", others ? also + strlen(" and") : "", more);
     else if (c->idle)
-        note("%s process %d%s (%zu of them already): %" PRIu64 " functions decorated", done, pid, also, c->idle, c->sites);
+        note("%s process %d%s (%zu of them already): %" PRIu64 " function%s decorated%s", done, pid, also, c->idle, c->sites, plural, more);
     else
-        note("%s process %d%s: %" PRIu64 " functions decorated", done, pid, also, c->sites);
+        note("%s process %d%s: %" PRIu64 " function%s decorated%s", done, pid, also, c->sites, plural, more);
 }
 
-/* Those that hear no order. The first of them is in the remedy: each has to be attached to. */
-static void tell_strays(struct operand *root)
-{
-    struct family f = {0};
-    struct strays s = {0};
-    char names[STRAYS_TEXT];
-    bool found = root->subject && operand_refresh(root) && family_of(&f, &root->all, root->subject) == 0;
-    if (found && strays_find(&s, &f, &root->all) == 0 && s.count) {
-        strays_name(&s, names, sizeof names);
-        note("%s cannot be told to record: " STRAY_CAUSE "; tscap attach %d", names, (int)s.pid[0]);
-    }
-    strays_free(&s);
-    family_free(&f);
-}
-
-int family_order(struct operand *root, enum control_command command, uint64_t timeout_ns, const char *done, const char *already)
+int tree_order(struct operand *root, enum control_command command, uint64_t timeout_ns, const char *done, const char *already)
 {
     struct campaign c = {.command = command, .timeout = timeout_ns, .root = root->subject->pid, .pauses = PAUSES, .deaf = DEAF_PAUSES, .code = EXIT_OK};
     bool whole = true;
@@ -194,7 +183,5 @@ int family_order(struct operand *root, enum control_command command, uint64_t ti
                     "the same again");
     if (c.code == EXIT_OK)
         tell(&c, done, already);
-    if (command == CONTROL_START && c.code == EXIT_OK)
-        tell_strays(root);
     return c.code;
 }

@@ -1,9 +1,9 @@
-/* Orders to a family of real processes, which obey, refuse, are deaf, are born meanwhile, or have ended. */
+/* Orders to a process tree of real processes, which obey, refuse, are deaf, are born meanwhile, or have ended. */
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
 
 #include "exit_code.h"
-#include "family_order.h"
+#include "tree_order.h"
 
 #include "support.h"
 
@@ -25,7 +25,7 @@ static void end(void)
     operand_free(&operand);
     actors_end();
 }
-TestSuite(family_order, .init = begin, .fini = end);
+TestSuite(tree_order, .init = begin, .fini = end);
 
 static int order(enum control_command command)
 {
@@ -33,7 +33,7 @@ static int order(enum control_command command)
     snprintf(pid, sizeof pid, "%d", (int)actors[0].pid);
     struct settings s = {.command = control_command_name(command), .operand = pid, .subprocesses = true};
     cr_assert_eq(operand_find(&operand, &s, OPERAND_PROCESS), EXIT_OK);
-    return family_order(&operand, command, 10000000000u, "Did it to", "was so");
+    return tree_order(&operand, command, 10000000000u, "Did it to", "was so");
 }
 
 /* What was said, with R, A, B, C for the numbers of the actors. */
@@ -59,7 +59,7 @@ static const char *said(void)
 
 /* ---- all obey ---- */
 
-Test(family_order, each_is_told_once)
+Test(tree_order, each_is_told_once)
 {
     actors_begin_stopped(4);
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
@@ -69,14 +69,14 @@ Test(family_order, each_is_told_once)
     cr_expect_str_eq(said(), "tscap: Did it to process R and 3 subprocesses: 5 functions decorated\n");
 }
 
-Test(family_order, without_children)
+Test(tree_order, without_children)
 {
     actors_begin_stopped(1);
     cr_expect_eq(order(CONTROL_START), EXIT_OK);
     cr_expect_str_eq(said(), "tscap: Did it to process R: 5 functions decorated\n");
 }
 
-Test(family_order, only_a_start_is_handed_on)
+Test(tree_order, only_a_start_is_handed_on)
 {
     actors_begin(2);
     actors_tell(0, "ml");
@@ -89,7 +89,7 @@ Test(family_order, only_a_start_is_handed_on)
 
 /* ---- nothing to do ---- */
 
-Test(family_order, who_has_inherited_it_is_not_bothered)
+Test(tree_order, who_has_inherited_it_is_not_bothered)
 {
     actors_begin_stopped(3);
     actors_tell(1, "w");  /* as last begun; it does not run */
@@ -100,7 +100,7 @@ Test(family_order, who_has_inherited_it_is_not_bothered)
 }
 
 /* One that records, but does not hand it on, is told. */
-Test(family_order, recording_alone_is_not_enough)
+Test(tree_order, recording_alone_is_not_enough)
 {
     actors_begin(2);
     actors_tell(0, "msl");
@@ -110,7 +110,7 @@ Test(family_order, recording_alone_is_not_enough)
     cr_expect_str_eq(said(), "tscap: Did it to process R and 1 subprocess: 5 functions decorated\n");
 }
 
-Test(family_order, who_does_not_record_is_not_stopped)
+Test(tree_order, who_does_not_record_is_not_stopped)
 {
     actors_begin(3);
     actors_tell(0, "ml");
@@ -121,7 +121,7 @@ Test(family_order, who_does_not_record_is_not_stopped)
     cr_expect_str_eq(said(), "tscap: Did it to process R and 2 subprocesses (1 of them already): 5 functions decorated\n");
 }
 
-Test(family_order, where_all_was_so_it_says_so)
+Test(tree_order, where_all_was_so_it_says_so)
 {
     actors_begin_stopped(2);
     cr_expect_eq(order(CONTROL_STOP), EXIT_OK);
@@ -129,7 +129,7 @@ Test(family_order, where_all_was_so_it_says_so)
     cr_expect_str_eq(said(), "tscap: process R was so; the same with 1 subprocess\n");
 }
 
-Test(family_order, where_it_was_so_alone)
+Test(tree_order, where_it_was_so_alone)
 {
     actors_begin_stopped(1);
     cr_expect_eq(order(CONTROL_STOP), EXIT_OK);
@@ -138,7 +138,7 @@ Test(family_order, where_it_was_so_alone)
 
 /* ---- born meanwhile ---- */
 
-Test(family_order, a_child_that_is_made_meanwhile_is_told)
+Test(tree_order, a_child_that_is_made_meanwhile_is_told)
 {
     actors[1].wakes = 2;
     actors[2].parent = 1;
@@ -151,7 +151,7 @@ Test(family_order, a_child_that_is_made_meanwhile_is_told)
 }
 
 /* One that has a segment, but does not listen yet. */
-Test(family_order, who_is_deaf_is_told_when_it_listens)
+Test(tree_order, who_is_deaf_is_told_when_it_listens)
 {
     actors[2].parent = 1; /* told after it */
     actors[2].wakes = 1;
@@ -166,7 +166,7 @@ Test(family_order, who_is_deaf_is_told_when_it_listens)
 
 /* ---- what fails ---- */
 
-Test(family_order, who_never_listens_is_said)
+Test(tree_order, who_never_listens_is_said)
 {
     actors_begin_stopped(2);
     cr_assert_eq(unlink(actor_file(1, "sock", 0)), 0);
@@ -175,7 +175,7 @@ Test(family_order, who_never_listens_is_said)
     cr_expect_str_eq(said(), "tscap: cannot start A\n");
 }
 
-Test(family_order, a_deaf_root_is_not_waited_for)
+Test(tree_order, a_deaf_root_is_not_waited_for)
 {
     actors[1].wakes = 0; /* then it would listen */
     actors_begin(2);
@@ -186,7 +186,7 @@ Test(family_order, a_deaf_root_is_not_waited_for)
     cr_expect_str_eq(said(), "tscap: cannot start R\n");
 }
 
-Test(family_order, the_first_failure_is_the_exit_code)
+Test(tree_order, the_first_failure_is_the_exit_code)
 {
     actors[1].says = (struct control_reply){.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .result = CONTROL_UNKNOWN};
     actors[2].says = (struct control_reply){.magic = CONTROL_MAGIC, .version = CONTROL_VERSION, .result = CONTROL_FAILED, .text = "no"};
@@ -197,7 +197,7 @@ Test(family_order, the_first_failure_is_the_exit_code)
     cr_expect_str_eq(said(), first ? "tscap: cannot start A\n" : "tscap: cannot start B\n");
 }
 
-Test(family_order, what_is_no_answer_is_none)
+Test(tree_order, what_is_no_answer_is_none)
 {
     actors[1].says = (struct control_reply){.magic = CONTROL_MAGIC, .version = CONTROL_VERSION + 1};
     actors_begin_stopped(2);
@@ -206,7 +206,7 @@ Test(family_order, what_is_no_answer_is_none)
 
 /* ---- who has ended ---- */
 
-Test(family_order, a_reset_takes_away_what_the_ended_left)
+Test(tree_order, a_reset_takes_away_what_the_ended_left)
 {
     actors_begin_stopped(4);
     actor_end(1);
@@ -222,7 +222,7 @@ Test(family_order, a_reset_takes_away_what_the_ended_left)
     cr_expect_str_eq(said(), "tscap: Did it to process R and 1 subprocess: 5 functions decorated\n");
 }
 
-Test(family_order, other_orders_leave_it)
+Test(tree_order, other_orders_leave_it)
 {
     actors_begin_stopped(2);
     actor_end(1);
@@ -233,7 +233,7 @@ Test(family_order, other_orders_leave_it)
 }
 
 /* A stranger's process stays as it is, and so does what strangers left. */
-Test(family_order, strangers_are_not_told)
+Test(tree_order, strangers_are_not_told)
 {
     actors[1].parent = ACTOR_NOBODY;
     actors[2].parent = ACTOR_NOBODY;

@@ -1,4 +1,4 @@
-#include "family.h"
+#include "process_tree.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -57,12 +57,12 @@ static size_t find_name(const struct name *name, const struct subjects *all, con
     for (; low < all->count && compare_ancestors(&name[low].who, a) == 0; low++)
         if (may_be_parent(&all->subject[name[low].subject], child))
             return name[low].subject;
-    return FAMILY_NONE;
+    return PROCESS_TREE_NONE;
 }
 
 static bool descends_from(const size_t *parent, size_t i, size_t ancestor)
 {
-    while (i != FAMILY_NONE && i != ancestor)
+    while (i != PROCESS_TREE_NONE && i != ancestor)
         i = parent[i];
     return i == ancestor;
 }
@@ -71,10 +71,10 @@ static bool descends_from(const size_t *parent, size_t i, size_t ancestor)
 static void find_parent(size_t *parent, const struct name *name, const struct subjects *all, size_t i)
 {
     const struct subject *s = &all->subject[i];
-    for (unsigned k = 0; s->error == 0 && k < SEGMENT_LINEAGE && parent[i] == FAMILY_NONE; k++) {
+    for (unsigned k = 0; s->error == 0 && k < SEGMENT_LINEAGE && parent[i] == PROCESS_TREE_NONE; k++) {
         const struct ancestor *a = &s->header.lineage[k];
-        size_t found = a->pid ? find_name(name, all, a, s) : FAMILY_NONE;
-        if (found != FAMILY_NONE && !descends_from(parent, found, i))
+        size_t found = a->pid ? find_name(name, all, a, s) : PROCESS_TREE_NONE;
+        if (found != PROCESS_TREE_NONE && !descends_from(parent, found, i))
             parent[i] = found;
     }
 }
@@ -84,7 +84,7 @@ static size_t *find_parents(const struct subjects *all)
     struct name *name = make_names(all);
     size_t *parent = calloc(all->count + 1, sizeof *parent);
     for (size_t i = 0; name && parent && i < all->count; i++)
-        parent[i] = FAMILY_NONE;
+        parent[i] = PROCESS_TREE_NONE;
     for (size_t i = 0; name && parent && i < all->count; i++)
         find_parent(parent, name, all, i);
     if (!name) {
@@ -109,9 +109,9 @@ static bool list_children(struct children *c, const size_t *parent, size_t count
     if (!c->first || !c->next)
         return false;
     for (size_t i = 0; i <= count; i++)
-        c->first[i] = FAMILY_NONE;
+        c->first[i] = PROCESS_TREE_NONE;
     for (size_t i = count; i-- > 0;) {
-        size_t p = parent[i] == FAMILY_NONE ? count : parent[i];
+        size_t p = parent[i] == PROCESS_TREE_NONE ? count : parent[i];
         c->next[i] = c->first[p];
         c->first[p] = i;
     }
@@ -119,36 +119,37 @@ static bool list_children(struct children *c, const size_t *parent, size_t count
 }
 
 /* `place`: where each subject went. */
-static void put_in_order(struct family *f, const struct subjects *all, const size_t *parent, const struct children *c, size_t *place)
+static void put_in_order(struct process_tree *tree, const struct subjects *all, const size_t *parent, const struct children *c,
+                         size_t *place)
 {
-    for (size_t i = c->first[all->count]; i != FAMILY_NONE;) {
-        struct relative *r = &f->relative[f->count];
-        place[i] = f->count++;
-        *r = (struct relative){.subject = &all->subject[i], .parent = FAMILY_NONE};
-        if (parent[i] != FAMILY_NONE) {
+    for (size_t i = c->first[all->count]; i != PROCESS_TREE_NONE;) {
+        struct relative *r = &tree->relative[tree->count];
+        place[i] = tree->count++;
+        *r = (struct relative){.subject = &all->subject[i], .parent = PROCESS_TREE_NONE};
+        if (parent[i] != PROCESS_TREE_NONE) {
             r->parent = place[parent[i]];
-            r->depth = f->relative[r->parent].depth + 1;
+            r->depth = tree->relative[r->parent].depth + 1;
         }
-        if (c->first[i] != FAMILY_NONE) {
+        if (c->first[i] != PROCESS_TREE_NONE) {
             i = c->first[i];
             continue;
         }
-        while (i != FAMILY_NONE && c->next[i] == FAMILY_NONE)
+        while (i != PROCESS_TREE_NONE && c->next[i] == PROCESS_TREE_NONE)
             i = parent[i];
-        i = i == FAMILY_NONE ? FAMILY_NONE : c->next[i];
+        i = i == PROCESS_TREE_NONE ? PROCESS_TREE_NONE : c->next[i];
     }
 }
 
-int family_make(struct family *f, const struct subjects *all)
+int process_tree_make(struct process_tree *tree, const struct subjects *all)
 {
     struct children c = {0};
     size_t *parent = find_parents(all), *place = calloc(all->count + 1, sizeof *place);
-    *f = (struct family){.relative = calloc(all->count + 1, sizeof *f->relative)};
-    bool whole = parent && place && f->relative && list_children(&c, parent, all->count);
+    *tree = (struct process_tree){.relative = calloc(all->count + 1, sizeof *tree->relative)};
+    bool whole = parent && place && tree->relative && list_children(&c, parent, all->count);
     if (whole)
-        put_in_order(f, all, parent, &c, place);
+        put_in_order(tree, all, parent, &c, place);
     else
-        family_free(f);
+        process_tree_free(tree);
     free(parent);
     free(place);
     free(c.first);
@@ -156,48 +157,48 @@ int family_make(struct family *f, const struct subjects *all)
     return whole ? 0 : -ENOMEM;
 }
 
-int family_of(struct family *f, const struct subjects *all, const struct subject *root)
+int process_tree_of(struct process_tree *tree, const struct subjects *all, const struct subject *root)
 {
-    int r = family_make(f, all);
+    int r = process_tree_make(tree, all);
     if (r < 0)
         return r;
     size_t first = 0, end;
-    while (first < f->count && f->relative[first].subject != root)
+    while (first < tree->count && tree->relative[first].subject != root)
         first++;
-    for (end = first + 1; end < f->count && f->relative[end].depth > f->relative[first].depth;)
+    for (end = first + 1; end < tree->count && tree->relative[end].depth > tree->relative[first].depth;)
         end++;
-    unsigned depth = first < f->count ? f->relative[first].depth : 0;
-    f->count = first < f->count ? end - first : 0;
-    memmove(f->relative, &f->relative[first], f->count * sizeof *f->relative);
-    for (size_t i = 0; i < f->count; i++) {
-        f->relative[i].parent = i ? f->relative[i].parent - first : FAMILY_NONE;
-        f->relative[i].depth -= depth;
+    unsigned depth = first < tree->count ? tree->relative[first].depth : 0;
+    tree->count = first < tree->count ? end - first : 0;
+    memmove(tree->relative, &tree->relative[first], tree->count * sizeof *tree->relative);
+    for (size_t i = 0; i < tree->count; i++) {
+        tree->relative[i].parent = i ? tree->relative[i].parent - first : PROCESS_TREE_NONE;
+        tree->relative[i].depth -= depth;
     }
     return 0;
 }
 
-void family_free(struct family *f)
+void process_tree_free(struct process_tree *tree)
 {
-    free(f->relative);
-    *f = (struct family){0};
+    free(tree->relative);
+    *tree = (struct process_tree){0};
 }
 
 /* ---- who is missing ---- */
 
-bool family_is_heir(const struct subject *child, const struct subject *parent)
+bool process_tree_is_heir(const struct subject *child, const struct subject *parent)
 {
     bool own = child->error == 0 && ancestor_is(&child->header.lineage[0], parent->inner, parent->start_time);
     return own && child->header.session_flags & SESSION_COUNTED && child->header.anchor_ticks >= parent->header.session_started;
 }
 
-uint64_t family_missing(const struct family *f)
+uint64_t process_tree_missing(const struct process_tree *tree)
 {
     uint64_t missing = 0;
-    for (size_t i = 0; i < f->count; i++) {
-        const struct subject *parent = f->relative[i].subject;
+    for (size_t i = 0; i < tree->count; i++) {
+        const struct subject *parent = tree->relative[i].subject;
         uint64_t expected = parent->error == 0 ? parent->header.offspring : 0;
-        for (size_t k = 0; k < f->count && expected; k++)
-            expected -= family_is_heir(f->relative[k].subject, parent);
+        for (size_t k = 0; k < tree->count && expected; k++)
+            expected -= process_tree_is_heir(tree->relative[k].subject, parent);
         missing += expected;
     }
     return missing;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "family.h"
+#include "process_tree.h"
 
 #include "../support/random.h"
 
@@ -18,7 +18,7 @@ static void setup(void)
     all.count = 0;
 }
 
-TestSuite(family, .init = setup);
+TestSuite(process_tree, .init = setup);
 
 static struct subject *add(pid_t pid, uint64_t start_time)
 {
@@ -38,57 +38,57 @@ static struct subject *add_child(pid_t pid, uint64_t start_time, const struct su
     return s;
 }
 
-static const struct subject *parent_of(const struct family *f, const struct subject *s)
+static const struct subject *parent_of(const struct process_tree *tree, const struct subject *s)
 {
-    for (size_t i = 0; i < f->count; i++)
-        if (f->relative[i].subject == s)
-            return f->relative[i].parent == FAMILY_NONE ? NULL : f->relative[f->relative[i].parent].subject;
+    for (size_t i = 0; i < tree->count; i++)
+        if (tree->relative[i].subject == s)
+            return tree->relative[i].parent == PROCESS_TREE_NONE ? NULL : tree->relative[tree->relative[i].parent].subject;
     cr_assert_fail("process %d is not there", (int)s->pid);
     return NULL;
 }
 
-static struct family made(void)
+static struct process_tree made(void)
 {
-    struct family f;
-    cr_assert_eq(family_make(&f, &all), 0);
-    cr_assert_eq(f.count, all.count);
-    return f;
+    struct process_tree tree;
+    cr_assert_eq(process_tree_make(&tree, &all), 0);
+    cr_assert_eq(tree.count, all.count);
+    return tree;
 }
 
-Test(family, nobody)
+Test(process_tree, nobody)
 {
-    struct family f = made();
-    family_free(&f);
+    struct process_tree tree = made();
+    process_tree_free(&tree);
 }
 
-Test(family, a_grandchild_has_its_place_without_the_one_between)
+Test(process_tree, a_grandchild_has_its_place_without_the_one_between)
 {
     struct subject *root = add(10, 100), between = {.inner = 11, .start_time = 110};
     between.header.lineage[0] = (struct ancestor){.pid = 10, .start_time = 100};
     struct subject *grandchild = add_child(12, 120, &between);
-    struct family f = made();
-    cr_expect_eq(parent_of(&f, grandchild), root);
-    cr_expect_eq(f.relative[1].depth, 1);
-    family_free(&f);
+    struct process_tree tree = made();
+    cr_expect_eq(parent_of(&tree, grandchild), root);
+    cr_expect_eq(tree.relative[1].depth, 1);
+    process_tree_free(&tree);
 }
 
-Test(family, a_number_given_away_again_is_nobodys_parent)
+Test(process_tree, a_number_given_away_again_is_nobodys_parent)
 {
     struct subject dead = {.inner = 10, .start_time = 90}, *child = add_child(12, 120, &dead);
     add(10, 100);
-    struct family f = made();
-    cr_expect_null(parent_of(&f, child));
-    family_free(&f);
+    struct process_tree tree = made();
+    cr_expect_null(parent_of(&tree, child));
+    process_tree_free(&tree);
 }
 
 static void check_not_believed(void)
 {
-    struct family f = made();
-    cr_expect_null(parent_of(&f, &subject[1]));
-    family_free(&f);
+    struct process_tree tree = made();
+    cr_expect_null(parent_of(&tree, &subject[1]));
+    process_tree_free(&tree);
 }
 
-Test(family, what_cannot_be_is_not_believed)
+Test(process_tree, what_cannot_be_is_not_believed)
 {
     struct subject *root = add(10, 100);
     add_child(12, 120, root)->uid = 1001;
@@ -105,17 +105,17 @@ Test(family, what_cannot_be_is_not_believed)
 }
 
 /* Each says that it descends from all others. */
-Test(family, in_a_circle_nobody_is_an_own_ancestor)
+Test(process_tree, in_a_circle_nobody_is_an_own_ancestor)
 {
     for (pid_t pid = 1; pid <= 5; pid++) {
         struct subject *s = add(pid, 100);
         for (unsigned k = 0; k < 4 && k < SEGMENT_LINEAGE; k++)
             s->header.lineage[k] = (struct ancestor){.pid = (uint32_t)(pid + (pid_t)k) % 5 + 1, .start_time = 100};
     }
-    struct family f = made();
-    for (size_t i = 0; i < f.count; i++)
-        cr_expect(f.relative[i].parent == FAMILY_NONE || f.relative[i].parent < i);
-    family_free(&f);
+    struct process_tree tree = made();
+    for (size_t i = 0; i < tree.count; i++)
+        cr_expect(tree.relative[i].parent == PROCESS_TREE_NONE || tree.relative[i].parent < i);
+    process_tree_free(&tree);
 }
 
 /* ---- random forests ---- */
@@ -139,7 +139,7 @@ static size_t nearest(size_t i, const bool *left)
         if (left[i])
             return i;
     }
-    return FAMILY_NONE;
+    return PROCESS_TREE_NONE;
 }
 
 static void check_forest(struct random *r)
@@ -154,43 +154,43 @@ static void check_forest(struct random *r)
             number[all.count] = i;
             subject[all.count++] = process[i];
         }
-    struct family f = made();
+    struct process_tree tree = made();
     for (size_t k = 0; k < all.count; k++) {
-        const struct subject *parent = parent_of(&f, &subject[k]);
+        const struct subject *parent = parent_of(&tree, &subject[k]);
         size_t expected = nearest(number[k], left);
-        cr_assert_eq(parent ? number[parent - subject] : FAMILY_NONE, expected);
+        cr_assert_eq(parent ? number[parent - subject] : PROCESS_TREE_NONE, expected);
     }
-    for (size_t i = 0; i < f.count; i++) {
-        const struct relative *x = &f.relative[i];
-        cr_assert(x->parent == FAMILY_NONE ? x->depth == 0 : x->parent < i && x->depth == f.relative[x->parent].depth + 1);
-        cr_assert(i == 0 || x->depth <= f.relative[i - 1].depth + 1, "right after its parent, or after a descendant of that");
+    for (size_t i = 0; i < tree.count; i++) {
+        const struct relative *x = &tree.relative[i];
+        cr_assert(x->parent == PROCESS_TREE_NONE ? x->depth == 0 : x->parent < i && x->depth == tree.relative[x->parent].depth + 1);
+        cr_assert(i == 0 || x->depth <= tree.relative[i - 1].depth + 1, "right after its parent, or after a descendant of that");
     }
-    family_free(&f);
+    process_tree_free(&tree);
 }
 
-Test(family, random_forests)
+Test(process_tree, random_forests)
 {
     struct random r = random_seeded(11);
     for (int i = 0; i < 2000; i++)
         check_forest(&r);
 }
 
-Test(family, of_one_root)
+Test(process_tree, of_one_root)
 {
     struct subject *root = add(10, 100), *child = add_child(11, 110, root);
     add_child(12, 120, child);
     add_child(13, 130, root);
     add(14, 140);
-    struct family f;
-    cr_assert_eq(family_of(&f, &all, child), 0);
-    cr_assert_eq(f.count, 2);
-    cr_expect(f.relative[0].subject == child && f.relative[0].parent == FAMILY_NONE && f.relative[0].depth == 0);
-    cr_expect(f.relative[1].subject == &subject[2] && f.relative[1].parent == 0 && f.relative[1].depth == 1);
-    family_free(&f);
+    struct process_tree tree;
+    cr_assert_eq(process_tree_of(&tree, &all, child), 0);
+    cr_assert_eq(tree.count, 2);
+    cr_expect(tree.relative[0].subject == child && tree.relative[0].parent == PROCESS_TREE_NONE && tree.relative[0].depth == 0);
+    cr_expect(tree.relative[1].subject == &subject[2] && tree.relative[1].parent == 0 && tree.relative[1].depth == 1);
+    process_tree_free(&tree);
     struct subject stranger = {0};
-    cr_assert_eq(family_of(&f, &all, &stranger), 0);
-    cr_expect_eq(f.count, 0);
-    family_free(&f);
+    cr_assert_eq(process_tree_of(&tree, &all, &stranger), 0);
+    cr_expect_eq(tree.count, 0);
+    process_tree_free(&tree);
 }
 
 /* ---- who is missing ---- */
@@ -205,13 +205,13 @@ static struct subject *add_heir(pid_t pid, const struct subject *parent)
 
 static uint64_t missing(void)
 {
-    struct family f = made();
-    uint64_t count = family_missing(&f);
-    family_free(&f);
+    struct process_tree tree = made();
+    uint64_t count = process_tree_missing(&tree);
+    process_tree_free(&tree);
     return count;
 }
 
-Test(family, missing_are_heirs_of_which_nothing_is_there)
+Test(process_tree, missing_are_heirs_of_which_nothing_is_there)
 {
     struct subject *root = add(10, 100);
     root->header.session_started = 50;
