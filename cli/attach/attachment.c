@@ -12,6 +12,7 @@
 #include "injection.h"
 #include "message.h"
 #include "order.h"
+#include "process.h"
 #include "turn.h"
 #include "units.h"
 
@@ -44,7 +45,7 @@ int attachment_look(struct attachment *a, pid_t pid)
     return plan_check(&a->plan);
 }
 
-static int inject(struct attachment *a, pid_t pid)
+int attachment_bring(struct attachment *a, pid_t pid)
 {
     turn_wait(pid, a->timeout / 1000);
     int code = attachment_look(a, pid);
@@ -62,7 +63,7 @@ int attachment_find(struct attachment *a, struct operand *o)
         if (code != EXIT_OK || o->subject)
             return code;
         operand_free(o);
-        code = inject(a, pid);
+        code = attachment_bring(a, pid);
         if (code != EXIT_OK)
             return code;
     }
@@ -77,6 +78,17 @@ static bool add_line(char *rules, size_t *used, const char *name, const char *va
     int n = snprintf(rules + *used, room, "%s%s\n", name, value);
     *used += (size_t)n;
     return (size_t)n < room;
+}
+
+/* Ourselves. */
+static bool add_keeper(char *rules, size_t *used)
+{
+    uint64_t start_time;
+    char text[64];
+    if (process_start_time(getpid(), &start_time) < 0)
+        return true;
+    snprintf(text, sizeof text, "%ld %llu", (long)getpid(), (unsigned long long)start_time);
+    return add_line(rules, used, CONTROL_RULE_KEEPER, text);
 }
 
 static bool write_rules(struct attachment *a)
@@ -96,11 +108,13 @@ static bool write_rules(struct attachment *a)
     } flags[] = {{s->all, CONTROL_RULE_ALL},
                  {s->builtins, CONTROL_RULE_BUILTINS},
                  {!s->no_start, CONTROL_RULE_START},
+                 {s->subprocesses, CONTROL_RULE_SUBPROCESSES},
+                 {s->keep, CONTROL_RULE_STAYS},
                  {a->tethered, CONTROL_RULE_TETHER},
                  {a->alone, CONTROL_RULE_ALONE}};
     for (size_t i = 0; i < sizeof flags / sizeof *flags && fits; i++)
         fits = !flags[i].set || add_line(rules, &used, flags[i].line, "");
-    return fits;
+    return fits && (!a->keeps || add_keeper(rules, &used));
 }
 
 static bool has_newline(const struct list *l)
@@ -191,7 +205,7 @@ static int attach_anew(struct attachment *a, const struct subject *subject, int 
 {
     if (fd >= 0)
         close(fd);
-    return inject(a, subject->pid);
+    return attachment_bring(a, subject->pid);
 }
 
 int attachment_order(struct attachment *a, const struct subject *subject)

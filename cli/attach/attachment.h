@@ -20,6 +20,7 @@ struct attachment {
     enum method method;
     bool tethered; /* it lasts as long as our connection, however that ends */
     bool alone;    /* only if nobody else is attached: what they asked for stays */
+    bool keeps;    /* what it recorded stays when it ends, as long as we live */
     bool injected; /* it was brought just now */
     bool refused;  /* somebody else is attached, and `alone` */
     int tether;    /* the connection; -1: none */
@@ -32,6 +33,9 @@ void attachment_init(struct attachment *a, const struct settings *s);
 
 /* An exit code, after a message if it is not EXIT_OK; so all below. What stands in the way, found without touching it. */
 int attachment_look(struct attachment *a, pid_t pid);
+
+/* Brings it into a process in which nobody listens. */
+int attachment_bring(struct attachment *a, pid_t pid);
 
 /* Finds the process of the operand; brings it into one that does not have it. To be freed in any case. */
 int attachment_find(struct attachment *a, struct operand *o);

@@ -91,14 +91,16 @@ static bool try_build_tree(struct search *s, const char *tree)
 }
 
 /* What pip, make install and Debian make of a prefix. */
+static const char *const folders[] = {"/lib/python3.%s/site-packages/" PACKAGE, "/local/lib/python3.%s/dist-packages/" PACKAGE,
+                                      "/lib/python3.%s/dist-packages/" PACKAGE, "/lib64/python3.%s/site-packages/" PACKAGE,
+                                      "/lib/python3/dist-packages/" PACKAGE};
+
 static bool try_prefix(struct search *s, const char *root, const char *prefix)
 {
-    static const char *const folders[] = {"/lib/python3.%u/site-packages/" PACKAGE, "/local/lib/python3.%u/dist-packages/" PACKAGE,
-                                          "/lib/python3.%u/dist-packages/" PACKAGE, "/lib64/python3.%u/site-packages/" PACKAGE,
-                                          "/lib/python3/dist-packages/" PACKAGE};
-    char package[PATH_MAX], folder[128];
+    char package[PATH_MAX], folder[128], minor[16];
+    snprintf(minor, sizeof minor, "%u", s->minor);
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        snprintf(folder, sizeof folder, folders[i], s->minor);
+        snprintf(folder, sizeof folder, folders[i], minor);
         if (snprintf(package, sizeof package, "%s%s", prefix, folder) < (int)sizeof package && try_package(s, root, package))
             return true;
     }
@@ -114,21 +116,72 @@ static void cut(char *path, int parts)
         *slash = '\0';
 }
 
+/* The folder that this tscap is in. */
+static bool find_own_folder(char *path)
+{
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    if (n <= 0)
+        return false;
+    path[n] = '\0';
+    cut(path, 1);
+    return true;
+}
+
 static bool find_ours(struct search *s)
 {
     char path[PATH_MAX];
     const char *build = getenv("TSCAP_BUILD");
     if (build && *build && try_build_tree(s, build))
         return true;
-    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (n <= 0)
+    if (!find_own_folder(path))
         return false;
-    path[n] = '\0';
-    cut(path, 1);
     if (is_directory(path) && try_build_tree(s, path))
         return true;
     cut(path, 1);
     return try_prefix(s, "", path);
+}
+
+struct tour {
+    bool (*visit)(void *context, const char *library);
+    void *context;
+    bool more;
+};
+
+static void visit_package(struct tour *t, const char *prefix, const char *package)
+{
+    char pattern[PATH_MAX], real[PATH_MAX];
+    glob_t found;
+    if (snprintf(pattern, sizeof pattern, "%s%s/_core.cpython-3*.so", prefix, package) >= PATH_MAX)
+        return;
+    if (!t->more || glob(pattern, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc && t->more; i++)
+        if (realpath(found.gl_pathv[i], real))
+            t->more = t->visit(t->context, real);
+    globfree(&found);
+}
+
+static void visit_prefix(struct tour *t, const char *prefix)
+{
+    char folder[128];
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        snprintf(folder, sizeof folder, folders[i], "*");
+        visit_package(t, prefix, folder);
+    }
+}
+
+void extension_each(bool (*visit)(void *context, const char *library), void *context)
+{
+    char path[PATH_MAX];
+    const char *build = getenv("TSCAP_BUILD");
+    struct tour tour = {visit, context, true};
+    if (build && *build)
+        visit_package(&tour, build, "/python/*/" PACKAGE);
+    if (!find_own_folder(path))
+        return;
+    visit_package(&tour, path, "/python/*/" PACKAGE);
+    cut(path, 1);
+    visit_prefix(&tour, path);
 }
 
 /* ---- the process' own ---- */

@@ -20,6 +20,9 @@ struct extension {
 /* False: none; a hidden one has been found if `hidden`. With `bring` ours will do; what it has loaded before always does. */
 bool extension_find(struct extension *e, pid_t pid, const struct target *t, bool bring);
 
+/* All that are ours, for whatever interpreter of this machine, the nearest first; until `visit` returns false. */
+void extension_each(bool (*visit)(void *context, const char *library), void *context);
+
 /* "CPython 3.13 (debug build)": what it has to be for. */
 void extension_kind(const struct target *t, char *buffer, size_t size);
 
