@@ -5,8 +5,8 @@
 const struct exit_code_row exit_codes[] = {
     {EXIT_OK, "done"},
     {EXIT_FAILED, "failed while running"},
-    {EXIT_USAGE, "wrong usage, or more than one process fits"},
-    {EXIT_NO_PROCESS, "no such process, segment or file"},
+    {EXIT_USAGE, "wrong usage, or more than one process or consumer fits"},
+    {EXIT_NO_PROCESS, "no such process, segment, file or consumer"},
     {EXIT_PERMISSION, "not permitted"},
     {EXIT_UNSUPPORTED, "the target cannot be recorded: not Python, without timestamp_capture, of another version"},
     {EXIT_LOSS, "more calls were lost than --max-loss allows, or the picture is not complete"},

@@ -1,12 +1,21 @@
 #include "message.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "process.h"
 
-#define MESSAGE_MAX 8192
+static bool in_progress; /* a line without its end */
+
+static void clear_progress(void)
+{
+    if (in_progress)
+        fputs("\r\033[K", stderr);
+    in_progress = false;
+}
 
 static void print_line(const char *prefix, char *line)
 {
@@ -29,10 +38,24 @@ static void print_lines(char *text)
     }
 }
 
+static char *kept; /* NULL: they are printed */
+static size_t room;
+
+void message_keep(char *buffer, size_t size)
+{
+    kept = buffer;
+    room = size;
+}
+
 static void print_message(const char *format, va_list arguments)
 {
     char text[MESSAGE_MAX];
+    if (kept) {
+        vsnprintf(kept, room, format, arguments);
+        return;
+    }
     vsnprintf(text, sizeof text, format, arguments);
+    clear_progress();
     fflush(stdout); /* on a terminal both streams meet: keep them in order */
     print_lines(text);
 }
@@ -52,4 +75,19 @@ void note(const char *format, ...)
     va_start(arguments, format);
     print_message(format, arguments);
     va_end(arguments);
+}
+
+void progress(const char *format, ...)
+{
+    char text[MESSAGE_MAX];
+    va_list arguments;
+    if (!isatty(STDERR_FILENO))
+        return;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    process_printable(text);
+    clear_progress();
+    fprintf(stderr, "tscap: %s", text);
+    in_progress = true;
 }

@@ -2,6 +2,8 @@
 #ifndef TSCAP_MESSAGE_H
 #define TSCAP_MESSAGE_H
 
+#include <stddef.h>
+
 #include "exit_code.h"
 
 /* An error, as lines of one text: what, why (any number of lines), what to type to mend it. Prints
@@ -14,7 +16,16 @@
  * terminal. */
 __attribute__((format(printf, 2, 3))) int fail(enum exit_code code, const char *format, ...);
 
+#define MESSAGE_MAX 8192 /* bytes; what is longer is cut */
+
+/* From now on messages are not printed, and the last one is kept here; NULL: they are printed again. For who learns later whether
+ * there is anything to say. */
+void message_keep(char *buffer, size_t size);
+
 /* A word beside the data: "tscap: ...", one line. */
 __attribute__((format(printf, 1, 2))) void note(const char *format, ...);
+
+/* How it goes, on a terminal only: a line on stderr that the next one, or a message, takes the place of. */
+__attribute__((format(printf, 1, 2))) void progress(const char *format, ...);
 
 #endif

@@ -16,15 +16,25 @@ struct list { /* of an option that may be repeated */
 
 struct settings {
     const char *command; /* its full name */
-    bool attach, dry_run, builtins, while_attached;
+    bool attach, dry_run, builtins, while_attached, keep;
     bool help, version, list_options;
-    bool all, json, tree, threads, no_start, native, subprocesses;
+    bool all, json, markdown, tree, threads, python, wait, no_start, native, subprocesses, flat, no_trees;
     uint64_t batch, limit, width, max_loss;
     uint64_t delay, timeout; /* ns */
     bool memfd;
-    const char *sort, *method;
+    bool force, redact;
+    uint64_t duration;   /* ns */
+    uint64_t fail_over;  /* millionths */
+    const char *sort, *method, *consumer;
+    const char *format, *metric, *output;
+    bool invert, digest;
+    const char *columns, *by, *filter, *callers, *callees;
+    uint64_t min_share; /* millionths */
     struct list match, exclude;
+    struct list enable, disable;
     const char *operand; /* NULL: none */
+    char *const *words;  /* all operands, ended by NULL */
+    uint64_t words_before; /* of them, before a `--`; UNSET: there is none */
 };
 
 static inline uint64_t setting_or(uint64_t value, uint64_t otherwise) { return value == UNSET ? otherwise : value; }

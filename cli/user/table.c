@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "array.h"
-#include "text.h"
+#include "message.h"
 
 #define GAP 2
 
@@ -38,6 +38,64 @@ void column_list(const struct column *columns, unsigned table, FILE *out)
 {
     for (const struct column *c = columns; (c = next_column(c, table)); c++)
         fprintf(out, "%-10s %s\n", c->name, c->help);
+}
+
+/* The next of "calls,name"; its length, which may be 0. NULL: there are no more. */
+static const char *next_name(const char **rest, size_t *length)
+{
+    const char *name = *rest;
+    if (!name)
+        return NULL;
+    *length = strcspn(name, ",");
+    *rest = name[*length] ? name + *length + 1 : NULL;
+    return name;
+}
+
+static const struct column *find_named(const struct column *columns, unsigned table, const char *name, size_t length)
+{
+    const struct column *c = next_column(columns, table);
+    while (c && (strncmp(c->name, name, length) != 0 || c->name[length]))
+        c = next_column(c + 1, table);
+    return c;
+}
+
+static void write_names(const struct column *columns, unsigned table, char *buffer, size_t size)
+{
+    size_t used = 0;
+    for (const struct column *c = columns; (c = next_column(c, table)) && used < size; c++)
+        used += (size_t)snprintf(buffer + used, size - used, "%s%s", used ? "," : "", c->name);
+}
+
+const struct column *column_sorting(const struct column *columns, unsigned table, const char *name, const char *otherwise, const char *command,
+                                    int *code)
+{
+    const struct column *c = column_find(columns, table, name ? name : otherwise);
+    *code = EXIT_OK;
+    if (name && strcmp(name, "help") == 0)
+        column_list(columns, table, stdout);
+    else if (!c)
+        *code = fail(EXIT_USAGE,
+                     "--sort: there is no column '%s'\n"
+                     "the columns are those of the table\n"
+                     "tscap %s --sort help",
+                     name, command);
+    return c;
+}
+
+int column_check(const struct column *columns, unsigned table, const char *names, const char *command)
+{
+    size_t length;
+    char all[512] = "";
+    for (const char *rest = names, *name; (name = next_name(&rest, &length));)
+        if (!find_named(columns, table, name, length)) {
+            write_names(columns, table, all, sizeof all);
+            return fail(EXIT_USAGE,
+                        "%s: --columns: there is no column '%.*s'\n"
+                        "this table has %s\n"
+                        "tscap %s --columns help",
+                        command, (int)(length < 64 ? length : 64), name, all, command);
+        }
+    return EXIT_OK;
 }
 
 struct order {
@@ -100,6 +158,33 @@ void table_accustom(struct table *t, struct table_habit *habit)
             t->width[i] = habit->width[i];
 }
 
+void table_keep(struct table *t, const struct column *column) { t->kept = column; }
+
+static bool has_column(const struct table *t, const struct column *c)
+{
+    for (size_t i = 0; i < t->columns; i++)
+        if (t->column[i] == c)
+            return true;
+    return false;
+}
+
+void table_choose(struct table *t, const char *names)
+{
+    size_t length, all = t->columns;
+    if (t->failed || !names)
+        return;
+    const struct column *const *there = memcpy((const struct column *[TABLE_COLUMNS]){0}, t->column, all * sizeof *there);
+    t->chosen = true;
+    t->columns = 0;
+    for (const char *name; (name = next_name(&names, &length));)
+        for (size_t i = 0; i + 1 < all; i++)
+            if (strncmp(there[i]->name, name, length) == 0 && !there[i]->name[length] && !has_column(t, there[i]))
+                t->column[t->columns++] = there[i];
+    t->column[t->columns++] = there[all - 1];
+    for (size_t i = 0; i < t->columns; i++)
+        t->width[i] = text_width(t->column[i]->header);
+}
+
 static bool reserve_row(struct table *t)
 {
     char **cell = array_room(t->cell, t->rows, &t->room, t->columns * sizeof *cell);
@@ -132,7 +217,8 @@ void table_add(struct table *t, const void *row)
 
 /* ---- making it fit ---- */
 
-#define LAST_LEAST 26 /* columns for the last one, below which others have to go */
+#define LAST_LEAST 26   /* columns for the last one, below which others have to go */
+#define LAST_MOST_CUT 8 /* that it has in any case */
 
 /* What the columns before the last one take, gaps included. */
 static size_t width_before_last(const struct table *t)
@@ -145,10 +231,16 @@ static size_t width_before_last(const struct table *t)
 
 static bool has_bit(uint32_t bits, size_t i) { return bits >> i & 1; }
 
+/* By its user, by what rows are sorted by, or by name. */
+static bool is_wanted(const struct table *t, size_t i)
+{
+    const struct column *c = t->column[i];
+    return t->chosen || c == t->kept || (t->habit && (c == t->habit->marked || has_bit(t->habit->wanted, i)));
+}
+
 static unsigned spare_rank(const struct table *t, size_t i)
 {
-    bool wanted = t->habit && has_bit(t->habit->wanted, i);
-    return t->column[i] && !wanted ? t->column[i]->spare : 0;
+    return t->column[i] && !is_wanted(t, i) ? t->column[i]->spare : 0;
 }
 
 /* Takes the most dispensable column out; false: each of those left stays. */
@@ -171,13 +263,36 @@ static void hide(struct table *t, uint32_t hidden)
             t->column[i] = NULL;
 }
 
+static void hide_idle(struct table *t)
+{
+    for (size_t i = 0; i + 1 < t->columns; i++)
+        if (t->column[i] && t->column[i]->idle && !is_wanted(t, i) && t->column[i]->idle(t->context))
+            t->column[i] = NULL;
+}
+
+/* What the last column should have: what its widest text needs, but a few long ones do not drive others out. */
+static size_t least_for_last(struct table *t, size_t width)
+{
+    size_t last = t->columns - 1, least = t->habit ? t->habit->least : 0;
+    const struct text_fit *f = t->column[last]->fit;
+    for (size_t row = 0; f && f->least && row < t->rows; row++) {
+        size_t needed = f->least(t->cell[row * t->columns + last]);
+        least = needed > least ? needed : least;
+    }
+    if (t->habit)
+        t->habit->least = least;
+    least = least < width / 5 * 3 ? least : width / 5 * 3;
+    return least > LAST_LEAST ? least : LAST_LEAST;
+}
+
 /* What is left for the last column; 0: no limit. */
 static size_t fit(struct table *t, size_t width)
 {
-    while (width && width < width_before_last(t) + LAST_LEAST)
-        if (!spare_one(t))
-            return LAST_LEAST;
-    return width ? width - width_before_last(t) : 0;
+    size_t least = width ? least_for_last(t, width) : 0;
+    while (width && width < width_before_last(t) + least && spare_one(t))
+        ;
+    size_t before = width_before_last(t);
+    return !width ? 0 : width > before + LAST_MOST_CUT ? width - before : LAST_MOST_CUT;
 }
 
 /* ---- printing ---- */
@@ -204,8 +319,8 @@ static void print_header(const struct table *t, FILE *out, bool styled)
 static void print_row(const struct table *t, char **cell, size_t width, FILE *out)
 {
     size_t last = t->columns - 1;
-    if (width && t->column[last]->cut)
-        t->column[last]->cut(cell[last], width);
+    if (width && t->column[last]->fit)
+        t->column[last]->fit->cut(cell[last], width);
     for (size_t i = 0; i < t->columns; i++)
         print_cell(t, i, cell[i], out);
     putc('\n', out);
@@ -241,6 +356,7 @@ static void print_table(struct table *t, FILE *out, size_t width, bool styled)
 {
     if (t->habit)
         hide(t, t->habit->hidden);
+    hide_idle(t);
     width = fit(t, width);
     if (t->habit)
         note_habit(t->habit, t);

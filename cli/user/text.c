@@ -1,6 +1,7 @@
 #include "text.h"
 
 #include <locale.h>
+#include <stdint.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -91,12 +92,92 @@ static char *path_of(char *text)
     return found;
 }
 
+#define TAIL 6 /* columns of a file's name that are left in front of ":12)" */
+
+/* Leaves out the beginning of the file's name as well. */
+static void cut_file(char *path, size_t width)
+{
+    const char *line = strrchr(path, ':');
+    size_t least = text_width(line ? line : path) + TAIL;
+    size_t room = width > least + DOTS_WIDTH ? width - DOTS_WIDTH : least;
+    char *tail = path + bytes_before_suffix(path, room);
+    if (tail < path + DOTS_WIDTH)
+        return;
+    memcpy(path, DOTS, DOTS_WIDTH);
+    memmove(path + DOTS_WIDTH, tail, strlen(tail) + 1);
+}
+
+/* Cuts the end of the name in front of " (path:line)", to which `path` points, so that all takes at most `width` columns. */
+static void cut_name(char *text, char *path, size_t width)
+{
+    char *place = path - 2;
+    size_t behind = text_width(place), room = width > behind + DOTS_WIDTH ? width - behind - DOTS_WIDTH : 0;
+    char *end = text + text_prefix(text, room);
+    if (!room || end + DOTS_WIDTH > place)
+        return; /* nothing of the name would be left, or nothing gained */
+    memcpy(end, DOTS, DOTS_WIDTH);
+    memmove(end + DOTS_WIDTH, place, strlen(place) + 1);
+}
+
 void text_cut_path(char *text, size_t width)
 {
     size_t all = text_width(text);
     char *path = path_of(text);
-    if (all <= width || !path)
-        return;
-    size_t before = all - text_width(path);
-    cut_middle(path, width > before ? width - before : 0);
+    if (all > width && path) {
+        size_t before = all - text_width(path);
+        cut_middle(path, width > before ? width - before : 0);
+        if (text_width(text) > width)
+            cut_file(path, width > before ? width - before : 0);
+    }
+    if (path && text_width(text) > width)
+        cut_name(text, path, width);
+    text_cut_end(text, width);
 }
+
+size_t text_least_path(const char *text)
+{
+    char *path = path_of((char *)text);
+    size_t all = text_width(text);
+    if (!path)
+        return all;
+    const char *name = strrchr(path, '/');
+    size_t shortened = all - text_width(path) + DOTS_WIDTH + text_width(name ? name : path);
+    return shortened < all ? shortened : all;
+}
+
+#define FOLD_INDENT 2
+
+/* Bytes of the next part of a line, which has `bytes`, and of the blank behind it. */
+static size_t fold_at(const char *line, size_t bytes, size_t width, size_t *blank)
+{
+    size_t fits = text_prefix(line, width), at = fits;
+    *blank = 0;
+    if (fits >= bytes)
+        return bytes;
+    while (at && line[at] != ' ')
+        at--;
+    *blank = at ? 1 : 0;
+    return at ? at : fits ? fits : bytes;
+}
+
+static void print_folded(const char *line, size_t bytes, size_t width, FILE *out)
+{
+    size_t blank, indent = 0;
+    do {
+        size_t part = fold_at(line, bytes, width - indent, &blank);
+        fprintf(out, "%*s%.*s\n", (int)indent, "", (int)part, line);
+        line += part + blank;
+        bytes -= part + blank;
+        indent = FOLD_INDENT;
+    } while (bytes);
+}
+
+void text_print_folded(const char *text, size_t width, FILE *out)
+{
+    for (const char *end; *text; text = end + (*end != '\0')) {
+        end = strchrnul(text, '\n');
+        print_folded(text, (size_t)(end - text), width > FOLD_INDENT + 1 ? width : SIZE_MAX, out);
+    }
+}
+
+const struct text_fit text_fit_end = {.cut = text_cut_end}, text_fit_path = {.cut = text_cut_path, .least = text_least_path};

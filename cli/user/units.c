@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,6 +70,21 @@ bool units_read_time(const char *text, uint64_t *ns)
     return true;
 }
 
+bool units_read_percent(const char *text, uint64_t *millionths)
+{
+    char *end;
+    if (!isdigit((unsigned char)*text) || text[strspn(text, "0123456789.")] == 'x')
+        return false;
+    double value = strtod(text, &end);
+    if (*end && strcmp(end, "%") != 0)
+        return false;
+    value *= 10000;
+    if (!isfinite(value) || value > 1e18)
+        return false;
+    *millionths = (uint64_t)(value + 0.5);
+    return true;
+}
+
 bool units_read_count(const char *text, uint64_t *count)
 {
     char *end;
@@ -80,4 +96,13 @@ bool units_read_count(const char *text, uint64_t *count)
         return false;
     *count = value;
     return true;
+}
+
+void units_write_user(char *buffer, size_t size, uid_t uid)
+{
+    const struct passwd *user = getpwuid(uid);
+    if (user)
+        snprintf(buffer, size, "%s", user->pw_name);
+    else
+        snprintf(buffer, size, "%lu", (unsigned long)uid);
 }
