@@ -5,6 +5,7 @@
 #include "operand.h"
 #include "plan.h"
 #include "problem.h"
+#include "python_operand.h"
 #include "settings.h"
 
 static void print_problem(const struct problem *x, const struct plan *p)
@@ -35,12 +36,18 @@ static int print_process(pid_t pid)
 
 int cmd_doctor(const struct settings *s)
 {
-    pid_t pid = s->operand ? operand_pid(s->operand) : 0;
+    struct python_operand o;
+    int code = python_operand_find(&o, s);
+    if (code != EXIT_OK)
+        return code;
+    pid_t pid = s->operand ? operand_pid(o.settings.operand) : 0;
+    if (operand_is_part(o.settings.operand))
+        return python_operand_missing(s);
     if (s->operand && !pid)
         return fail(EXIT_USAGE,
                     "'%s' cannot be a process\n"
-                    "it takes a number\n"
-                    "tscap doctor --help",
+                    "it takes a number, or a part of the command line of a Python process\n"
+                    "tscap ps --python",
                     s->operand);
     print_machine();
     return pid ? print_process(pid) : EXIT_OK;

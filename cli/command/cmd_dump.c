@@ -1,64 +1,66 @@
+#include <unistd.h>
+
 #include "capture.h"
+#include "chosen_format.h"
 #include "command.h"
+#include "dump.h"
 #include "format.h"
-#include "functions.h"
 #include "message.h"
 #include "operand.h"
 #include "settings.h"
 #include "source.h"
 
-/* One format at a time, and no option that it would not heed. */
-static int check_format(const struct format *f, const struct settings *s)
-{
-    if (!f)
-        return fail(EXIT_USAGE,
-                    "dump: only one of --json, --tree and --threads\n"
-                    "--json holds what the other two show\n"
-                    "tscap dump %s --json",
-                    s->operand);
-    if (s->sort && !(f->accepts & FORMAT_SORT))
-        return fail(EXIT_USAGE,
-                    "dump: --sort is for the table of functions\n"
-                    "trees are sorted by inclusive time, JSON by id\n"
-                    "tscap dump %s --sort %s",
-                    s->operand, s->sort);
-    if ((s->limit != UNSET && !(f->accepts & FORMAT_LIMIT)) || (s->width != UNSET && !(f->accepts & FORMAT_WIDTH)))
-        return fail(EXIT_USAGE,
-                    "dump: --limit and --width are for tables\n"
-                    "JSON has everything\n"
-                    "tscap dump %s --json",
-                    s->operand);
-    return EXIT_OK;
-}
-
-/* Where there is nothing to see, say what would change that. */
-static void explain_emptiness(const struct capture *c)
+void dump_explain_emptiness(const struct capture *c)
 {
     bool live = c->subject->alive && c->subject->dirfd >= 0;
+    char view[CHOICE_TEXT];
     if (c->profile.calls || c->profile.lost || c->profile.lost_sites || c->profile.lost_interpreters || !c->profile.complete)
         return;
-    if (live && !c->snapshot.session.running)
+    source_name_view(c->source, view, sizeof view);
+    if (c->source->shown == CHOICE_CONSUMER)
+        note("nothing has been recorded for consumer %s", view);
+    else if (live && !c->snapshot.session.running)
         note("nothing is recorded of process %d: tscap start %d", (int)c->subject->pid, (int)c->subject->pid);
     else
         note("no decorated function was called while process %d recorded", (int)c->subject->pid);
 }
 
+static int check_terminal(const struct format *f, const struct settings *s)
+{
+    if (!f->binary || !isatty(STDOUT_FILENO))
+        return EXIT_OK;
+    return fail(EXIT_USAGE,
+                "%s: --format %s is not text, and the output is a terminal\n"
+                "it would not show anything\n"
+                "tscap convert %s -f %s -o FILE",
+                s->command, f->name, s->operand, f->name);
+}
+
 static int show(const struct capture *c, const struct format *f, const struct settings *s)
 {
-    if (!f->write(c, s))
+    int code = chosen_format_check_capture(c, s);
+    if (code == EXIT_OK)
+        code = format_check_capture(f, c, s);
+    if (code != EXIT_OK)
+        return code;
+    if (!(f->write ? f->write(c, s) : format_save(f, c, s, stdout)))
         return fail(EXIT_FAILED,
                     "cannot show the profile\n"
                     "out of memory\n"
                     "the same again");
-    explain_emptiness(c);
+    dump_explain_emptiness(c);
     return capture_check_loss(c, setting_or(s->max_loss, 0));
 }
 
-static int dump(const struct operand *o, const struct format *f, const struct settings *s)
+static int dump(struct operand *o, const struct format *f, const struct settings *s)
 {
     struct capture c;
     struct source source;
-    int code = source_open(&source, &o->places, o->subject, s->subprocesses);
+    struct view view;
+    const struct choice choice = choice_make(s);
+    int code = source_open(&source, &o->places, o->subject, s->subprocesses, &choice);
+    if (operand_take_view(o, o->subject, &view))
+        source_begin_with(&source, &view);
     if (code == EXIT_OK)
         code = source_take(&source, &c);
     if (code == EXIT_OK) {
@@ -72,9 +74,11 @@ static int dump(const struct operand *o, const struct format *f, const struct se
 int cmd_dump(const struct settings *s)
 {
     struct operand o;
-    const struct format *f = format_choose(FORMAT_PROFILE, s);
-    int code = check_format(f, s);
-    if (code != EXIT_OK || !functions_sort_column(s->subprocesses ? FUNCTIONS_DUMP_FAMILY : FUNCTIONS_DUMP, s->sort, &code))
+    const struct format *f = chosen_format_find(s);
+    int code = f ? check_terminal(f, s) : EXIT_USAGE;
+    if (code == EXIT_OK)
+        code = choice_check(s);
+    if (code != EXIT_OK || !format_check_table(f, s, &code))
         return code;
     code = operand_find(&o, s, s->subprocesses ? OPERAND_PROCESS : OPERAND_ANY);
     if (code == EXIT_OK)

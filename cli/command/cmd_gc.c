@@ -1,12 +1,15 @@
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "capture_file.h"
 #include "command.h"
 #include "message.h"
 #include "place.h"
+#include "run_file.h"
 #include "rundir.h"
 #include "settings.h"
 #include "tenant.h"
@@ -26,6 +29,16 @@ static bool collect(const struct place *place, struct tenant *t)
     return tenant_may_live(t) || tenant_remove(t, tell, (void *)place) == 0;
 }
 
+/* Somebody's recording, by the name of a segment. */
+static bool is_capture(int dirfd, const char *name)
+{
+    int fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool capture = fd >= 0 && capture_is_one(fd);
+    if (fd >= 0)
+        close(fd);
+    return capture;
+}
+
 /* Whose file is this? Sockets are named as segments are. */
 static bool parse_name(const char *name, struct tenant *t)
 {
@@ -39,6 +52,15 @@ static bool parse_name(const char *name, struct tenant *t)
     return strcmp(name, segment) == 0 || strcmp(name, socket) == 0;
 }
 
+static bool collect_run(const struct place *place, const char *name)
+{
+    if (!run_file_is_left(place->fd, name))
+        return true;
+    int error = unlinkat(place->fd, name, 0) == 0 ? 0 : -errno;
+    tell((void *)place, name, error);
+    return error == 0;
+}
+
 static bool collect_place(const struct place *place)
 {
     bool whole = true;
@@ -48,8 +70,10 @@ static bool collect_place(const struct place *place)
         return false;
     for (struct dirent *e; (e = readdir(dir));) {
         struct tenant t;
-        if (parse_name(e->d_name, &t))
+        if (parse_name(e->d_name, &t) && !is_capture(place->fd, e->d_name))
             whole &= collect(place, &t);
+        else if (run_file_parse_name(e->d_name, &t.pid, &t.start_time))
+            whole &= collect_run(place, e->d_name);
     }
     closedir(dir);
     return whole;

@@ -6,12 +6,13 @@
 #include "diagnosis.h"
 #include "format.h"
 #include "message.h"
+#include "operand.h"
 #include "process.h"
+#include "python_operand.h"
 #include "settings.h"
 #include "stack_report.h"
 #include "stacks.h"
 #include "target.h"
-#include "units.h"
 
 static int not_permitted(int pid, bool native)
 {
@@ -84,17 +85,9 @@ static int check_whole(const struct stacks *s, pid_t pid)
                 complete ? "some stacks changed at each look" : "not all threads could be read", (int)pid, s->with_native ? " --native" : " --native, which stops them");
 }
 
-int cmd_stack(const struct settings *s)
+static int show(pid_t pid, const struct settings *s)
 {
     struct stacks stacks;
-    uint64_t number;
-    if (!units_read_count(s->operand, &number) || number == 0 || number > INT32_MAX)
-        return fail(EXIT_USAGE,
-                    "'%s' cannot be a process\n"
-                    "stack takes the number of any process that runs Python\n"
-                    "ps -e",
-                    s->operand);
-    pid_t pid = (pid_t)number;
     int code = diagnose_thread(pid, s->command);
     if (code != EXIT_OK)
         return code;
@@ -108,4 +101,22 @@ int cmd_stack(const struct settings *s)
                                                         "the same again");
     stacks_free(&stacks);
     return code;
+}
+
+int cmd_stack(const struct settings *s)
+{
+    struct python_operand o;
+    int code = python_operand_find(&o, s);
+    if (code != EXIT_OK)
+        return code;
+    pid_t pid = operand_pid(o.settings.operand);
+    if (pid)
+        return show(pid, &o.settings);
+    if (operand_is_part(s->operand))
+        return python_operand_missing(s);
+    return fail(EXIT_USAGE,
+                "'%s' cannot be a process\n"
+                "stack takes the number of any process that runs Python, or a part of its command line\n"
+                "tscap ps --python",
+                s->operand);
 }

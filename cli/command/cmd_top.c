@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "attachment.h"
@@ -9,11 +10,13 @@
 #include "command.h"
 #include "diagnosis.h"
 #include "format.h"
+#include "hold.h"
 #include "functions.h"
 #include "live.h"
 #include "message.h"
 #include "offer.h"
 #include "operand.h"
+#include "python_operand.h"
 #include "report.h"
 #include "settings.h"
 #include "source.h"
@@ -31,7 +34,7 @@ struct top {
     const struct format *format;
     uint64_t delay;
     uint64_t tables; /* printed so far */
-    bool ended;      /* the process, or the last of the family */
+    bool ended;      /* the process, or the last of the process tree */
     bool complete;   /* so were all that was shown */
 };
 
@@ -109,7 +112,7 @@ static int next_table(struct top *t, struct capture *last)
     return code;
 }
 
-/* Of a family: the last of them. */
+/* Of a process tree: the last of them. */
 static bool anybody_lives(const struct top *t)
 {
     size_t alive, recording;
@@ -142,12 +145,8 @@ static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
 static int check_form(const struct settings *s)
 {
     const char *problem = s->batch == UNSET ? terminal_problem() : NULL;
-    if (s->batch == UNSET && (s->limit != UNSET || s->width != UNSET))
-        return fail(EXIT_USAGE,
-                    "top: --limit and --width are for tables, with -b\n"
-                    "a full screen is as large as the terminal, and scrolls\n"
-                    "tscap top %s",
-                    s->operand);
+    if (!format_check(FORMAT_INTERVAL, s))
+        return EXIT_USAGE;
     if (problem)
         return fail(EXIT_USAGE,
                     "top: a full screen cannot be shown here\n"
@@ -185,16 +184,20 @@ static int show_screen(struct source *source, const struct attachment *a, const 
         .sort = sort,
         .delay = setting_or(s->delay, DEFAULT_DELAY),
         .max_loss = setting_or(s->max_loss, 0),
-        .start = !s->no_start,
+        .start = !s->no_start && choice_make(s).of != CHOICE_CONSUMER,
     };
     return live_run(source, &o);
 }
 
-static int show(const struct operand *o, const struct attachment *a, const struct column *sort)
+static int show(struct operand *o, const struct attachment *a, const struct column *sort)
 {
     struct source source;
+    struct view view;
     const struct settings *s = a->settings;
-    int code = source_open(&source, &o->places, o->subject, s->subprocesses);
+    const struct choice choice = choice_make(s);
+    int code = source_open(&source, &o->places, o->subject, s->subprocesses, &choice);
+    if (operand_take_view(o, o->subject, &view))
+        source_begin_with(&source, &view);
     if (code == EXIT_OK)
         code = s->batch == UNSET ? show_screen(&source, a, sort) : show_tables(&source, s);
     source_free(&source);
@@ -202,17 +205,6 @@ static int show(const struct operand *o, const struct attachment *a, const struc
 }
 
 /* ---- attaching ---- */
-
-/* From when something is brought into a process until it is bound to our life: what would end us waits. */
-static void hold_signals(sigset_t *before)
-{
-    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
-    sigset_t set;
-    sigemptyset(&set);
-    for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)
-        sigaddset(&set, ending[i]);
-    sigprocmask(SIG_BLOCK, &set, before);
-}
 
 /* Nothing keeps us from attaching to it. */
 static bool can_be_offered(struct attachment *a, pid_t pid)
@@ -227,12 +219,12 @@ static int show_attached(struct attachment *a, struct operand *o, const struct c
     sigset_t before;
     a->tethered = a->alone = true;
     int code = attachment_check(a);
-    hold_signals(&before);
+    hold_signals(&before); /* from when something is brought in until it is bound to our life */
     if (code == EXIT_OK)
         code = attachment_find(a, o);
     if (code == EXIT_OK)
         code = attachment_order(a, o->subject);
-    sigprocmask(SIG_SETMASK, &before, NULL);
+    hold_end(&before);
     if (code == EXIT_OK) {
         subject_refresh(o->subject);
         code = show(o, a, sort);
@@ -243,7 +235,11 @@ static int show_attached(struct attachment *a, struct operand *o, const struct c
 
 static int show_unprepared(struct attachment *a, struct operand *o, const struct column *sort)
 {
-    const struct settings *s = a->settings;
+    struct python_operand named;
+    int found = python_operand_find(&named, a->settings);
+    if (found != EXIT_OK)
+        return found;
+    const struct settings *s = a->settings = &named.settings;
     if (s->attach || (can_be_offered(a, operand_pid(s->operand)) && offer_to_attach(&a->plan)))
         return show_attached(a, o, sort);
     int code = operand_find(o, s, OPERAND_LIVING);
@@ -259,10 +255,15 @@ int cmd_top(const struct settings *s)
     if (!sort)
         return code;
     code = check_form(s);
+    if (code == EXIT_OK && !format_check_table(format_choose(FORMAT_INTERVAL, s), s, &code))
+        return code;
+    if (code == EXIT_OK)
+        code = choice_check(s);
     if (code != EXIT_OK)
         return code;
     attachment_init(&a, s);
-    bool prepared = !s->attach && operand_pid(s->operand) && operand_look(&o, s) == EXIT_OK && o.subject;
+    bool by_name = strcmp(s->operand, "auto") != 0;
+    bool prepared = !s->attach && by_name && operand_look(&o, s) == EXIT_OK && o.subject;
     if (!prepared)
         operand_free(&o);
     code = prepared ? show(&o, &a, sort) : show_unprepared(&a, &o, sort);

@@ -20,8 +20,14 @@ enum command_id {
     COMMAND_DETACH = 1 << 10,
     COMMAND_DOCTOR = 1 << 11,
     COMMAND_STACK = 1 << 12,
-    COMMAND_ALL = (1 << 13) - 1, /* each of them */
-    COMMAND_NONE = 1 << 13       /* tscap itself, before a command */
+    COMMAND_RECORD = 1 << 13,
+    COMMAND_SAVE = 1 << 14,
+    COMMAND_CONVERT = 1 << 15,
+    COMMAND_RUN = 1 << 16,
+    COMMAND_DIFF = 1 << 17,
+    COMMAND_TRACKS = 1 << 18,
+    COMMAND_ALL = (1 << 19) - 1, /* each of them */
+    COMMAND_NONE = 1 << 19       /* tscap itself, before a command */
 };
 
 struct command {
@@ -47,11 +53,17 @@ int cmd_stop(const struct settings *s);
 int cmd_reset(const struct settings *s);
 int cmd_status(const struct settings *s);
 int cmd_dump(const struct settings *s);
+int cmd_convert(const struct settings *s);
+int cmd_diff(const struct settings *s);
 int cmd_top(const struct settings *s);
+int cmd_record(const struct settings *s);
+int cmd_save(const struct settings *s);
+int cmd_tracks(const struct settings *s);
 int cmd_stack(const struct settings *s);
 int cmd_gc(const struct settings *s);
 int cmd_attach(const struct settings *s);
 int cmd_detach(const struct settings *s);
+int cmd_run(const struct settings *s);
 int cmd_doctor(const struct settings *s);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "exit_code.h"
+#include "format.h"
 #include "keys.h"
 #include "option.h"
 
@@ -27,6 +28,14 @@ static void print_keys(void)
     puts("\nKeys:");
     for (size_t i = 0; i < key_count; i++)
         printf("  %-22s %s\n", keys[i].name, keys[i].help);
+}
+
+static void print_formats(void)
+{
+    puts("\nFormats, and what opens them:");
+    for (size_t i = 0; i < format_count; i++)
+        if (formats[i].opens)
+            printf("  %-22s %s\n", formats[i].name, formats[i].opens);
 }
 
 static void print_exit_codes(void)
@@ -65,6 +74,8 @@ void help_command(const struct command *c)
     print_options(c);
     if (c->id == COMMAND_TOP)
         print_keys();
+    if (c->id == COMMAND_CONVERT)
+        print_formats();
     print_exit_codes();
 }
 

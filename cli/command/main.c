@@ -7,6 +7,7 @@
 
 #include "command.h"
 #include "help.h"
+#include "inherited.h"
 #include "message.h"
 #include "option.h"
 #include "settings.h"
@@ -93,6 +94,7 @@ static int run(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+    inherited_note();
     open_standard_files();
     signal(SIGPIPE, SIG_DFL); /* `tscap dump | head` ends quietly, whatever our parent thinks of SIGPIPE */
     text_init();

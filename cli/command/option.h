@@ -9,7 +9,7 @@
 struct command;
 struct settings;
 
-enum option_type { OPTION_FLAG, OPTION_COUNT, OPTION_TIME, OPTION_TEXT, OPTION_LIST };
+enum option_type { OPTION_FLAG, OPTION_COUNT, OPTION_TIME, OPTION_PERCENT, OPTION_TEXT, OPTION_LIST };
 
 struct option_row {
     const char *name;
@@ -17,7 +17,7 @@ struct option_row {
     const char *argument; /* as in the help; NULL: a flag */
     enum option_type type;
     size_t offset;        /* in struct settings: see settings.h */
-    uint64_t least, most; /* of counts and times (ns) */
+    uint64_t least, most; /* of counts, times (ns) and percents (millionths) */
     unsigned commands;    /* bit mask of enum command_id */
     bool hidden;
     const char *help;

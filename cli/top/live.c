@@ -91,7 +91,7 @@ static void set_state(struct live *l)
 
 static void freeze(struct live *l)
 {
-    const char *how = l->subject->replaced ? "become another program" : "ended";
+    const char *how = l->subject->replaced ? "become another program, or was detached from" : "ended";
     l->ended = true;
     l->picture.rebase = false;
     snprintf(l->picture.notice, sizeof l->picture.notice, "process %d has %s; this was the last picture (q leaves)",
@@ -104,7 +104,7 @@ static void tell_unreadable(struct live *l, int error)
     snprintf(l->picture.notice, sizeof l->picture.notice, "its segment cannot be read now: %s", strerror(-error));
 }
 
-/* Of a family as long as one of them does. */
+/* Of a process tree as long as one of them does. */
 static bool lives(const struct live *l)
 {
     size_t alive, recording;
@@ -264,7 +264,7 @@ int live_run(struct source *source, const struct live_options *o)
     l.due = first.taken + o->delay;
     own_session_open(&l.session, &source->group);
     picture_init(&l.picture, o->sort);
-    l.picture.family = first.family;
+    l.picture.whole_tree = first.whole_tree;
     if (picture_add(&l.picture, &first) < 0)
         l.failure = FAILURE_MEMORY;
     code = l.failure ? tell_failure(&l) : run_on_screen(&l);

@@ -10,6 +10,7 @@
 #include "losses.h"
 #include "process.h"
 #include "report.h"
+#include "saturate.h"
 #include "text.h"
 #include "units.h"
 
@@ -76,7 +77,8 @@ static void add_items(struct head *h, const struct picture *p, size_t width)
     struct moment m = {.f = &p->functions, .now = &p->now->capture, .before = picture_earlier(p), .state = p->state};
     for (size_t i = 0; i < report_item_count; i++) {
         report_items[i](&m, text, sizeof text);
-        head_add_item(h, text, width);
+        if (text[0])
+            head_add_item(h, text, width);
     }
 }
 
@@ -97,7 +99,7 @@ static void write_status(struct head_line *line, const struct picture *p)
 {
     char span[UNITS_TEXT], filter[PICTURE_FILTER + 32] = "", place[64] = "";
     const char *thing = p->list == PICTURE_THREADS ? "thread" : "function";
-    units_write_time(span, sizeof span, (uint64_t)(p->functions.seconds * 1e9));
+    units_write_time(span, sizeof span, saturated(p->functions.seconds * 1e9));
     if (p->filter[0])
         snprintf(filter, sizeof filter, "%zu with '%s' of ", p->rows, p->filter);
     if (p->first)

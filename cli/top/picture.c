@@ -77,9 +77,9 @@ const struct capture *picture_earlier(const struct picture *p)
 const struct column *picture_columns(const struct picture *p, unsigned *table)
 {
     if (p->list == PICTURE_FUNCTIONS)
-        *table = p->family ? FUNCTIONS_TOP_FAMILY : FUNCTIONS_TOP;
+        *table = p->whole_tree ? FUNCTIONS_TOP_FAMILY : FUNCTIONS_TOP;
     else
-        *table = p->family ? THREADS_FAMILY : THREADS;
+        *table = p->whole_tree ? THREADS_FAMILY : THREADS;
     return p->list == PICTURE_FUNCTIONS ? function_columns : thread_columns;
 }
 
@@ -93,34 +93,27 @@ static const void *row_at(const struct picture *p, size_t i)
     return p->list == PICTURE_FUNCTIONS ? (const void *)&p->functions.row[i] : &p->threads.row[i];
 }
 
-static const struct column *last_column(const struct picture *p)
+/* What it is called, without file and line. */
+static const char *name_of(const struct picture *p, const void *row)
 {
-    unsigned table;
-    const struct column *columns = picture_columns(p, &table), *c, *last = NULL;
-    for (size_t i = 0; (c = column_at(columns, table, i)); i++)
-        last = c;
-    return last;
+    if (p->list == PICTURE_FUNCTIONS)
+        return ((const struct function_row *)row)->label;
+    return thread_name(((const struct thread_row *)row)->thread);
 }
 
-/* The last column is what things are called. */
-static bool fits_filter(const struct picture *p, const struct column *name, const void *row)
+static bool fits_filter(const struct picture *p, const void *row)
 {
-    char text[TABLE_CELL];
-    if (!p->filter[0])
-        return true;
-    name->cell(name, row, picture_context(p), text, sizeof text);
-    return strcasestr(text, p->filter) != NULL;
+    return !p->filter[0] || strcasestr(name_of(p, row), p->filter);
 }
 
 static int list_rows(struct picture *p)
 {
-    const struct column *name = last_column(p);
     p->all = p->list == PICTURE_FUNCTIONS ? p->functions.count : p->threads.count;
     p->row = calloc(p->all + 1, sizeof *p->row);
     if (!p->row)
         return -ENOMEM;
     for (size_t i = 0; i < p->all; i++)
-        if (fits_filter(p, name, row_at(p, i)))
+        if (fits_filter(p, row_at(p, i)))
             p->row[p->rows++] = row_at(p, i);
     column_sort(p->sort[p->list], p->row, p->rows, picture_context(p));
     return 0;

@@ -26,7 +26,7 @@ struct look {
 
 struct picture {
     /* set by who watches the process */
-    bool family; /* looks are sums over several processes */
+    bool whole_tree; /* looks are sums over several processes */
     char state[PICTURE_STATE];   /* of the process */
     char notice[PICTURE_NOTICE]; /* what else is to be said; "": nothing */
 

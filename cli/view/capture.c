@@ -5,6 +5,8 @@
 
 #include "cputime.h"
 #include "message.h"
+#include "pids.h"
+#include "recording.h"
 #include "scale.h"
 #include "source.h"
 
@@ -15,7 +17,7 @@ static void choose_scale(struct capture *c)
     c->same_boot = scale_same_boot(h);
 }
 
-static void sum_up(struct capture *c)
+void capture_sum(struct capture *c)
 {
     for (uint32_t i = 0; i < c->profile.sites; i++)
         c->total += c->profile.site[i].t.exclusive;
@@ -25,7 +27,7 @@ static void sum_up(struct capture *c)
 void capture_ready(struct capture *c)
 {
     choose_scale(c);
-    sum_up(c);
+    capture_sum(c);
 }
 
 void capture_free(struct capture *c)
@@ -41,8 +43,7 @@ const struct subject *capture_process(const struct capture *c, uint32_t number)
 
 bool capture_continues(const struct capture *now, const struct capture *before)
 {
-    const struct segment_header *a = &now->snapshot.header, *b = &before->snapshot.header;
-    return a->anchor_ticks == b->anchor_ticks && now->snapshot.session.resets == before->snapshot.session.resets;
+    return now->breaks == before->breaks;
 }
 
 bool capture_replaces(const struct capture *now, const struct capture *before)
@@ -57,9 +58,7 @@ const struct profile *capture_earlier(const struct capture *now, const struct ca
 
 uint64_t capture_span(const struct capture *c)
 {
-    const struct session_state *s = &c->snapshot.session;
-    uint64_t end = s->running ? c->snapshot.asof : s->stopped;
-    return s->started && end > s->started ? end - s->started : 0;
+    return session_span(&c->snapshot.session, c->snapshot.asof);
 }
 
 /* A recording that was forgotten, or is another's, between two looks is not older than the first of them. */
@@ -82,13 +81,35 @@ double capture_cost_ns(const struct capture *c, uint64_t calls, uint64_t own)
 /* The first of them is in the remedy: each has to be attached to. */
 static int tell_strays(const struct strays *s)
 {
-    char names[STRAYS_TEXT];
-    strays_name(s, names, sizeof names);
+    char names[PIDS_TEXT];
+    pids_write(s->pid, s->count, names, sizeof names);
     return fail(EXIT_LOSS,
                 NOT_COMPLETE
                 "nothing is recorded of %s: " STRAY_CAUSE "\n"
                 "tscap attach %d",
                 names, (int)s->pid[0]);
+}
+
+static bool is_short(const struct capture *c)
+{
+    bool any = false;
+    for (size_t i = 0; i < c->source->count; i++)
+        any |= audience_view_is_short(&c->source->member[i]->view);
+    return any;
+}
+
+static int tell_lack_of_data(const struct capture *c)
+{
+    if (is_short(c))
+        return fail(EXIT_LOSS,
+                    NOT_COMPLETE
+                    "calls are missing that a consumer should see: more wanted records at a time than can be told apart\n"
+                    "tscap status %d, which says of whom",
+                    (int)c->subject->pid);
+    return fail(EXIT_LOSS,
+                NOT_COMPLETE
+                "a thread was too busy to be copied in time, or the segment is damaged\n"
+                "the same again");
 }
 
 static int tell_gap(const struct capture *c, enum profile_gap gap)
@@ -101,7 +122,7 @@ static int tell_gap(const struct capture *c, enum profile_gap gap)
     case PROFILE_LACKS_PROCESSES:
         return fail(EXIT_LOSS,
                     NOT_COMPLETE
-                    "%" PRIu64 " subprocesses recorded, have ended, and left nothing: it was removed, or there was no room\n"
+                    "%" PRIu64 " subprocesses recorded, and nothing of that is left: it was removed, they were detached from, or there was no room\n"
                     "tscap reset -s %d",
                     p->lost_processes, pid);
     case PROFILE_LACKS_OTHER_CLOCK:
@@ -123,10 +144,7 @@ static int tell_gap(const struct capture *c, enum profile_gap gap)
                     "tscap stack %d, which shows where they are",
                     p->lost_interpreters, pid, pid);
     case PROFILE_LACKS_DATA:
-        return fail(EXIT_LOSS,
-                    NOT_COMPLETE
-                    "a thread was too busy to be copied in time, or the segment is damaged\n"
-                    "the same again");
+        return tell_lack_of_data(c);
     case PROFILE_LACKS_WAITS:
         return fail(EXIT_LOSS,
                     NOT_COMPLETE

@@ -15,13 +15,14 @@ struct source;
 struct capture {
     const struct subject *subject; /* (borrowed) */
     const struct source *source;   /* (borrowed) of which it was taken, see there; `subject` is its root */
-    bool family;                   /* with the subject's descendants */
+    bool whole_tree;                   /* with the subject's descendants */
     struct snapshot snapshot;
     struct profile profile;
     struct clock_scale scale;
     bool same_boot;
     bool cpu;        /* there is CPU time */
     uint64_t taken;  /* CLOCK_MONOTONIC, ns */
+    uint32_t breaks; /* of its source: another number in a later capture, another recording */
     uint64_t total;  /* ticks: exclusive times of all functions */
 };
 
@@ -29,6 +30,8 @@ void capture_free(struct capture *c);
 
 /* What follows from its profile and its snapshot. */
 void capture_ready(struct capture *c);
+/* The same, of a capture that knows its scale. */
+void capture_sum(struct capture *c);
 
 /* Which process a thread is of, by the number that it has in the profile. */
 const struct subject *capture_process(const struct capture *c, uint32_t number);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "cells.h"
+#include "filter.h"
 
 /* Of one process, and of a family. */
 enum function_table { FUNCTIONS_DUMP = 1, FUNCTIONS_TOP = 2, FUNCTIONS_DUMP_FAMILY = 4, FUNCTIONS_TOP_FAMILY = 8 };
@@ -24,6 +25,8 @@ struct functions {
     char **label;   /* of all sites, as in profile.site */
     size_t silent;  /* sites that are not rows: nothing of them */
     uint64_t calls; /* of all rows */
+    bool waits;     /* there are generators or coroutines that wait, or did: in all of the recording, so that columns stay */
+    bool moves;     /* bytes were moved: the same */
     double seconds; /* that the rows speak of */
 };
 
@@ -37,7 +40,15 @@ void functions_free(struct functions *f);
  * `*code` is the exit code. */
 const struct column *functions_sort_column(enum function_table table, const char *name, int *code);
 
-/* Prints at most `limit` rows; false: no memory. */
-bool functions_print(const struct functions *f, enum function_table table, const struct column *sort, uint64_t limit, size_t width);
+struct functions_options {
+    const struct filter *filter;
+    const char *columns; /* NULL: all */
+    const struct column *sort;
+    uint64_t limit;      /* rows */
+    size_t width;
+};
+
+/* False: no memory. `*shown`: the rows that the filter lets stand, whatever the limit. */
+bool functions_print(const struct functions *f, enum function_table table, const struct functions_options *o, size_t *shown);
 
 #endif

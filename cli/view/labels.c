@@ -5,35 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool ends_with_name(const char *qualname, const char *name)
-{
-    size_t q = strlen(qualname), n = strlen(name);
-    return q >= n && strcmp(qualname + q - n, name) == 0 && (q == n || qualname[q - n - 1] == '.');
-}
-
-/* A name of the user's choice, else the qualified one. */
-static const char *plain_label(const struct profile_site *s)
-{
-    bool chosen = s->name[0] && !ends_with_name(s->qualname, s->name);
-    return chosen || !s->qualname[0] ? s->name : s->qualname;
-}
+#include "names.h"
 
 static int compare_labels(const void *a, const void *b)
 {
     const struct profile_site *x = *(const struct profile_site *const *)a, *y = *(const struct profile_site *const *)b;
-    int r = strcmp(plain_label(x), plain_label(y));
+    int r = strcmp(names_plain(x), names_plain(y));
     return r ? r : (x > y) - (x < y);
 }
 
 static bool same_label(const struct profile_site *a, const struct profile_site *b)
 {
-    return strcmp(plain_label(a), plain_label(b)) == 0;
+    return strcmp(names_plain(a), names_plain(b)) == 0;
 }
 
 static char *make_label(const struct profile_site *s, bool ambiguous)
 {
     char *label;
-    const char *plain = plain_label(s);
+    const char *plain = names_plain(s);
     bool with_module = ambiguous && s->module[0];
     return asprintf(&label, "%s%s%s", with_module ? s->module : "", with_module ? "." : "", plain) < 0 ? NULL : label;
 }

@@ -1,11 +1,10 @@
 #include "processes.h"
 
 #include <inttypes.h>
-#include <pwd.h>
 
 #include "clock.h"
-#include "family.h"
 #include "json.h"
+#include "process_tree.h"
 #include "table.h"
 #include "terminal.h"
 #include "text.h"
@@ -35,12 +34,8 @@ static void cell_inner(const struct column *c, const void *row, const void *cont
 
 static void cell_user(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
 {
-    const struct passwd *user = getpwuid(ROW(row)->uid);
     (void)c, (void)context;
-    if (user)
-        snprintf(buffer, size, "%s", user->pw_name);
-    else
-        snprintf(buffer, size, "%lu", (unsigned long)ROW(row)->uid);
+    units_write_user(buffer, size, ROW(row)->uid);
 }
 
 static void cell_python(const struct column *c, const void *row, const void *context, char *buffer, size_t size)
@@ -89,37 +84,37 @@ static void cell_command(const struct column *c, const void *row, const void *co
 enum { HERE = 1, APART = 2, ALL = HERE | APART };
 
 static const struct column columns[] = {
-    {"pid", "pid", "process", ALL, false, 0, cell_pid, NULL, NULL},
-    {"inner", "inner", "its number in its container", APART, false, 0, cell_inner, NULL, NULL},
-    {"user", "user", "whose it is", ALL, true, 2, cell_user, NULL, NULL},
-    {"python", "python", "version of CPython", ALL, true, 1, cell_python, NULL, NULL},
-    {"state", "state", "recording, stopped, dormant or dead", ALL, true, 0, cell_state, NULL, NULL},
-    {"functions", "functions", "decorated functions and blocks", ALL, false, 3, cell_functions, NULL, NULL},
-    {"memory", "memory", "size of the segment", ALL, false, 5, cell_memory, NULL, NULL},
-    {"age", "age", "since timestamp_capture was imported", ALL, false, 4, cell_age, NULL, NULL},
-    {"command", "command", "command line", ALL, true, 0, cell_command, NULL, text_cut_end},
+    {"pid", "pid", "process", ALL, false, 0, cell_pid, NULL, NULL, NULL},
+    {"inner", "inner", "its number in its container", APART, false, 0, cell_inner, NULL, NULL, NULL},
+    {"user", "user", "whose it is", ALL, true, 2, cell_user, NULL, NULL, NULL},
+    {"python", "python", "version of CPython", ALL, true, 1, cell_python, NULL, NULL, NULL},
+    {"state", "state", "recording, stopped, dormant or dead", ALL, true, 0, cell_state, NULL, NULL, NULL},
+    {"functions", "functions", "decorated functions and blocks", ALL, false, 3, cell_functions, NULL, NULL, NULL},
+    {"memory", "memory", "size of the segment", ALL, false, 5, cell_memory, NULL, NULL, NULL},
+    {"age", "age", "since timestamp_capture was imported", ALL, false, 4, cell_age, NULL, NULL, NULL},
+    {"command", "command", "command line", ALL, true, 0, cell_command, NULL, &text_fit_end, NULL},
     {0},
 };
 
 static bool is_listed(const struct subject *s, bool ended) { return s->alive || ended; }
 
 /* Below the nearest ancestor that is listed. */
-static unsigned listed_depth(const struct family *f, size_t i, bool ended)
+static unsigned listed_depth(const struct process_tree *tree, size_t i, bool ended)
 {
     unsigned depth = 0;
-    while ((i = f->relative[i].parent) != FAMILY_NONE)
-        depth += is_listed(f->relative[i].subject, ended);
+    while ((i = tree->relative[i].parent) != PROCESS_TREE_NONE)
+        depth += is_listed(tree->relative[i].subject, ended);
     return depth;
 }
 
 static void add_tree(struct table *t, const struct subjects *all, bool ended)
 {
-    struct family f;
-    t->failed |= family_make(&f, all) < 0;
-    for (size_t i = 0; i < f.count; i++)
-        if (is_listed(f.relative[i].subject, ended))
-            table_add(t, &(struct row){f.relative[i].subject, listed_depth(&f, i, ended)});
-    family_free(&f);
+    struct process_tree tree;
+    t->failed |= process_tree_make(&tree, all) < 0;
+    for (size_t i = 0; i < tree.count; i++)
+        if (is_listed(tree.relative[i].subject, ended))
+            table_add(t, &(struct row){tree.relative[i].subject, listed_depth(&tree, i, ended)});
+    process_tree_free(&tree);
 }
 
 static unsigned choose_table(const struct subjects *all)

@@ -1,9 +1,14 @@
 #include "profile_json.h"
 
+#include <stdlib.h>
+
+#include "array.h"
 #include "cells.h"
+#include "consumers.h"
 #include "cputime.h"
 #include "json.h"
 #include "losses.h"
+#include "saturate.h"
 #include "source.h"
 #include "threads.h"
 #include "version.h"
@@ -12,6 +17,7 @@
 struct writer {
     struct json json;
     const struct capture *c;
+    enum profile_json_trees trees;
 };
 
 /* ---- times ---- */
@@ -45,6 +51,15 @@ static void write_times(struct writer *w, const struct profile_times *t)
     }
     write_ticks(w, t, METRIC_TICKS);
     write_ticks(w, t, METRIC_CPU_TICKS);
+}
+
+static void write_spread(struct writer *w, const struct profile_spread *s)
+{
+    for (const struct metric *m = spread_metrics; m < spread_metrics + spread_metric_count; m++)
+        if (m->unit == METRIC_COUNT)
+            json_count(&w->json, m->name, metric_spread_value(m, s));
+        else
+            write_time(w, m->name, metric_spread_value(m, s));
 }
 
 /* ---- what it is about ---- */
@@ -146,8 +161,36 @@ static void write_overhead(struct writer *w)
     json_object(j, "overhead");
     json_count(j, "events", p->records);
     json_number(j, "ns_per_event", (double)p->call_cost / 2000); /* a call is two events; stored in picoseconds */
-    json_count(j, "total_ns", (uint64_t)(capture_cost_ns(w->c, p->calls, p->own) + 0.5));
+    json_count(j, "total_ns", saturated(capture_cost_ns(w->c, p->calls, p->own)));
     json_end(j);
+}
+
+/* ---- whose calls they are ---- */
+
+/* As many as the processes have. */
+static void write_seen(struct writer *w, const struct member *member)
+{
+    unsigned i = 0;
+    for (const struct consumer *c; (c = audience_view_next(&member->view, &i));) {
+        json_object(&w->json, NULL);
+        json_count(&w->json, "pid", (uint64_t)member->subject.pid);
+        consumer_json(&w->json, c, &w->c->scale);
+        json_end(&w->json);
+    }
+}
+
+static void write_view(struct writer *w)
+{
+    static const char *const of[] = {[CHOICE_DEFAULT] = "default", [CHOICE_EVERYTHING] = "everything", [CHOICE_CONSUMER] = "consumer"};
+    const struct source *source = w->c->source;
+    json_object(&w->json, "view");
+    json_string(&w->json, "of", of[source->shown]);
+    json_array(&w->json, "consumers");
+    for (size_t i = 0; i < source->count; i++)
+        write_seen(w, source->member[i]);
+    json_end(&w->json);
+    write_time(w, "unplaced_ns", w->c->profile.unplaced);
+    json_end(&w->json);
 }
 
 /* ---- functions and pairs ---- */
@@ -171,12 +214,7 @@ static void write_site(struct writer *w, const struct profile_site *s)
     json_string(j, "kind", kind_name(s->kind));
     write_times(w, &s->t);
     json_count(j, "processes", s->processes);
-    json_count(j, "ended", s->ended);
-    write_time(w, "min_ns", s->min);
-    write_time(w, "max_ns", s->max);
-    write_time(w, "p50_ns", s->p50);
-    write_time(w, "p95_ns", s->p95);
-    write_time(w, "p99_ns", s->p99);
+    write_spread(w, &s->spread);
     json_end(j);
 }
 
@@ -191,14 +229,58 @@ static void write_pair(struct writer *w, const struct profile_pair *pair)
 
 /* ---- threads ---- */
 
-/* Opens the node and its children; close_nodes() ends them. */
-static void open_node(struct writer *w, const struct profile_node *n)
+static void write_node(struct writer *w, const struct profile_node *n)
 {
-    json_object(&w->json, NULL);
     json_count(&w->json, "site", n->site);
     if (n->other)
         json_bool(&w->json, "other", true);
     write_times(w, &n->t);
+}
+
+static void write_parent(struct writer *w, const uint32_t *path, unsigned depth)
+{
+    if (depth)
+        json_count(&w->json, "parent", path[depth - 1]);
+    else
+        json_null(&w->json, "parent");
+}
+
+/* Parents before children; `path`: where those on the way to a node are in the list. */
+static void write_nodes(struct writer *w, uint32_t root)
+{
+    const struct profile *p = &w->c->profile;
+    uint32_t *path = NULL, count = 0;
+    size_t room = 0;
+    unsigned depth = 0;
+    for (uint32_t i = root; i; i = profile_next(p, i, &depth)) {
+        uint32_t *more = array_room(path, depth, &room, sizeof *path);
+        if (!more) {
+            w->json.failed = true;
+            break;
+        }
+        path = more;
+        path[depth] = count++;
+        json_object(&w->json, NULL);
+        write_parent(w, path, depth);
+        write_node(w, &p->node[i]);
+        json_end(&w->json);
+    }
+    free(path);
+}
+
+/* jq 1.6 takes 256 levels, of which a node within a node is three: its object, its key, its array. */
+#define NESTED_MAX 64u
+
+/* Opens the node and its children; close_nodes() ends them. Those of the deepest level are in a list. */
+static void open_node(struct writer *w, const struct profile_node *n, unsigned depth)
+{
+    json_object(&w->json, NULL);
+    write_node(w, n);
+    if (n->first_child && depth + 1 == NESTED_MAX) {
+        json_array(&w->json, "deeper");
+        write_nodes(w, n->first_child);
+        json_end(&w->json);
+    }
     json_array(&w->json, "children");
 }
 
@@ -210,16 +292,41 @@ static void close_nodes(struct writer *w, unsigned count)
     }
 }
 
+/* As profile_next(), not below the deepest level. */
+static uint32_t next_nested(const struct profile *p, uint32_t i, unsigned *depth)
+{
+    if (*depth + 1 < NESTED_MAX)
+        return profile_next(p, i, depth);
+    while (!p->node[i].next_sibling && *depth) {
+        i = p->node[i].parent;
+        --*depth;
+    }
+    return p->node[i].next_sibling;
+}
+
 static void write_tree(struct writer *w, uint32_t root)
 {
     const struct profile *p = &w->c->profile;
     unsigned depth = 0, open = 0; /* open: nodes begun and not ended */
-    for (uint32_t i = root; i; i = profile_next(p, i, &depth)) {
+    for (uint32_t i = root; i; i = next_nested(p, i, &depth)) {
         close_nodes(w, open - depth);
-        open_node(w, &p->node[i]);
+        open_node(w, &p->node[i], depth);
         open = depth + 1;
     }
     close_nodes(w, open);
+}
+
+static void write_trees(struct writer *w, uint32_t root)
+{
+    if (w->trees == PROFILE_JSON_NO_TREES)
+        return;
+    bool flat = w->trees == PROFILE_JSON_FLAT;
+    json_array(&w->json, flat ? "nodes" : "roots");
+    if (flat)
+        write_nodes(w, root);
+    else
+        write_tree(w, root);
+    json_end(&w->json);
 }
 
 static void write_thread(struct writer *w, const struct profile_thread *t)
@@ -233,9 +340,7 @@ static void write_thread(struct writer *w, const struct profile_thread *t)
     json_bool(j, "merged", t->merged);
     json_bool(j, "complete", t->complete);
     json_count(j, "roots_ticks", t->roots);
-    json_array(j, "roots");
-    write_tree(w, t->first_root);
-    json_end(j);
+    write_trees(w, t->first_root);
     json_end(j);
 }
 
@@ -258,9 +363,9 @@ static void write_lists(struct writer *w)
     json_end(&w->json);
 }
 
-bool profile_json_write(const struct capture *c, FILE *out)
+bool profile_json_write(const struct capture *c, enum profile_json_trees trees, FILE *out)
 {
-    struct writer w = {.c = c};
+    struct writer w = {.c = c, .trees = trees};
     json_begin(&w.json, out);
     json_object(&w.json, NULL);
     json_string(&w.json, "schema", "tscap.profile/1");
@@ -269,6 +374,7 @@ bool profile_json_write(const struct capture *c, FILE *out)
     write_members(&w);
     write_clock(&w);
     write_session(&w);
+    write_view(&w);
     write_losses(&w);
     write_overhead(&w);
     write_lists(&w);

@@ -10,13 +10,14 @@
 
 #define REPORT_ITEM 256 /* room for an item of a heading, or for the line of a loss */
 
-void report_heading(const struct capture *c);
+/* `width`: columns that lines are folded to, here and below; 0: no limit. */
+void report_heading(const struct capture *c, size_t width);
 
 /* "4242", "4242 and 3 subprocesses (1 ended)". */
 void report_write_whose(const struct capture *c, char *buffer, size_t size);
 
-/* `f`: NULL where no functions are listed; `limit`: rows that may have been printed. */
-void report_summary(const struct capture *c, const struct functions *f, uint64_t limit);
+/* `f`: NULL where no functions are listed; `fitting`: of its rows those that the filter lets stand, `limit`: of them may have been printed. */
+void report_summary(const struct capture *c, const struct functions *f, size_t fitting, uint64_t limit, size_t width);
 
 /* "3 times that would have been negative, set to 0"; "" for 0. */
 void report_write_loss(const struct loss_row *row, const struct profile *p, char *buffer, size_t size);
@@ -28,12 +29,12 @@ struct moment {
     const char *state;
 };
 
-/* The version of Python, the state, threads, calls per second, cost, losses. */
+/* The version of Python, the state, whose calls they are, threads, calls per second, cost, losses; "" where there is none. */
 typedef void (*report_item)(const struct moment *m, char *buffer, size_t size);
 extern const report_item report_items[];
 extern const size_t report_item_count;
 
 /* The lines above each table of top -b. */
-void report_interval(const struct moment *m);
+void report_interval(const struct moment *m, size_t width);
 
 #endif

@@ -91,27 +91,30 @@ static void cell_name(const struct column *c, const void *row, const void *conte
     snprintf(buffer, size, "%s", thread_name(ROW(row)->thread));
 }
 
+static bool is_alone(const void *context) { return !CELLS(context)->capture->whole_tree; }
+
 #define BOTH (THREADS | THREADS_FAMILY)
 const struct column thread_columns[] = {
-    {"pid", "pid", "process", THREADS_FAMILY, false, 0, cell_pid, NULL, NULL},
-    {"tid", "tid", "kernel's thread id", BOTH, false, 0, cell_tid, NULL, NULL},
-    {"state", "state", "alive or ended", BOTH, true, BOTH, cell_state, NULL, NULL},
-    {"calls", "calls", "calls begun", BOTH, false, 0, cell_count, key_calls, NULL},
-    {"open", "open", "calls that have not ended", BOTH, false, 4, cell_count, key_open, NULL},
-    {"time", "recorded", "time in recorded functions", BOTH, false, 0, cell_time, key_exclusive, NULL},
-    {"percent", "%", "the same, as a share of all threads", BOTH, false, 3, cell_percent, key_exclusive, NULL},
-    {"cpu", "CPU", "of it on a CPU", BOTH, false, 2, cell_cpu_time, key_exclusive_cpu, NULL},
-    {"name", "name", "Python's name of the thread", BOTH, true, 0, cell_name, NULL, text_cut_end},
+    {"pid", "pid", "process", THREADS_FAMILY, false, 0, cell_pid, NULL, NULL, is_alone},
+    {"tid", "tid", "kernel's thread id", BOTH, false, 0, cell_tid, NULL, NULL, NULL},
+    {"state", "state", "alive or ended", BOTH, true, BOTH, cell_state, NULL, NULL, NULL},
+    {"calls", "calls", "calls begun", BOTH, false, 0, cell_count, key_calls, NULL, NULL},
+    {"open", "open", "calls that have not ended", BOTH, false, 4, cell_count, key_open, NULL, NULL},
+    {"time", "recorded", "time in recorded functions", BOTH, false, 0, cell_time, key_exclusive, NULL, NULL},
+    {"percent", "%", "the same, as a share of all threads", BOTH, false, 3, cell_percent, key_exclusive, NULL, NULL},
+    {"cpu", "CPU", "of it on a CPU", BOTH, false, 2, cell_cpu_time, key_exclusive_cpu, NULL, NULL},
+    {"name", "name", "Python's name of the thread", BOTH, true, 0, cell_name, NULL, &text_fit_end, NULL},
     {0},
 };
 
-bool threads_print(const struct capture *c, uint64_t limit, size_t width)
+bool threads_print(const struct capture *c, uint64_t limit, const char *columns, size_t width)
 {
     struct table t;
     struct threads x;
     if (threads_make(&x, c, NULL) < 0)
         return false;
-    table_begin(&t, thread_columns, c->family ? THREADS_FAMILY : THREADS, &x);
+    table_begin(&t, thread_columns, THREADS_FAMILY, &x);
+    table_choose(&t, columns);
     for (size_t i = 0; i < x.count && i < limit; i++)
         table_add(&t, &x.row[i]);
     bool whole = table_finish(&t, stdout, width, terminal_styled());

@@ -1,4 +1,4 @@
-/* The threads of a profile: as a table, and as call trees. */
+/* The threads of a profile as a table. */
 #ifndef TSCAP_THREADS_H
 #define TSCAP_THREADS_H
 
@@ -27,11 +27,8 @@ extern const struct column thread_columns[];
 int threads_make(struct threads *x, const struct capture *now, const struct capture *before);
 void threads_free(struct threads *x);
 
-/* All return false without memory. */
-bool threads_print(const struct capture *c, uint64_t limit, size_t width);
-
-/* A tree per thread, at most `limit` lines each. */
-bool trees_print(const struct capture *c, uint64_t limit, size_t width);
+/* False: no memory. `columns`: as of table_choose(). */
+bool threads_print(const struct capture *c, uint64_t limit, const char *columns, size_t width);
 
 /* Has it something to show? The others only ever had memory set aside. */
 static inline bool thread_recorded(const struct profile_thread *t) { return t->first_root || !t->complete; }
