@@ -35,11 +35,11 @@ OPTIMIZE         := -O2 -g
 FLAVOURS         := release asan ubsan tsan cov fuzz replay
 SANITIZE_release :=
 SANITIZE_asan    := -fsanitize=address -fno-omit-frame-pointer
-SANITIZE_ubsan   := -fsanitize=undefined -fno-sanitize-recover=all
+SANITIZE_ubsan   := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
 SANITIZE_tsan    := -fsanitize=thread
 SANITIZE_cov     := -O0 --coverage -fprofile-update=atomic
-SANITIZE_replay  := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-SANITIZE_fuzz    := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+SANITIZE_replay  := -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow -fno-omit-frame-pointer
+SANITIZE_fuzz    := -fsanitize=fuzzer-no-link,address,undefined,float-cast-overflow -fno-sanitize-recover=undefined,float-cast-overflow
 ifeq ($(filter $(FLAVOUR),$(FLAVOURS)),)
 $(error FLAVOUR=$(FLAVOUR): must be one of $(FLAVOURS))
 endif
@@ -50,25 +50,29 @@ COMPILE   = $(CC) -std=c11 -D_GNU_SOURCE -pthread $(WARNINGS) $(CFLAGS) $(SANITI
 LINK      = $(CC) -pthread $(CFLAGS) $(SANITIZE_$(FLAVOUR)) $(LDFLAGS)
 # pkg-config is asked when it is first needed: bootstrap may have to install it before, and the library.
 NCURSES_CFLAGS = $(eval NCURSES_CFLAGS := $$(shell pkg-config --cflags ncursesw))$(NCURSES_CFLAGS)
-CLI_LIBS = $(eval CLI_LIBS := -lelf $$(shell pkg-config --libs libunwind-generic ncursesw))$(CLI_LIBS)
+CLI_LIBS = $(eval CLI_LIBS := -lelf -lz $$(shell pkg-config --libs libunwind-generic libzstd ncursesw))$(CLI_LIBS)
 
 # Headers are included by their bare names, and the rooms a source can see are those it may use, so that an
 # include against the direction cli -> inject -> shared <- ext does not compile. Its room: the first part of its path;
 # each folder of cli/ is a room, too.
 room      = $(patsubst %/,%,$(if $(filter cli/%,$<),$(dir $<),$(firstword $(subst /, ,$<))))
 INCLUDES  = -iquote shared $(INCLUDES_$(room))
-in_cli    = -iquote inject $(addprefix -iquote cli/,$(1))
-INCLUDES_cli/user    :=
+in_cli    = -iquote inject -iquote export $(addprefix -iquote cli/,$(1))
+INCLUDES_ext         := -iquote export
+INCLUDES_cli/user    := -iquote export
 INCLUDES_cli/find    := $(call in_cli,user)
 INCLUDES_cli/tell    := $(call in_cli,user find)
 INCLUDES_cli/view    := $(call in_cli,user find)
+INCLUDES_cli/diff    := $(call in_cli,user find view)
 INCLUDES_cli/attach  := $(call in_cli,user find tell)
 INCLUDES_cli/top     := $(call in_cli,user find tell view attach)
-INCLUDES_cli/command := $(call in_cli,user find tell view attach top)
-INCLUDES_tests       := $(call in_cli,user find tell view attach top command)
-# shared/ ends up in the extension as well as in programs. Its thread-local variables are on the hot path, and
+INCLUDES_cli/run     := $(call in_cli,user find tell view attach)
+INCLUDES_cli/command := $(call in_cli,user find tell view diff attach top run)
+INCLUDES_tests       := $(call in_cli,user find tell view diff attach top run command)
+# shared/ and export/ end up in the extension as well as in programs. Thread-local variables are on the hot path, and
 # initial-exec spares it a call per access; so the extension is never unloaded (nodelete).
 FLAGS_shared    := -fPIC -fvisibility=hidden -ftls-model=initial-exec
+FLAGS_export    := $(FLAGS_shared)
 FLAGS_ext       := $(FLAGS_shared)
 FLAGS_cli/top    = $(NCURSES_CFLAGS)
 
@@ -78,13 +82,15 @@ objects      = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard $(1))))
 programs     = $(patsubst %.c,$(B)/%,$(sort $(wildcard $(1))))
 SHARED_OBJ  := $(call objects,shared/*.c)
 INJECT_OBJ  := $(call objects,inject/*.c)
+EXPORT_OBJ  := $(call objects,export/*.c)
 CLI_OBJ     := $(call objects,cli/*/*.c)
 UNIT        := $(call programs,tests/unit/*.c)
 MODEL       := $(call programs,tests/model/*.c)
 STRESS      := $(call programs,tests/stress/*.c)
 BENCH       := $(call programs,tests/bench/*.c)
 FUZZ        := $(call programs,tests/fuzz/fuzz_*.c)
-PROGRAMS    := $(UNIT) $(MODEL) $(STRESS) $(BENCH) $(FUZZ)
+CLI_HELPERS := $(call programs,tests/cli/*.c)
+PROGRAMS    := $(UNIT) $(MODEL) $(STRESS) $(BENCH) $(FUZZ) $(CLI_HELPERS)
 PACKAGE     := $(shell find ext/timestamp_capture -name '*.py' -o -name '*.pyi' -o -name py.typed 2>/dev/null | sort)
 MAN         := $(sort $(wildcard man/*.[1-9]))
 SCHEMAS     := $(sort $(wildcard man/*.schema.json))
@@ -92,13 +98,14 @@ SCHEMAS     := $(sort $(wildcard man/*.schema.json))
 TSCAP       := $(B)/tscap
 LIB_SHARED  := $(B)/libtscap-shared.a
 LIB_INJECT  := $(B)/libtscap-inject.a
+LIB_EXPORT  := $(B)/libtscap-export.a
 # cli/ without its main(), for tests of single files of it.
 LIB_CLI     := $(B)/libtscap-cli.a
-ARCHIVES    := $(LIB_CLI) $(LIB_INJECT) $(LIB_SHARED)
+ARCHIVES    := $(LIB_CLI) $(LIB_INJECT) $(LIB_EXPORT) $(LIB_SHARED)
 
 # --- the interpreter: its facts are asked once per run of make, and kept to notice when they change ---
 
-PYTHON_GOALS := all ext objects graph check-graph demo bench install uninstall check-published check-speedscope
+PYTHON_GOALS := all ext objects graph check-graph demo bench install uninstall check-published check-speedscope check-formats check-endian
 ifneq ($(filter $(PYTHON_GOALS),$(or $(MAKECMDGOALS),all)),)
 PYTHON_FACTS := $(O)/python/$(subst /,_,$(PYTHON)).mk
 include $(PYTHON_FACTS)
@@ -128,7 +135,7 @@ ext: $(PY_FILES) ## only the Python package, for PYTHON=/path/to/python3
 
 # Nothing is linked: for a machine whose libraries are not here.
 .PHONY: objects
-objects: $(SHARED_OBJ) $(INJECT_OBJ) $(CLI_OBJ) $(EXT_OBJ)
+objects: $(SHARED_OBJ) $(INJECT_OBJ) $(EXPORT_OBJ) $(CLI_OBJ) $(EXT_OBJ)
 
 # --- rules ---
 
@@ -140,7 +147,7 @@ endef
 .PHONY: FORCE
 FORCE:
 $(B)/flags: export STAMP = $(COMPILE) / $(LINK) / $(AR) / $(FLAGS_shared)
-$(B)/sources: export STAMP = $(SHARED_OBJ) $(INJECT_OBJ) $(CLI_OBJ) $(CLI_LIBS)
+$(B)/sources: export STAMP = $(SHARED_OBJ) $(INJECT_OBJ) $(EXPORT_OBJ) $(CLI_OBJ) $(CLI_LIBS)
 $(E)/flags: export STAMP = $(PY_INCLUDES)
 $(E)/sources: export STAMP = $(EXT_OBJ)
 $(B)/flags $(B)/sources $(if $(E),$(E)/flags $(E)/sources): FORCE | $(O)/bootstrap/build
@@ -153,14 +160,16 @@ $(B)/%.o: %.c $(B)/flags | $(O)/bootstrap/build
 
 $(LIB_SHARED): $(SHARED_OBJ)
 $(LIB_INJECT): $(INJECT_OBJ)
+$(LIB_EXPORT): $(EXPORT_OBJ)
 $(LIB_CLI): $(filter-out $(B)/cli/command/main.o,$(CLI_OBJ))
 $(ARCHIVES): $(B)/sources
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
 
-$(TSCAP): $(CLI_OBJ) $(LIB_INJECT) $(LIB_SHARED) $(B)/sources
+LIBS        := $(LIB_INJECT) $(LIB_EXPORT) $(LIB_SHARED)
+$(TSCAP): $(CLI_OBJ) $(LIBS) $(B)/sources
 	$(call say,LINK,$@)
-	$(Q)$(LINK) -o $@ $(CLI_OBJ) $(LIB_INJECT) $(LIB_SHARED) $(CLI_LIBS)
+	$(Q)$(LINK) -o $@ $(CLI_OBJ) $(LIBS) $(CLI_LIBS)
 
 ifdef PY_TAG
 $(E)/%.o: ext/%.c $(B)/flags $(E)/flags | $(O)/bootstrap/build
@@ -168,10 +177,11 @@ $(E)/%.o: ext/%.c $(B)/flags $(E)/flags | $(O)/bootstrap/build
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $(INCLUDES) $(FLAGS_ext) $(PY_INCLUDES) -c $< -o $@
 
-$(PY_CORE): $(EXT_OBJ) $(LIB_SHARED) $(E)/sources
+# Of the archives it takes what it calls, and that needs neither libzstd nor zlib: tests/python/test_captures.py looks.
+$(PY_CORE): $(EXT_OBJ) $(LIB_EXPORT) $(LIB_SHARED) $(E)/sources
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
-	$(Q)$(LINK) -shared -Wl,-z,nodelete -o $@ $(EXT_OBJ) $(LIB_SHARED)
+	$(Q)$(LINK) -shared -Wl,-z,nodelete -o $@ $(EXT_OBJ) $(LIB_EXPORT) $(LIB_SHARED)
 
 $(PY_ROOT)/timestamp_capture/%: ext/timestamp_capture/%
 	@mkdir -p $(@D)
@@ -197,7 +207,17 @@ endif
 # Headers that only tests need must be there before a test is compiled.
 $(PROGRAMS:=.o): | $(O)/bootstrap/check
 
--include $(patsubst %.o,%.d,$(SHARED_OBJ) $(INJECT_OBJ) $(CLI_OBJ) $(EXT_OBJ) $(PROGRAMS:=.o) $(B)/tests/fuzz/replay.o)
+-include $(patsubst %.o,%.d,$(SHARED_OBJ) $(INJECT_OBJ) $(EXPORT_OBJ) $(CLI_OBJ) $(EXT_OBJ) $(PROGRAMS:=.o) $(B)/tests/fuzz/replay.o)
+
+# The command less what gets into processes: it reads captures on a machine that the rest is not made for. Where it
+# would need the rest it has no code to go to.
+.PHONY: reader
+READER     := $(B)/tscap-reader
+READER_OBJ := $(filter-out $(B)/cli/attach/%,$(CLI_OBJ))
+reader: $(READER)
+$(READER): $(READER_OBJ) $(LIB_EXPORT) $(LIB_SHARED) $(B)/sources
+	$(call say,LINK,$@)
+	$(Q)$(LINK) -Wl,--unresolved-symbols=ignore-all -o $@ $(READER_OBJ) $(LIB_EXPORT) $(LIB_SHARED) -lncursesw -ltinfo -lzstd -lz
 
 # --- running ---
 
@@ -215,7 +235,7 @@ check: $(O)/bootstrap/build $(O)/bootstrap/check ## all of the following, on eve
 check-model: $(MODEL) ## model checks of the ring protocol
 	$(RUN) model $(MODEL)
 
-check-unit: $(UNIT) ## unit tests of shared/, inject/ and cli/
+check-unit: $(UNIT) ## unit tests of shared/, inject/, export/ and cli/
 	$(RUN) unit $(UNIT)
 
 # The release build meets the processor's real reorderings, the TSan build is told about every race.
@@ -244,7 +264,7 @@ check-graph: cli ext ## the same, in a few lines
 check-python: cli $(O)/bootstrap/check ## the Python suite on every interpreter (or PYTHONS="/path/a /path/b")
 	+@$(TEST_ENV) scripts/run-python-tests python
 
-check-cli: cli $(O)/bootstrap/check ## the command's suite on two interpreters
+check-cli: cli $(CLI_HELPERS) $(O)/bootstrap/check ## the command's suite on two interpreters
 	+@$(TEST_ENV) scripts/run-python-tests cli
 
 check-inject: cli $(O)/bootstrap/check ## attaching to programs in all sorts of trouble, short, on every interpreter
@@ -252,13 +272,23 @@ check-inject: cli $(O)/bootstrap/check ## attaching to programs in all sorts of 
 
 # Not part of `check`: it fetches compilers and servers, and they take their time.
 .PHONY: check-programs
-check-programs: cli $(O)/bootstrap/check ## programs made or run by Cython, Nuitka, PyInstaller, uWSGI, joblib (needs network)
+check-programs: cli $(O)/bootstrap/check ## programs made or run by Cython, Nuitka, PyInstaller, uWSGI, joblib, gevent (needs network)
 	+@$(TEST_ENV) scripts/run-python-tests programs
+
+# Nor this: latencies are compared, for which the machine has to be quiet.
+.PHONY: check-servers
+check-servers: cli $(O)/bootstrap/check ## gunicorn, uvicorn, Celery and pools, attached to under load: counts and latencies (needs network)
+	+@$(TEST_ENV) PYTHON_JOBS=1 scripts/run-python-tests servers
 
 # One at a time: it reports for how long threads were stopped.
 .PHONY: soak-inject
 soak-inject: cli $(O)/bootstrap/check ## the same, TSCAP_CYCLES=100 times each, and a web server under load
 	+@$(TEST_ENV) PYTHON_JOBS=1 TSCAP_CYCLES="$${TSCAP_CYCLES:-100}" TEST_TIMEOUT="$${TEST_TIMEOUT:-7200}" scripts/run-python-tests inject
+
+# Nor this.
+.PHONY: check-endian
+check-endian: all ## captures of this machine, read on a big-endian one: qemu (needs Debian's packages)
+	+@$(TEST_ENV) PYTHON='$(PY_EXE)' scripts/check-endian
 
 .PHONY: check-newest
 check-newest: ## suites with Python on what only Debian unstable has yet, debug builds too (as root; DEBIAN_MIRROR=)
@@ -271,15 +301,21 @@ check-aarch64: ## compiles everything for aarch64, on any machine with Debian's 
 
 # Not part of `check`: the tests are fetched.
 .PHONY: check-published
-check-published: all $(O)/bootstrap/check ## the tests OSBot-Utils publishes, against ours on $(PYTHON) (needs network)
-	+@$(TEST_ENV) scripts/run-python-tests --venv '$(PY_EXE)' '$(PY_TAG)'
-	+@$(TEST_ENV) scripts/published-tests '$(abspath $(O))/venv/$(PY_TAG)/bin/python' '$(abspath $(PY_ROOT))'
+check-published: all $(O)/bootstrap/check ## the tests that OSBot-Utils, stichotrope and yappi publish, against ours on $(PYTHON) (needs network)
+	+@$(TEST_ENV) scripts/run-python-tests --venv '$(PY_EXE)' '$(PY_TAG)' published
+	+@$(TEST_ENV) scripts/published-tests '$(abspath $(O))/venv/$(PY_TAG)-published/bin/python' '$(abspath $(PY_ROOT))'
 
 # Nor this. Once the schema has been fetched, `check` holds the files to it, too.
 .PHONY: check-speedscope
-check-speedscope: ext $(O)/bootstrap/check ## speedscope files against the schema that speedscope publishes, on $(PYTHON) (needs network, npm)
+check-speedscope: cli ext $(O)/bootstrap/check ## speedscope files against the schema that speedscope publishes, on $(PYTHON) (needs network, npm)
 	+@$(TEST_ENV) scripts/run-python-tests --venv '$(PY_EXE)' '$(PY_TAG)'
 	+@$(TEST_ENV) scripts/speedscope-schema '$(abspath $(O))/venv/$(PY_TAG)/bin/python' '$(abspath $(PY_ROOT))'
+
+# Nor this: it fetches and compiles those programs when it first runs.
+.PHONY: check-formats
+check-formats: cli ext $(O)/bootstrap/check ## files for other programs, opened by those programs, on $(PYTHON) (needs network, go, npm, cargo, Chromium)
+	+@$(TEST_ENV) scripts/run-python-tests --venv '$(PY_EXE)' '$(PY_TAG)'
+	+@$(TEST_ENV) scripts/check-formats '$(abspath $(O))/venv/$(PY_TAG)/bin/python' '$(abspath $(PY_ROOT))'
 
 PYPY ?= pypy3
 .PHONY: check-pypy
@@ -353,7 +389,7 @@ uninstall: ## what install wrote, and nothing else
 	$(Q)$(if $(DESTDIR),cd '$(DESTDIR)' 2>/dev/null && find . -depth -mindepth 1 -type d -empty -delete || :,:)
 
 clean: ## what was built; build/pythons and what comes from Debian stay, for they take long to make
-	$(Q)rm -rf $(addprefix $(O)/,$(FLAVOURS) bootstrap python venv wheel newest/build aarch64/build)
+	$(Q)rm -rf $(addprefix $(O)/,$(FLAVOURS) bootstrap python venv wheel newest/build aarch64/build s390x/build)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile

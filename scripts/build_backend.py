@@ -32,7 +32,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import python_probe  # noqa: E402
 
 BUILD = "build/wheel"
-SDIST = "Makefile LICENSE README.md pyproject.toml cli ext inject man scripts shared tests".split()
+SDIST = "Makefile LICENSE README.md pyproject.toml cli export ext inject man scripts shared tests".split()
 NOT_SDIST = re.compile(r"__pycache__|\.egg-info|\.py[co]$|\.so$|\.o$")
 
 

@@ -1,7 +1,7 @@
-"""Compares a profile with budgets of self time per call.
+"""Compares a profile with budgets of time per call.
 
-    budget.py PROFILE [NAME=TIME]...    exit 0, or 7 if a function is over its budget
-    budget.py --check [NAME=TIME]...    only looks whether the budgets are well-formed
+    budget.py PROFILE [[METRIC:]NAME=TIME]...    exit 0, or 7 if a function is over a budget
+    budget.py --check [[METRIC:]NAME=TIME]...    only looks whether the budgets are well-formed
 """
 import json
 import re
@@ -15,12 +15,29 @@ def fail(code, what, why, remedy):
     sys.exit(code)
 
 
+def mean(field):
+    return lambda site: site[field] / site["calls"]
+
+
+# What a budget may be of, nanoseconds: its words in the table, its value for a site.
+METRICS = {
+    "self": ("self per call", mean("exclusive_ns")),
+    "inclusive": ("inclusive per call", mean("inclusive_ns")),
+    "elapsed": ("elapsed per call", mean("elapsed_ns")),
+    "p50": ("at most, half the calls", lambda site: site["p50_ns"]),
+    "p95": ("at most, 95 % of calls", lambda site: site["p95_ns"]),
+    "p99": ("at most, 99 % of calls", lambda site: site["p99_ns"]),
+}
+
+
 def parse_budget(text):
-    """NAME=TIME to (name, ns)."""
-    match = re.fullmatch(r"(.+)=([0-9]+(?:\.[0-9]+)?) ?([a-z]*)", text)
-    if not match or match.group(3) not in UNITS:
-        fail(2, "--budget '%s' is not NAME=TIME" % text, "a time is a number with ns, us, ms, s or nothing (ns) behind it", "--budget handle=400us")
-    return match.group(1), float(match.group(2)) * UNITS[match.group(3)]
+    """[METRIC:]NAME=TIME to (metric, name, ns)."""
+    match = re.fullmatch(r"(?:(%s):)?([^:]+)=([0-9]+(?:\.[0-9]+)?) ?([a-z]*)" % "|".join(METRICS), text)
+    if not match or match.group(4) not in UNITS:
+        why = "a time is a number with ns, us, ms, s or nothing (ns) behind it; METRIC is one of " + ", ".join(METRICS)
+        fail(2, "--budget '%s' is not [METRIC:]NAME=TIME" % text, why, "--budget handle=400us --budget p95:handle=2ms")
+    metric, name, number, unit = match.groups()
+    return metric or "self", name, float(number) * UNITS[unit]
 
 
 def matches(site, name):
@@ -29,14 +46,10 @@ def matches(site, name):
     return name in names | {"%s.%s" % (site["module"], n) for n in names}
 
 
-def self_time(site):
-    """Nanoseconds per call."""
-    return site["exclusive_ns"] / site["calls"]
-
-
-def row(name, site, budget):
-    verdict = "" if budget is None else "  of %8.0f ns  %s" % (budget, "OVER" if self_time(site) > budget else "ok")
-    return "%-32s %9d calls  %10.0f ns self per call%s" % (name, site["calls"], self_time(site), verdict)
+def row(name, site, metric, budget):
+    words, value = METRICS[metric][0], METRICS[metric][1](site)
+    verdict = "" if budget is None else "  of %8.0f ns  %s" % (budget, "OVER" if value > budget else "ok")
+    return "%-32s %9d calls  %10.0f ns %s%s" % (name, site["calls"], value, words, verdict)
 
 
 def called(profile):
@@ -54,13 +67,13 @@ def find(profile, name):
 def check(profile, budgets):
     """Prints a row per function; true if one is over its budget."""
     over = False
-    for name, budget in budgets:
+    for metric, name, budget in budgets:
         for site in find(profile, name):
-            print(row(name, site, budget))
-            over = over or self_time(site) > budget
+            print(row(name, site, metric, budget))
+            over = over or METRICS[metric][1](site) > budget
     if not budgets:
         for site in sorted(called(profile), key=lambda site: -site["exclusive_ns"]):
-            print(row(site["qualname"] or site["name"], site, None))
+            print(row(site["qualname"] or site["name"], site, "self", None))
     return over
 
 
