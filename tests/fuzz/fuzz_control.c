@@ -1,4 +1,4 @@
-/* What comes from outside besides segments: requests at the control socket, file names in the run directory, and text that
+/* What comes from outside besides segments: requests at the control socket and what follows them, file names in the run directory, and text that
  * shall go to a terminal. */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "fuzz.h"
 #include "process.h"
 #include "rundir.h"
+#include "track_orders.h"
 
 static void receive(const uint8_t *data, size_t size)
 {
@@ -54,6 +55,21 @@ static void parse(const char *name)
     MUST(pid > 0 && rundir_segment_name(pid, start_time, same, sizeof same) == 0 && strcmp(same, name) == 0);
 }
 
+/* What it says is what is written of it, if in another form. */
+static void order(const char *text)
+{
+    static struct track_orders o, same;
+    char again[TRACK_ORDERS_TEXT];
+    if (track_orders_parse(&o, text) < 0)
+        return;
+    MUST(o.count > 0 && o.count <= TRACK_ORDERS_MAX);
+    track_orders_write(&o, again);
+    MUST(track_orders_parse(&same, again) == 0 && same.count == o.count);
+    for (size_t i = 0; i < o.count; i++)
+        MUST(o.order[i].profiler && o.order[i].row && same.order[i].profiler == o.order[i].profiler && same.order[i].row == o.order[i].row &&
+             same.order[i].on == o.order[i].on);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char *text = malloc(size + 1); /* exactly: one byte too far is seen */
@@ -62,6 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     text[size] = '\0';
     receive(data, size);
     parse(text);
+    order(text);
     print(text);
     free(text);
     return 0;

@@ -1,10 +1,20 @@
-/* A segment whose every word is somebody else's: read it as tscap does, walk everything that was made of it. */
+/* A segment whose every word is somebody else's: read it as tscap does, walk everything that was made of it, and show it in each
+ * form and as each consumer sees it. */
+#include <stdio.h>
 #include <string.h>
 
+#include "choice.h"
+#include "cputime.h"
+#include "format.h"
 #include "fuzz.h"
+#include "message.h"
 #include "profile.h"
+#include "settings.h"
 #include "snapshot.h"
+#include "source.h"
 #include "sparse.h"
+#include "track_choice.h"
+#include "track_report.h"
 
 #define PATIENCE_NS 200000u
 
@@ -33,6 +43,7 @@ static void walk(const struct profile *p)
 {
     for (uint32_t i = 0; i < p->sites; i++) {
         const struct profile_site *s = &p->site[i];
+        MUST(s->spread.deviation <= s->spread.max / 2 + 1);
         lengths += strlen(s->name) + strlen(s->qualname) + strlen(s->module) + strlen(s->file);
         MUST(profile_site(p, s->id) == s);
     }
@@ -62,6 +73,86 @@ static void walk_consumers(const struct snapshot *s)
     }
 }
 
+/* ---- showing ---- */
+
+/* Nobody waits for a clock: a tick is as long as it comes. */
+static struct capture capture_of(struct source *source, struct member *member, const struct profile *p)
+{
+    const struct snapshot *s = &member->snapshot;
+    struct capture c = {.subject = &member->subject, .source = source, .profile = *p, .breaks = 0};
+    c.snapshot = (struct snapshot){.header = s->header, .session = choice_session(source->shown, &member->view, &s->session), .asof = s->asof};
+    c.scale = (struct clock_scale){s->header.anchor_ticks, s->header.anchor_monotonic, s->header.pid % 3 ? 0.385 : 1e9};
+    c.cpu = s->header.cpu_mode != CPUTIME_WALL;
+    for (uint32_t i = 0; i < p->sites; i++)
+        c.total += p->site[i].t.exclusive;
+    return c;
+}
+
+static void write_all(const struct capture *c)
+{
+    static FILE *nowhere;
+    const char *name = c->profile.sites ? c->profile.site[0].name : "f";
+    struct settings s = {.command = "dump", .operand = "1", .by = "prefix", .callers = name, .callees = name, .limit = 50, .width = 100};
+    static char said[MESSAGE_MAX]; /* that there is no such function */
+    if (!nowhere)
+        nowhere = freopen("/dev/null", "w", stdout);
+    message_keep(said, sizeof said);
+    for (const struct format *f = formats; f < formats + format_count; f++)
+        MUST(f->of != FORMAT_PROFILE || (f->write ? f->write(c, &s) : format_save(f, c, &s, nowhere)));
+    s.flat = true;
+    for (const struct format *f = formats; f < formats + format_count; f++)
+        MUST(f->of != FORMAT_PROFILE || !(f->accepts & FORMAT_FLAT) || f->write(c, &s));
+    message_keep(NULL, 0);
+}
+
+static void show(const struct snapshot *s, enum choice_of of, uint32_t consumer)
+{
+    struct profile p;
+    struct member member = {.subject = {.pid = 1, .alive = s->header.pid % 2}, .snapshot = *s, .taken = true, .consumer = consumer}, *members = &member;
+    struct source source = {.member = &members, .count = 1, .shown = of, .choice = {.of = of, .text = "any"}};
+    member.view = choice_view(of, &member.snapshot, consumer);
+    const struct profile_source seen = {.snapshot = &member.snapshot, .view = member.view};
+    if (profile_make_sum(&p, &seen, 1) < 0)
+        return;
+    const struct capture c = capture_of(&source, &member, &p);
+    write_all(&c);
+    profile_free(&p);
+}
+
+static void show_views(const struct snapshot *s)
+{
+    show(s, CHOICE_DEFAULT, 0);
+    show(s, CHOICE_EVERYTHING, 0);
+    for (unsigned i = 0; i < SEGMENT_CONSUMERS; i++)
+        if (s->audiences.consumer[i].number) {
+            show(s, CHOICE_CONSUMER, s->audiences.consumer[i].number);
+            return;
+        }
+}
+
+/* As `tscap tracks` shows them, and finds one. */
+static void show_tracks(const struct snapshot *s)
+{
+    const struct subject subject = {.pid = 1};
+    struct track_report r = {.subject = &subject};
+    const struct settings no = {.command = "tracks"};
+    char text[64];
+    MUST(track_list_make(&r.list, s) == 0);
+    for (size_t i = 0; i < r.list.count; i++) {
+        const struct track_line *l = &r.list.line[i];
+        MUST(l->profiler->number && (!l->place || l->track) && (!l->track || (l->id && l->name)) && (!l->place || l->file));
+    }
+    for (const struct format *f = formats; f < formats + format_count; f++)
+        MUST(f->of != FORMAT_TRACKS || f->write(&r, &no));
+    snprintf(text, sizeof text, "%u:%s", r.list.count ? r.list.line[0].profiler->number : 1, s->tracks % 2 ? "10" : "Requests");
+    static char said[MESSAGE_MAX];
+    int code = EXIT_OK;
+    message_keep(said, sizeof said);
+    MUST(!track_choice_find(&r.list, "enable", text, "1", &code) == (code != EXIT_OK));
+    message_keep(NULL, 0);
+    track_list_free(&r.list);
+}
+
 static void read_view(const struct view *v, bool alive)
 {
     struct snapshot s;
@@ -69,6 +160,8 @@ static void read_view(const struct view *v, bool alive)
     if (snapshot_take(&s, v, &(struct snapshot_options){.alive = alive, .patience = PATIENCE_NS}) < 0)
         return;
     walk_consumers(&s);
+    show_views(&s);
+    show_tracks(&s);
     if (profile_make(&p, &s) == 0) {
         snapshot_free(&s); /* the profile borrows nothing */
         walk(&p);

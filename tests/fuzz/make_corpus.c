@@ -1,15 +1,22 @@
 /* Makes the committed corpus: segments as the library writes them, each small, and copies with one thing wrong.
  *
- *   cc -std=c11 -D_GNU_SOURCE -pthread -iquote shared -iquote inject tests/fuzz/make_corpus.c build/release/libtscap-shared.a -o make_corpus
+ *   cc -std=c11 -D_GNU_SOURCE -pthread -iquote shared -iquote inject tests/fuzz/make_corpus.c build/release/libtscap-shared.a -lzstd -o make_corpus
  *   ./make_corpus tests/fuzz/corpus */
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include "../support/procedures.h"
+#include "../support/recordings.h"
 #include "../support/segments.h"
+#include "capture_block.h"
+#include "capture_file.h"
 #include "roster.h"
 #include "control.h"
+#include "histogram.h"
 #include "sparse.h"
+#include "track_orders.h"
+#include "tracks.h"
 
 struct image {
     char *base;
@@ -69,6 +76,7 @@ static void variety(struct writer *w)
     writer_exit(w, 3, 0);
     writer_enter(w, 2);
     writer_enter(w, 5);
+    writer_bytes(w, 4096);
     writer_exit_below(w, 2, 2, 0);
 }
 
@@ -174,7 +182,7 @@ static void moved(struct test_segment *t)
         struct writer *w = open_writer(t, "moved from");
         writer_enter_keyed(w, 1, 0x1000 + 64 * i);
         writer_suspend(w, 1);
-        at[i] = (struct waiting){w, w->lane->generation, w->last, 100};
+        at[i] = (struct waiting){w, w->lane->generation, w->last, 100, 7};
         if (i < 5)
             lanes_close(t->lanes, w);
     }
@@ -207,6 +215,30 @@ static void listen_and_call(struct writer *w)
 {
     writer_listen(w, roster_audience(table));
     calls(w, 3);
+}
+
+/* Two profilers, one of which runs and has tracks, and rows of a third, which is gone. */
+static void tracks(struct test_segment *t)
+{
+    static const uint32_t sites[] = {1, 2};
+    struct tracks *rows = tracks_new(&t->segment, t->sites);
+    struct writer *w = open_writer(t, "hit");
+    table = roster_new(&t->segment, compact_lanes, t);
+    uint32_t one = roster_add(table, CONSUMER_PROFILER, "shop", &(struct roster_selection){.site = sites, .sites = 2});
+    uint32_t other = roster_add(table, CONSUMER_PROFILER, "empty", &(struct roster_selection){.text = ""});
+    roster_switch(table, one, CONSUMER_STARTED);
+    roster_switch(table, other, CONSUMER_SWITCHES);
+    roster_begin(table, one, 0, 1);
+    writer_listen(w, roster_audience(table));
+    calls(w, 3);
+    tracks_add(rows, &(struct track){.profiler = one, .flags = TRACK_ENABLED, .id = "10", .name = "Requests"});
+    tracks_add(rows, &(struct track){.profiler = one, .track = 1, .site = 1, .id = "query"});
+    tracks_add(rows, &(struct track){.profiler = one, .track = 1, .site = 2, .id = "query"});
+    tracks_add(rows, &(struct track){.profiler = one, .flags = TRACK_WORD, .id = "word"});
+    tracks_add(rows, &(struct track){.profiler = 9, .flags = TRACK_ENABLED, .id = "3"});
+    tracks_add(rows, &(struct track){.profiler = 9, .track = 5, .site = 3, .id = "gone"});
+    tracks_delete(rows);
+    roster_delete(table);
 }
 
 /* Two consumers, one of which selects and is cleared; calls that began before and go on. */
@@ -270,6 +302,8 @@ static struct image image_of(const struct test_segment *t)
     m.lane = m.header->lane_first ? segment_page_at(m.base, m.header->lane_first) : NULL;
     /* whatever machine made it */
     snprintf(m.header->boot_id, sizeof m.header->boot_id, "00000000-0000-0000-0000-000000000000");
+    memset(m.header->command, 0, sizeof m.header->command); /* who makes them is nobody's business */
+    memcpy(m.header->command, "python3 app.py", sizeof "python3 app.py");
     m.header->pid = 4242;
     m.header->parent_pid = 0;
     m.header->start_time = 1234567;
@@ -407,6 +441,12 @@ static void clock_that_steps_back(struct image *m)
     for (uint64_t i = 0; i < m->lane->head; i++)
         ring(m)[i].when = 1000 - i;
 }
+static void costs_beyond_all_numbers(struct image *m) /* at a tick a second, as fuzz_segment.c decides it */
+{
+    m->header->pid = 3;
+    m->header->call_cost = m->lane->own = UINT64_MAX;
+    nodes(m)[1].calls = nodes(m)[1].inclusive = UINT64_MAX;
+}
 static void stopped_later(struct image *m) { m->header->session_stopped = UINT64_MAX >> 1; }
 static void sites_elsewhere(struct image *m)
 {
@@ -468,10 +508,46 @@ static void both_sides_the_same(struct image *m)
         ((_Atomic uint64_t *)&m->lane->side[1])[i] = ((_Atomic uint64_t *)&m->lane->side[0])[i];
     other_side(m);
 }
+static struct page_header *track_page(const struct image *m) { return segment_page_at(m->base, m->header->track_first); }
+static void tracks_elsewhere(struct image *m) { m->header->track_first = m->header->site_first; }
+static void many_tracks(struct image *m)
+{
+    m->header->track_count = 4 * PAGE_ITEMS(struct track_record);
+    track_page(m)->next = m->header->track_first;
+}
+/* Of each other, of themselves and of none; texts and sites anywhere. */
+static void wild_tracks(struct image *m)
+{
+    struct track_record *r = (struct track_record *)((char *)track_page(m) + PAGE_ITEMS_OFFSET);
+    m->header->track_count = PAGE_ITEMS(struct track_record);
+    for (uint32_t i = 0; i < m->header->track_count; i++)
+        r[i] = (struct track_record){.profiler = 1 + i % 2, .track = i * 7 % 130, .site = i % 9, .flags = i, .id = i * 37, .name = UINT32_MAX - i};
+}
 static void huge_times(struct image *m)
 {
     for (unsigned i = 1; i < first_page(m, PAGE_NODE)->used; i++)
         nodes(m)[i].inclusive = (1ull << 63) + 5;
+}
+
+/* Sums that contradict each other: calls of no time, squares of everything. */
+static void wild_squares(struct image *m)
+{
+    for (unsigned i = 1; i < first_page(m, PAGE_NODE)->used; i++) {
+        nodes(m)[i].squares[0] = UINT64_MAX - i;
+        nodes(m)[i].squares[1] = UINT64_MAX;
+        nodes(m)[i].unended = i % 2 ? nodes(m)[i].inclusive : 1;
+        nodes(m)[i].bytes = UINT64_MAX;
+    }
+}
+static struct bucket_block *blocks(const struct image *m) { return (struct bucket_block *)((char *)first_page(m, PAGE_HISTOGRAM) + PAGE_ITEMS_OFFSET); }
+static void wild_kind_of_block(struct image *m) { blocks(m)[0].item.key |= (uint64_t)BLOCK_KINDS << 6; }
+static void wild_extremes(struct image *m)
+{
+    for (unsigned i = 0; i < first_page(m, PAGE_HISTOGRAM)->used; i++) {
+        blocks(m)[i].min = i % 2 ? UINT64_MAX : 0;
+        blocks(m)[i].max = i % 3 ? 0 : UINT64_MAX;
+        blocks(m)[i].count[i % HISTOGRAM_STEPS] = i % 4 ? 1ull << 63 : 0;
+    }
 }
 
 static const struct {
@@ -530,6 +606,9 @@ static const struct {
     {"folded", folded, "-log-of-new-page", log_of_new_page},
     {"folded", folded, "-long-log", long_log},
     {"folded", folded, "-other-reset", other_reset},
+    {"folded", folded, "-wild-squares", wild_squares},
+    {"folded", folded, "-wild-kind-of-block", wild_kind_of_block},
+    {"folded", folded, "-wild-extremes", wild_extremes},
     {"folded", folded, "-truncated", truncated},
     {"folded", folded, "-header-only", header_only},
     {"dive", dive, "-huge-depth", huge_depth},
@@ -541,6 +620,7 @@ static const struct {
     {"dive", dive, "-short-stack-page", short_stack_page},
     {"dive", dive, "-empty-stack-page", empty_stack_page},
     {"flat", flat, "-other-unlinked", other_unlinked},
+    {"flat", flat, "-costs-beyond-all-numbers", costs_beyond_all_numbers},
     {"merged", merged, "-merging-all-but-its-end", merging_all_but_its_end},
     {"merged", merged, "-merging-gone", merging_gone},
     {"merged", merged, "-merging-of-another", merging_of_another},
@@ -555,6 +635,10 @@ static const struct {
     {"consumers", consumers, "-wild-audience", wild_audience},
     {"consumers", consumers, "-huge-times", huge_times},
     {"consumers", consumers, "-other-side", other_side},
+    {"tracks", tracks, "", as_it_is},
+    {"tracks", tracks, "-elsewhere", tracks_elsewhere},
+    {"tracks", tracks, "-many", many_tracks},
+    {"tracks", tracks, "-wild", wild_tracks},
     {"compacted", compacted, "", as_it_is},
     {"compacted", compacted, "-other-side", other_side},
     {"compacted", compacted, "-both-sides-the-same", both_sides_the_same},
@@ -595,6 +679,8 @@ static void write_control(void)
     struct control_request old = {.magic = CONTROL_MAGIC, .version = CONTROL_VERSION + 1, .command = CONTROL_STOP};
     write_file("fuzz_control", "request-of-another-version", &old, sizeof old);
     write_file("fuzz_control", "half-a-request", &old, sizeof old / 2);
+    write_text("tracks", "enable=3:7\ndisable=4294967295:1\n");
+    write_text("tracks-none", "enable=0:4294967296\n");
     write_text("name", "4242-1234567.tscap");
     write_text("name-socket", "4242-1234567.sock");
     write_text("name-negative", "-4242-1234567.tscap");
@@ -655,6 +741,52 @@ static void write_splits(void)
     write_split("aarch64-odd-frames", EM_AARCH64);
 }
 
+/* ---- captures ---- */
+
+static uint8_t capture[1 << 16];
+
+static size_t make_capture(capture_compressor *compress, unsigned looks)
+{
+    struct recording r = make_recording();
+    struct capture_writer *w;
+    int fd = memfd_create("capture", MFD_CLOEXEC);
+    bool made = fd >= 0 && capture_writer_open(&w, fd, compress, false) == 0;
+    for (unsigned i = 0; made && i < looks; i++)
+        made = capture_writer_look(w, &r) == 0;
+    if (!made || capture_writer_finish(w) < 0)
+        abort();
+    ssize_t n = pread(fd, capture, sizeof capture, 0);
+    capture_writer_free(w);
+    recording_free(&r);
+    close(fd);
+    return (size_t)n;
+}
+
+/* Whole by its sum, and of lengths that are told wrongly. */
+static void write_lie(const char *name, struct capture_block b, const void *body, uint32_t bytes)
+{
+    struct capture_header h = {.major = CAPTURE_MAJOR, .bytes = CAPTURE_FILE_HEADER};
+    b.stored = bytes;
+    capture_header_encode(capture, &h);
+    capture_block_encode(capture + CAPTURE_FILE_HEADER, &b, body);
+    memcpy(capture + CAPTURE_FILE_HEADER + CAPTURE_BLOCK_HEADER, body, bytes);
+    write_file("fuzz_capture", name, capture, CAPTURE_FILE_HEADER + CAPTURE_BLOCK_HEADER + bytes);
+}
+
+static void write_captures(void)
+{
+    size_t bytes = make_capture(NULL, 1);
+    write_file("fuzz_capture", "plain", capture, bytes);
+    write_file("fuzz_capture", "cut", capture, bytes - bytes / 3);
+    bytes = make_capture(capture_zstd, 2);
+    write_file("fuzz_capture", "compressed", capture, bytes);
+    capture[12] = 2;
+    write_file("fuzz_capture", "another-version", capture, bytes);
+    write_lie("rows-without-columns", (struct capture_block){.kind = CAPTURE_NODES, .raw = 3}, "\0\x7f\0", 3);
+    write_lie("many-strings", (struct capture_block){.kind = CAPTURE_STRINGS, .raw = 4}, "\1\x7f\0\0", 4);
+    write_lie("no-frame", (struct capture_block){.kind = CAPTURE_TOTALS, .flags = CAPTURE_COMPRESSED, .raw = 9, .look = 1}, "\x28\xb5\x2f\xfd", 4);
+}
+
 int main(int argc, char **argv)
 {
     corpus = argc > 1 ? argv[1] : "tests/fuzz/corpus";
@@ -662,5 +794,6 @@ int main(int argc, char **argv)
         write_segment(i);
     write_control();
     write_splits();
+    write_captures();
     return 0;
 }

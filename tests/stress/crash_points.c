@@ -133,10 +133,16 @@ static void wait_for_script(const struct writer *w)
         ;
 }
 
-/* Records [from, to) of the script, and the rest of a stop that begins there. */
+/* Does the record carry the key that the one before it is? Nothing may come between them, and no writer rests there. */
+static bool is_parted(uint32_t from)
+{
+    return from && from < script.records && record_kind(script.record[from - 1].what) == RECORD_KEY;
+}
+
+/* Records [from, to) of the script, the record of a key that is the last of them, and the rest of a stop that begins there. */
 static uint32_t play(struct writer *w, uint32_t from, uint32_t to)
 {
-    while (from < to) {
+    while (from < to || is_parted(from)) {
         uint64_t when = script.record[from].when, what = script.record[from].what;
         if (record_kind(what) != RECORD_KEY)
             w->last = when += script_began;

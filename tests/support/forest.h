@@ -95,11 +95,15 @@ static inline void forest_drop_ended(struct forest *f)
 
 static inline void forest_enter(struct forest *f) { forest_record(f, f->now, record_pack(forest_any_site(f), f->t.depth + 1, RECORD_ENTER, 0)); }
 
+static inline void forest_move_bytes(struct forest *f) { forest_record(f, f->now, record_pack_duration(f->now % 70001, RECORD_BYTES)); }
+
 static inline void forest_leave(struct forest *f)
 {
     static const unsigned flags[] = {0, 0, 0, 0, RECORD_RAISED, RECORD_ABANDONED};
     if (!forest_top(f))
         return;
+    if (f->now % 3 == 0)
+        forest_move_bytes(f);
     forest_record(f, f->now, record_pack(forest_top(f)->site, f->t.depth, RECORD_EXIT, flags[random_below(&f->random, 6)]));
     forest_drop_ended(f);
 }
@@ -152,6 +156,7 @@ static inline void forest_move_here(struct forest *f)
     forest_record(f, key, record_pack(0, 0, RECORD_KEY, 0));
     forest_record(f, f->now, record_pack(forest_any_site(f), f->t.depth + 1, RECORD_RESUME, RECORD_KEYED | RECORD_MOVED));
     forest_record(f, f->now, record_pack_duration(random_below(&f->random, 3000), RECORD_WAITED));
+    forest_record(f, f->now, record_pack_duration(f->now % 3001, RECORD_WAITED) | record_pack(0, 0, 0, RECORD_COUNTED));
     forest_record(f, f->now, record_pack_duration(random_below(&f->random, 3000), RECORD_CARRIED));
 }
 

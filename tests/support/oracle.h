@@ -27,7 +27,7 @@
 #include "segment.h"
 
 struct oracle_sums {
-    uint64_t calls, primitive, open, raised, inclusive, exclusive, off_inclusive, off_exclusive, waited, suspended;
+    uint64_t calls, primitive, open, raised, inclusive, exclusive, off_inclusive, off_exclusive, waited, suspended, bytes;
     uint64_t elapsed; /* from the first start to the final return, but for the wait it is in; of outermost calls */
 };
 
@@ -38,6 +38,7 @@ struct oracle_call {
     uint64_t key;
     uint64_t begin, ran; /* of this stretch; in the stretches before it */
     uint64_t since;      /* waiting since */
+    uint64_t waited;     /* in the waits that are over, on whatever thread */
 };
 
 struct oracle_path {
@@ -70,7 +71,7 @@ struct oracle {
     const bool *selected;     /* by site; NULL: all (borrowed) */
     struct oracle_sums *site; /* [1 .. sites] */
     struct oracle_sums *pair; /* [caller * (sites + 1) + callee] */
-    struct oracle_durations *ended;
+    struct oracle_durations *ended, *elapsed; /* how long calls ran, and with what they waited */
     uint64_t mismatched, silent_ends, lost, lost_waits, own, records;
 };
 
@@ -99,15 +100,19 @@ static inline void oracle_init(struct oracle *o, uint32_t sites)
     o->site = calloc(sites + 1, sizeof *o->site);
     o->pair = calloc(oracle_pairs(o), sizeof *o->pair);
     o->ended = calloc(sites + 1, sizeof *o->ended);
+    o->elapsed = calloc(sites + 1, sizeof *o->elapsed);
 }
 
 static inline void oracle_free(struct oracle *o)
 {
-    for (uint32_t i = 0; i <= o->sites; i++)
+    for (uint32_t i = 0; i <= o->sites; i++) {
         free(o->ended[i].value);
+        free(o->elapsed[i].value);
+    }
     free(o->site);
     free(o->pair);
     free(o->ended);
+    free(o->elapsed);
 }
 
 /* As after a reset, which forgets what threads have open, too. */
@@ -281,8 +286,10 @@ static inline void oracle_ended(struct oracle *o, const struct oracle_call *c, u
         o->site[c->site].raised++;
         oracle_pair(o, c->caller, c->site)->raised++;
     }
-    if (!c->foreign)
-        oracle_lasted(&o->ended[c->site], c->ran + now - c->begin);
+    if (c->foreign)
+        return;
+    oracle_lasted(&o->ended[c->site], c->ran + now - c->begin);
+    oracle_lasted(&o->elapsed[c->site], c->waited + c->ran + now - c->begin);
 }
 
 static inline struct oracle_call *oracle_waiting(struct oracle_thread *t, uint64_t key)
@@ -339,6 +346,7 @@ static inline void oracle_resume(struct oracle *o, struct oracle_thread *t, uint
     if (!w)
         return;
     c->ran = w->ran;
+    c->waited = w->waited + t->clock - w->since;
     oracle_waited(o, t, c, t->clock - w->since);
     oracle_forget_waiting(t, w);
 }
@@ -350,8 +358,20 @@ static inline void oracle_moved(struct oracle *o, struct oracle_thread *t, uint6
         o->mismatched++;
     else if (record_kind(what) == RECORD_CARRIED)
         c->ran += record_duration(what);
-    else
-        oracle_waited(o, t, c, record_duration(what));
+    else {
+        c->waited += record_duration(what);
+        oracle_waited(o, t, c, record_flags(what) & RECORD_COUNTED ? 0 : record_duration(what));
+    }
+}
+
+static inline void oracle_moved_bytes(struct oracle *o, struct oracle_thread *t, uint64_t bytes)
+{
+    const struct oracle_call *c = t->depth ? &t->call[t->depth] : NULL;
+    o->mismatched += !c;
+    if (!c || c->unseen)
+        return;
+    o->site[c->site].bytes += bytes;
+    oracle_pair(o, c->caller, c->site)->bytes += bytes;
 }
 
 static inline void oracle_taken(struct oracle *o, struct oracle_thread *t, bool silently)
@@ -450,6 +470,9 @@ static inline void oracle_record(struct oracle *o, struct oracle_thread *t, uint
     case RECORD_CARRIED:
         oracle_moved(o, t, what);
         break;
+    case RECORD_BYTES:
+        oracle_moved_bytes(o, t, record_duration(what));
+        break;
     case RECORD_DROP:
         if (t->depth && t->call[t->depth].ended)
             t->depth--;
@@ -538,7 +561,7 @@ static inline bool oracle_same_sums(struct oracle_why *why, const char *what, ui
            oracle_same(why, what, a, b, "off inclusive", t->off_inclusive, e->off_inclusive) &&
            oracle_same(why, what, a, b, "off exclusive", t->off_exclusive, e->off_exclusive) &&
            oracle_same(why, what, a, b, "waited", t->waited, e->waited) && oracle_same(why, what, a, b, "elapsed", t->elapsed, e->elapsed) &&
-           oracle_same(why, what, a, b, "suspended", t->suspended, e->suspended);
+           oracle_same(why, what, a, b, "suspended", t->suspended, e->suspended) && oracle_same(why, what, a, b, "bytes", t->bytes, e->bytes);
 }
 
 /* Nearest rank. */
@@ -554,13 +577,45 @@ static inline bool oracle_near(struct oracle_why *why, uint32_t site, const char
     return error * 32 <= exact || oracle_same(why, "site", site, 0, field, got, exact);
 }
 
+/* Their deviation, by the definition: how far each is from the mean. */
+static inline uint64_t oracle_deviation(const struct oracle_durations *d)
+{
+    long double mean = 0, sum = 0;
+    for (size_t i = 0; i < d->count; i++)
+        mean += (long double)d->value[i] / (long double)d->count;
+    for (size_t i = 0; i < d->count; i++)
+        sum += ((long double)d->value[i] - mean) * ((long double)d->value[i] - mean) / (long double)d->count;
+    uint64_t root = 0;
+    for (uint64_t bit = 1ull << 40; bit; bit /= 2)
+        root += (long double)(root + bit) * (long double)(root + bit) <= sum ? bit : 0;
+    return sum - (long double)root * (long double)root > (long double)root ? root + 1 : root;
+}
+
+static inline bool oracle_same_deviation(struct oracle_why *why, uint32_t site, uint64_t got, const struct oracle_durations *d)
+{
+    uint64_t exact = oracle_deviation(d), error = got > exact ? got - exact : exact - got;
+    return error <= 1 || oracle_same(why, "site", site, 0, "deviation", got, exact);
+}
+
+static inline bool oracle_same_elapsed(struct oracle_why *why, const struct profile_site *s, const struct oracle_durations *d)
+{
+    uint64_t min = d->count ? d->value[0] : 0, max = d->count ? d->value[d->count - 1] : 0;
+    const struct profile_spread *x = &s->spread;
+    return oracle_same(why, "site", s->id, 0, "elapsed min", x->elapsed_min, min) &&
+           oracle_same(why, "site", s->id, 0, "elapsed max", x->elapsed_max, max) &&
+           oracle_near(why, s->id, "elapsed p50", x->elapsed_p50, oracle_quantile(d, 50)) &&
+           oracle_near(why, s->id, "elapsed p95", x->elapsed_p95, oracle_quantile(d, 95)) &&
+           oracle_near(why, s->id, "elapsed p99", x->elapsed_p99, oracle_quantile(d, 99));
+}
+
 static inline bool oracle_same_durations(struct oracle_why *why, const struct profile_site *s, const struct oracle_durations *d)
 {
     uint64_t min = d->count ? d->value[0] : 0, max = d->count ? d->value[d->count - 1] : 0;
-    return oracle_same(why, "site", s->id, 0, "ended", s->ended, d->count) && oracle_same(why, "site", s->id, 0, "min", s->min, min) &&
-           oracle_same(why, "site", s->id, 0, "max", s->max, max) && oracle_near(why, s->id, "p50", s->p50, oracle_quantile(d, 50)) &&
-           oracle_near(why, s->id, "p95", s->p95, oracle_quantile(d, 95)) &&
-           oracle_near(why, s->id, "p99", s->p99, oracle_quantile(d, 99));
+    return oracle_same(why, "site", s->id, 0, "ended", s->spread.ended, d->count) && oracle_same(why, "site", s->id, 0, "min", s->spread.min, min) &&
+           oracle_same(why, "site", s->id, 0, "max", s->spread.max, max) && oracle_near(why, s->id, "p50", s->spread.p50, oracle_quantile(d, 50)) &&
+           oracle_near(why, s->id, "p95", s->spread.p95, oracle_quantile(d, 95)) &&
+           oracle_near(why, s->id, "p99", s->spread.p99, oracle_quantile(d, 99)) &&
+           oracle_same_deviation(why, s->id, s->spread.deviation, d);
 }
 
 static inline bool oracle_same_sites(struct oracle_why *why, const struct oracle *o, const struct profile *p)
@@ -569,7 +624,8 @@ static inline bool oracle_same_sites(struct oracle_why *why, const struct oracle
         const struct profile_site *s = profile_site(p, id);
         if (!s)
             return oracle_same(why, "site", id, 0, "in the profile", 0, 1);
-        if (!oracle_same_sums(why, "site", id, 0, &s->t, &o->site[id]) || !oracle_same_durations(why, s, &o->ended[id]))
+        if (!oracle_same_sums(why, "site", id, 0, &s->t, &o->site[id]) || !oracle_same_durations(why, s, &o->ended[id]) ||
+            !oracle_same_elapsed(why, s, &o->elapsed[id]))
             return false;
     }
     return true;
@@ -577,7 +633,7 @@ static inline bool oracle_same_sites(struct oracle_why *why, const struct oracle
 
 static inline bool oracle_nothing(const struct oracle_sums *s)
 {
-    return !s->calls && !s->inclusive && !s->open && !s->raised && !s->waited;
+    return !s->calls && !s->inclusive && !s->open && !s->raised && !s->waited && !s->bytes;
 }
 
 static inline bool oracle_same_pairs(struct oracle_why *why, const struct oracle *o, const struct profile *p)
@@ -626,7 +682,8 @@ static inline bool oracle_check_calls(struct oracle_why *why, const struct oracl
         const struct oracle_sums *e = &o->site[id];
         if (!oracle_same(why, "site", id, 0, "calls", s->t.calls, e->calls) || !oracle_same(why, "site", id, 0, "open", s->t.open, e->open) ||
             !oracle_same(why, "site", id, 0, "raised", s->t.raised, e->raised) ||
-            !oracle_same(why, "site", id, 0, "waited", s->t.waited, e->waited) || !oracle_same_durations(why, s, &o->ended[id]))
+            !oracle_same(why, "site", id, 0, "waited", s->t.waited, e->waited) || !oracle_same_durations(why, s, &o->ended[id]) ||
+            !oracle_same_elapsed(why, s, &o->elapsed[id]))
             return false;
     }
     return true;

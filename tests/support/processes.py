@@ -94,7 +94,8 @@ def inner_pid(pid):
 
 
 def children(pid):
+    """Whichever of its threads made them."""
     try:
-        return [int(child) for child in open("/proc/%d/task/%d/children" % (pid, pid)).read().split()]
+        return [int(child) for text in of_threads(pid, "children") for child in text.split()]
     except (FileNotFoundError, ProcessLookupError):
         return []

@@ -415,6 +415,7 @@ Test(control, command_names)
     cr_expect_str_eq(control_command_name(CONTROL_STOP), "stop");
     cr_expect_str_eq(control_command_name(CONTROL_RESET), "reset");
     cr_expect_str_eq(control_command_name(CONTROL_STATUS), "status");
+    cr_expect_str_eq(control_command_name(CONTROL_TRACKS), "tracks");
     cr_expect_str_eq(control_command_name(0), "unknown");
     cr_expect_str_eq(control_command_name(CONTROL_COMMANDS), "unknown");
     cr_expect_str_eq(control_command_name(UINT32_MAX), "unknown");

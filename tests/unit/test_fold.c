@@ -161,7 +161,7 @@ static void each_lasted_and_has_its_own_time(const struct profile *p)
 {
     static const uint64_t lasted[] = {40, 40, 40}, own[] = {10, 10, 40};
     for (uint32_t i = 0; i < 3; i++) {
-        cr_assert_eq(site_in(p, i + 1)->max, lasted[i]);
+        cr_assert_eq(site_in(p, i + 1)->spread.max, lasted[i]);
         cr_assert_eq(site_in(p, i + 1)->t.exclusive, own[i]);
         cr_assert_eq(site_in(p, i + 1)->t.calls, 1);
     }
@@ -201,10 +201,10 @@ static void a_call_of_no_ticks_among_others(struct plot *l)
 }
 static void the_shortest_took_none(const struct profile *p)
 {
-    cr_assert_eq(site_in(p, 1)->min, 0);
-    cr_assert_eq(site_in(p, 1)->max, 2);
-    cr_assert_eq(site_in(p, 3)->min, 0);
-    cr_assert_eq(site_in(p, 3)->ended, 0);
+    cr_assert_eq(site_in(p, 1)->spread.min, 0);
+    cr_assert_eq(site_in(p, 1)->spread.max, 2);
+    cr_assert_eq(site_in(p, 3)->spread.min, 0);
+    cr_assert_eq(site_in(p, 3)->spread.ended, 0);
 }
 Test(fold, a_minimum_of_no_ticks) { written(a_call_of_no_ticks_among_others, the_shortest_took_none); }
 
@@ -240,7 +240,7 @@ static void the_first_ended_silently(const struct profile *p)
     cr_assert_eq(p->silent_ends, 1);
     cr_assert_eq(site_in(p, 1)->t.suspended, 0);
     cr_assert_eq(site_in(p, 2)->t.calls, 0);
-    cr_assert_eq(site_in(p, 2)->ended, 0);
+    cr_assert_eq(site_in(p, 2)->spread.ended, 0);
     cr_assert_eq(site_in(p, 2)->t.waited, 0);
 }
 Test(fold, a_key_that_another_function_has) { written(memory_of_a_generator_used_again, the_first_ended_silently); }
@@ -284,7 +284,7 @@ Test(fold, more_generators_wait_than_there_is_room_for)
     cr_assert_eq(p.lost_waits, WAITING - ROOM);
     cr_assert_eq(p.lost, 0, "each is counted");
     cr_assert_eq(site_in(&p, 1)->t.calls, WAITING);
-    cr_assert_eq(site_in(&p, 1)->ended, ROOM);
+    cr_assert_eq(site_in(&p, 1)->spread.ended, ROOM);
     profile_free(&p);
     plot_close(&l);
 }

@@ -22,8 +22,7 @@ static void setup(void)
 {
     before = (struct capture){.profile = {.site = sites_before, .sites = 2}, .taken = 1000000000, .scale.ns_per_tick = 1};
     now = (struct capture){.profile = {.site = sites_now, .sites = 4}, .taken = 3000000000, .scale.ns_per_tick = 1, .cpu = true};
-    before.snapshot.session.resets = now.snapshot.session.resets = 1;
-    before.snapshot.header.anchor_ticks = now.snapshot.header.anchor_ticks = 77;
+    before.breaks = now.breaks = 1;
 }
 
 TestSuite(functions, .init = setup);
@@ -53,24 +52,15 @@ Test(functions, an_interval_is_the_difference)
     functions_free(&f);
 }
 
-Test(functions, after_a_reset_there_is_nothing_to_subtract)
+Test(functions, where_it_begins_anew_there_is_nothing_to_subtract)
 {
     struct functions f;
-    now.snapshot.session.resets = 2;
-    now.snapshot.session = (struct session_state){.running = true, .resets = 2, .started = 1000000000};
+    now.breaks = 2;
+    now.snapshot.session = (struct session_state){.running = true, .started = 1000000000};
     now.snapshot.asof = 1500000000;
     cr_assert_eq(functions_make(&f, &now, &before), 0);
     cr_expect_eq(f.row[0].t.calls, 30);
     cr_expect_float_eq(f.seconds, 0.5, 1e-6, "since the reset, not since the look before it: %f", f.seconds);
-    functions_free(&f);
-}
-
-Test(functions, nor_in_another_segment)
-{
-    struct functions f;
-    now.snapshot.header.anchor_ticks = 78;
-    cr_assert_eq(functions_make(&f, &now, &before), 0);
-    cr_expect_eq(f.row[0].t.calls, 30);
     functions_free(&f);
 }
 
@@ -82,6 +72,31 @@ Test(functions, what_would_be_negative_is_nothing)
     cr_expect_eq(f.row[0].t.inclusive, 0);
     functions_free(&f);
     sites_now[0].t.inclusive = 4000;
+}
+
+/* Columns of elapsed times depend on all of a recording, not on an interval in which nothing happens to wait. */
+Test(functions, elapsed_times_are_shown_where_anything_waited)
+{
+    struct functions f;
+    const struct column *elapsed = column_find(function_columns, FUNCTIONS_TOP, "el.mean"), *bytes = column_find(function_columns, FUNCTIONS_TOP, "bytes");
+    cr_assert_eq(functions_make(&f, &now, &before), 0);
+    cr_expect(elapsed->idle(&f) && bytes->idle(&f));
+    functions_free(&f);
+    sites_now[1].t.waited = sites_before[1].t.waited = 7;
+    sites_now[0].t.bytes = 5;
+    cr_assert_eq(functions_make(&f, &now, &before), 0);
+    cr_expect(!elapsed->idle(&f) && !bytes->idle(&f));
+    functions_free(&f);
+}
+
+Test(functions, the_mean_of_elapsed_times)
+{
+    struct functions f;
+    sites_now[0].t.elapsed = 9000;
+    sites_before[0].t.elapsed = 1000;
+    cr_assert_eq(functions_make(&f, &now, &before), 0);
+    cr_expect_eq(column_find(function_columns, FUNCTIONS_TOP, "el.mean")->key(&f.row[0], &f), 8000 / 20);
+    functions_free(&f);
 }
 
 Test(functions, sorting_by_a_column, .init = cr_redirect_stderr)

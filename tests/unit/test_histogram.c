@@ -15,7 +15,7 @@ static uint64_t step_begin(unsigned exponent, unsigned step)
 
 static void check_place(uint64_t value, unsigned exponent, unsigned step)
 {
-    unsigned e = histogram_exponent(value), s = histogram_step(value, e);
+    unsigned e = histogram_exponent(value), s = histogram_step(value);
     cr_assert(e == exponent && s == step, "%llu is in %u.%u, not in %u.%u", (unsigned long long)value, e, s, exponent, step);
 }
 
@@ -36,7 +36,7 @@ Test(histogram, every_step_begins_and_ends_where_its_neighbours_do)
 /* 32 |value - read| <= value without running over. */
 static void check_bound(uint64_t value)
 {
-    unsigned e = histogram_exponent(value), s = histogram_step(value, e);
+    unsigned e = histogram_exponent(value), s = histogram_step(value);
     cr_assert(e < HISTOGRAM_EXPONENTS && s < HISTOGRAM_STEPS);
     uint64_t read = histogram_value(e, s), error = read > value ? read - value : value - read;
     cr_assert(error <= value / 32, "%llu is read back as %llu", (unsigned long long)value, (unsigned long long)read);
@@ -66,7 +66,7 @@ Test(histogram, small_values_are_exact)
 {
     for (uint64_t value = 0; value < 2 * HISTOGRAM_STEPS; value++) {
         unsigned e = histogram_exponent(value);
-        cr_expect_eq(histogram_value(e, histogram_step(value, e)), value);
+        cr_expect_eq(histogram_value(e, histogram_step(value)), value);
     }
 }
 
@@ -75,13 +75,13 @@ Test(histogram, small_values_are_exact)
 static uint64_t rounded(uint64_t value)
 {
     unsigned e = histogram_exponent(value);
-    return histogram_value(e, histogram_step(value, e));
+    return histogram_value(e, histogram_step(value));
 }
 
 static void add(struct histogram *h, uint64_t value)
 {
     unsigned e = histogram_exponent(value);
-    histogram_add(h, e, histogram_step(value, e), 1);
+    histogram_add(h, e, histogram_step(value), 1);
 }
 
 static int compare(const void *a, const void *b)

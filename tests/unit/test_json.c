@@ -104,7 +104,9 @@ Test(json, numbers)
     json_number(&j, NULL, 1e300);
     json_number(&j, NULL, NAN);
     json_number(&j, NULL, -INFINITY);
-    expect("[18446744073709551615,0.5,1.0000000000000001e+300,null,null]");
+    json_number(&j, NULL, 4.3);
+    json_number(&j, NULL, 0.1 + 0.2);
+    expect("[18446744073709551615,0.5,1e+300,null,null,4.3,0.30000000000000004]");
 }
 
 Test(json, depth_has_no_limit)

@@ -101,7 +101,7 @@ static void visit(struct traveller *c, struct writer *w, uint32_t nested)
     bool waits = random_chance(&travel.random, 70), raises = random_chance(&travel.random, 30);
     if (waits) {
         writer_suspend(w, c->site);
-        c->at = (struct waiting){w, w->lane->generation, w->last, c->at.carried + writer_time(w) - began};
+        c->at = (struct waiting){w, w->lane->generation, w->last, c->at.carried + writer_time(w) - began, 0};
     } else {
         writer_exit(w, c->site, raises ? RECORD_RAISED : 0);
         travel.raised[c->site] += raises;
@@ -126,7 +126,7 @@ static void look_at_travellers(void)
     }
     uint64_t ended = 0, returned = 0;
     for (uint32_t site = 1; site <= 4; site++) {
-        ended += profile_site(&p, site)->ended;
+        ended += profile_site(&p, site)->spread.ended;
         returned += travel.returned[site];
     }
     cr_assert_eq(p.silent_ends, travel.silent);
@@ -194,7 +194,7 @@ Test(lanes, times_of_a_call_that_changes_threads)
     uint64_t began = writer_time(a);
     pass(100000);
     writer_suspend(a, 1);
-    struct waiting at = {a, a->lane->generation, a->last, writer_time(a) - began};
+    struct waiting at = {a, a->lane->generation, a->last, writer_time(a) - began, 0};
     pass(300000);
     writer_resume_moved(b, 1, 64, &at);
     pass(200000);
@@ -202,12 +202,59 @@ Test(lanes, times_of_a_call_that_changes_threads)
     uint64_t whole = clock_ticks() - before;
     struct profile p = profile_now();
     const struct profile_site *site = profile_site(&p, 1);
-    cr_assert_eq(site->ended, 1);
-    cr_assert_eq(site->min, site->t.inclusive, "its duration is all it ran");
+    cr_assert_eq(site->spread.ended, 1);
+    cr_assert_eq(site->spread.min, site->t.inclusive, "its duration is all it ran");
     cr_assert_geq(site->t.inclusive, 300000);
     cr_assert_geq(site->t.waited, 300000);
     cr_assert_eq(site->t.elapsed, site->t.inclusive + site->t.waited);
     cr_assert_leq(site->t.elapsed, whole);
+    cr_assert_eq(site->spread.elapsed_min, site->t.elapsed, "and its elapsed time is that with all waits");
+    cr_assert_eq(site->spread.elapsed_max, site->t.elapsed);
+    profile_free(&p);
+}
+
+/* There, it waited before it went over: this counts there once, and for the call. */
+Test(lanes, waits_of_a_call_before_it_changes_threads)
+{
+    begin();
+    struct writer *a = open_lane(&s, "a"), *b = open_lane(&s, "b");
+    writer_enter_keyed(a, 1, 64);
+    uint64_t began = writer_time(a);
+    writer_suspend(a, 1);
+    uint64_t ran = writer_time(a) - began, since = a->last;
+    pass(200000);
+    writer_resume(a, 1, 64);
+    uint64_t waited = a->last - since;
+    began = writer_time(a);
+    writer_suspend(a, 1);
+    struct waiting at = {a, a->lane->generation, a->last, ran + writer_time(a) - began, waited};
+    pass(300000);
+    writer_resume_moved(b, 1, 64, &at);
+    writer_exit(b, 1, 0);
+    struct profile p = profile_now();
+    const struct profile_site *site = profile_site(&p, 1);
+    cr_assert_geq(site->t.waited, 500000);
+    cr_assert_eq(site->spread.ended, 1);
+    cr_assert_eq(site->spread.elapsed_min, site->t.inclusive + site->t.waited);
+    cr_assert_eq(site->spread.elapsed_max, site->t.elapsed);
+    profile_free(&p);
+}
+
+Test(lanes, bytes_are_those_of_the_call_on_top)
+{
+    begin();
+    struct writer *w = open_lane(&s, "moves bytes");
+    writer_enter(w, 1);
+    writer_bytes(w, 1000);
+    writer_enter(w, 2);
+    writer_bytes(w, UINT64_MAX); /* as many as a record has room for */
+    writer_exit(w, 2, 0);
+    writer_bytes(w, 24);
+    writer_exit(w, 1, 0);
+    lanes_close(s.lanes, w); /* and is merged, as others are */
+    struct profile p = profile_now();
+    cr_assert_eq(times(&p, 1)->bytes, 1024);
+    cr_assert_eq(times(&p, 2)->bytes, RECORD_DURATION_MAX);
     profile_free(&p);
 }
 
@@ -224,13 +271,13 @@ static void *moves_calls_to_and_fro(void *unused)
     for (uint64_t i = 0; i < RESTLESS; i++) {
         writer_enter_keyed(lane[0], 1, 8 * (i + 1));
         writer_suspend(lane[0], 1);
-        at[i] = (struct waiting){lane[0], lane[0]->lane->generation, lane[0]->last, 0};
+        at[i] = (struct waiting){lane[0], lane[0]->lane->generation, lane[0]->last, 0, 0};
     }
     for (uint64_t i = 0; !at_rest; i++) {
         struct writer *w = lane[at[i % RESTLESS].writer == lane[0]];
         writer_resume_moved(w, 1, 8 * (i % RESTLESS + 1), &at[i % RESTLESS]);
         writer_suspend(w, 1);
-        at[i % RESTLESS] = (struct waiting){w, w->lane->generation, w->last, 0};
+        at[i % RESTLESS] = (struct waiting){w, w->lane->generation, w->last, 0, 0};
         pass(i / 5000 % 2 ? 200 : 200000); /* too often for a look without one, and not */
     }
     return unused;
@@ -270,7 +317,7 @@ Test(lanes, more_calls_are_taken_than_a_ring_holds)
         for (uint64_t k = 0; k < 64; k++) {
             writer_enter_keyed(a, 1, 8 * (k + 1));
             writer_suspend(a, 1);
-            at[k] = (struct waiting){a, a->lane->generation, a->last, 0};
+            at[k] = (struct waiting){a, a->lane->generation, a->last, 0, 0};
         }
         for (uint64_t k = 0; k < 64; k++) {
             writer_resume_moved(b, 1, 8 * (k + 1), &at[k]);
@@ -381,7 +428,7 @@ Test(lanes, a_stop_leaves_calls_open_and_begins_anew)
     cr_assert_eq(times(&p, 1)->calls, 3);
     cr_assert_eq(times(&p, 1)->open, 3);
     cr_assert_eq(times(&p, 2)->open, 3);
-    cr_assert_eq(profile_site(&p, 1)->ended, 0);
+    cr_assert_eq(profile_site(&p, 1)->spread.ended, 0);
     profile_free(&p);
 }
 
@@ -692,4 +739,28 @@ Test(lanes, a_call_that_was_open_at_a_stop_keeps_the_cpu_time_until_then)
 {
     expect_cut(true, 80);
     expect_cut(false, 100); /* nobody looked: it does not count as CPU time */
+}
+
+/* ---- many threads ---- */
+
+/* Of the sizes that a program has which sets none: rings get smaller, and all lanes can be read. */
+Test(lanes, thousands_of_threads_have_room_in_the_default_segment)
+{
+    enum { MANY = 3000 };
+    struct lanes_options o = small_lanes();
+    o.ring_slots = SEGMENT_DEFAULT_RING_SLOTS;
+    begin_with(&o, SEGMENT_DEFAULT_CAPACITY);
+    for (int i = 0; i < MANY; i++) {
+        struct writer *w = open_lane(&s, "one of many");
+        cr_assert(w, "no lane for thread %d", i);
+        writer_enter(w, 1);
+        writer_exit(w, 1, 0);
+        writer_enter(w, 2);
+    }
+    struct profile p = profile_now();
+    cr_assert_eq(p.threads, MANY);
+    cr_assert_eq(times(&p, 1)->calls, MANY);
+    cr_assert_eq(times(&p, 2)->open, MANY);
+    cr_assert_eq(p.lost + p.lost_lanes + p.unpathed + p.refused_growth, 0);
+    profile_free(&p);
 }

@@ -203,7 +203,7 @@ Test(merge, a_merge_whose_end_was_not_noted_counts_once)
     struct profile p = profile_now(&l);
     cr_assert(p.complete);
     cr_assert_eq(profile_site(&p, 2)->t.calls, 4);
-    cr_assert_eq(profile_site(&p, 2)->ended, 4);
+    cr_assert_eq(profile_site(&p, 2)->spread.ended, 4);
     profile_free(&p);
     free(before);
     lives_close(&l);

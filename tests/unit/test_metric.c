@@ -115,3 +115,33 @@ Test(metric, the_schema_has_the_same_rows)
     cr_expect_eq(properties, described);
     free(text);
 }
+
+/* All of a site's figures that follow "ended", in the order in which they are written. */
+Test(metric, the_schema_has_the_rows_of_a_spread)
+{
+    char required[1024], *text = read_schema(), *site = strstr(text, "\"site\": {"), *end = site ? strstr(site, "\"pair\": {") : NULL;
+    size_t used = 0;
+    unsigned properties = 0;
+    cr_assert(site && end);
+    *end = '\0';
+    for (size_t i = 0; i < spread_metric_count; i++) {
+        used += (size_t)snprintf(required + used, sizeof required - used, "%s\"%s\"", i ? ", " : "", spread_metrics[i].name);
+        cr_expect(describes(site, spread_metrics[i].name, spread_metrics[i].unit), "%s", spread_metrics[i].name);
+        cr_expect(spread_metrics[i].now, "of no spread there is a difference");
+    }
+    snprintf(required + used, sizeof required - used, "],\n");
+    cr_expect(strstr(site, required), "%s", required);
+    for (const char *p = strstr(site, "\"ended\": {"); p && (p = strstr(p, "\"$ref\"")); p++)
+        properties++;
+    cr_expect_eq(properties, spread_metric_count);
+    free(text);
+}
+
+Test(metric, values_of_a_spread)
+{
+    const struct profile_spread s = {.ended = 3, .min = 5, .deviation = 7, .elapsed_p99 = 11};
+    uint64_t sum = 0;
+    for (size_t i = 0; i < spread_metric_count; i++)
+        sum += metric_spread_value(&spread_metrics[i], &s);
+    cr_expect_eq(sum, 26, "each field once");
+}

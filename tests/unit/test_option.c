@@ -14,7 +14,7 @@ static struct settings s;
 
 static int parse(const char *const *words)
 {
-    char *argv[16];
+    static char *argv[16]; /* where `words` points */
     int argc = 0, rest;
     for (; words[argc]; argc++)
         argv[argc] = strdup(words[argc]);
@@ -57,6 +57,25 @@ Test(option, after_two_dashes_all_are_operands)
     cr_assert_eq(PARSE("dump", "--", "--tree"), EXIT_OK);
     cr_expect_str_eq(s.operand, "--tree");
     cr_expect_not(s.tree);
+}
+
+Test(option, two_dashes_part_the_sides_of_a_comparison)
+{
+    cr_assert_eq(PARSE("diff", "a", "--json", "b", "--", "c", "-o", "--", "--fail-over", "2.5%", "d", "e"), EXIT_OK);
+    static const char *const words[] = {"a", "b", "c", "d", "e"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        cr_assert_str_eq(s.words[i], words[i]);
+    cr_expect_null(s.words[5]);
+    cr_expect_eq(s.words_before, 2);
+    cr_expect_str_eq(s.output, "--");
+    cr_expect_eq(s.fail_over, 25000);
+    cr_expect(s.json);
+    cr_assert_eq(PARSE("diff", "-o", "--", "a", "b"), EXIT_OK);
+    cr_expect_eq(s.words_before, UNSET);
+    cr_expect_eq(s.fail_over, UNSET);
+    cr_expect_eq(PARSE("diff", "a", "--", "b", "--", "c"), EXIT_USAGE);
+    cr_expect_eq(PARSE("diff", "a", "--", "b", "--tree-of-life"), EXIT_USAGE);
+    cr_expect_eq(PARSE("diff", "a"), EXIT_USAGE);
 }
 
 Test(option, an_option_of_another_command_is_refused)

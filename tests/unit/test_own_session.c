@@ -32,13 +32,13 @@ static void end(void)
 }
 TestSuite(own_session, .init = begin, .fini = end);
 
-static void open_session(bool family)
+static void open_session(bool whole_tree)
 {
     char pid[16];
     snprintf(pid, sizeof pid, "%d", (int)actors[0].pid);
-    const struct settings s = {.command = "top", .operand = pid, .subprocesses = family};
+    const struct settings s = {.command = "top", .operand = pid, .subprocesses = whole_tree};
     cr_assert_eq(operand_find(&operand, &s, OPERAND_LIVING), EXIT_OK);
-    group = (struct group){.places = &operand.places, .root = *operand.subject, .family = family};
+    group = (struct group){.places = &operand.places, .root = *operand.subject, .whole_tree = whole_tree};
     own_session_open(&session, &group);
 }
 
@@ -70,7 +70,7 @@ Test(own_session, of_one_process_begins_and_ends)
     cr_expect_eq(actors[0].command, CONTROL_STOP);
 }
 
-Test(own_session, of_a_family_begins_with_all)
+Test(own_session, of_a_process_tree_begins_with_all)
 {
     actors_begin_stopped(3);
     open_session(true);

@@ -146,7 +146,7 @@ Test(picture, a_reset_of_the_process_ends_what_there_was)
     press("ar");
     add(1, (const uint64_t[]){500}, 1);
     struct capture c = look_at(3, (const uint64_t[]){4}, 1);
-    c.snapshot.session.resets = 1;
+    c.breaks = 1;
     c.snapshot.session.started = 2500000000;
     add_capture(&c);
     cr_expect_eq(row(0)->t.calls, 4);
@@ -154,9 +154,26 @@ Test(picture, a_reset_of_the_process_ends_what_there_was)
     press("a");
     cr_expect_eq(row(0)->t.calls, 4);
     c = look_at(4, (const uint64_t[]){9}, 1);
-    c.snapshot.session.resets = 1;
+    c.breaks = 1;
     add_capture(&c);
     cr_expect_eq(row(0)->t.calls, 5);
+}
+
+Test(picture, the_heading_names_the_view_where_there_are_others)
+{
+    struct page page;
+    static const uint64_t calls[] = {1};
+    member.snapshot.audiences.consumer[0] = (struct consumer){.number = 1, .kind = CONSUMER_SESSION, .name = "session"};
+    member.view = audiences_view_kinds(&member.snapshot.audiences, 1u << CONSUMER_SESSION);
+    source.shown = CHOICE_DEFAULT;
+    add(1, calls, 1);
+    cr_assert_eq(page_make(&page, &p, 24, 200), 0);
+    cr_expect_null(strstr(page.line[1].text, "view"), "%s", page.line[1].text);
+    page_free(&page);
+    member.snapshot.audiences.consumer[1] = (struct consumer){.number = 2, .kind = CONSUMER_YAPPI};
+    cr_assert_eq(page_make(&page, &p, 24, 200), 0);
+    cr_expect_not_null(strstr(page.line[1].text, ", recording, view 1 session, "), "%s", page.line[1].text);
+    page_free(&page);
 }
 
 /* ---- order, filter, scrolling ---- */
@@ -175,13 +192,14 @@ Test(picture, sorting_goes_round)
     add_many();
     press("sss"); /* %, mean, CPU */
     cr_expect_str_eq(p.sort[PICTURE_FUNCTIONS]->name, "cpu");
-    press("sss"); /* elapsed, open, suspended */
+    press("sss"); /* open, suspended, elapsed */
+    press("ss"); /* el.mean, bytes */
     press("ss");
     cr_expect_str_eq(p.sort[PICTURE_FUNCTIONS]->name, "calls");
     cr_expect_str_eq(row(0)->label, "f00");
     press("S");
     cr_expect_str_eq(p.sort[PICTURE_FUNCTIONS]->name, "name");
-    press("SSSS4");
+    press("SSSSSS4");
     cr_expect_str_eq(p.sort[PICTURE_FUNCTIONS]->name, "cpu");
 }
 
@@ -215,6 +233,16 @@ Test(picture, the_filter_is_typed)
     keys_press(&p, KEYS_ESCAPE);
     press("");
     cr_expect_eq(p.rows, SITES);
+}
+
+Test(picture, the_filter_is_on_names_not_on_files)
+{
+    add_many();
+    press("/m.py");
+    cr_expect_eq(p.rows, 0);
+    keys_press(&p, KEYS_ESCAPE);
+    press("/f01");
+    cr_expect_eq(p.rows, 1);
 }
 
 Test(picture, a_filter_that_is_too_long_ends)

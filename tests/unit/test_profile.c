@@ -3,7 +3,9 @@
 #include <criterion/criterion.h>
 
 #include "../support/segments.h"
+#include "chain.h"
 #include "histogram.h"
+#include "item_key.h"
 #include "support.h"
 
 enum { CAPACITY = 8 << 20, SITES = 6 };
@@ -159,9 +161,9 @@ Test(profile, a_segment_without_calls)
     cr_expect_str_eq(tree(&p, 0), "");
     cr_expect_eq(p.thread[0].roots, 0);
     cr_expect_str_eq(site_sums(&p, A), "0/0 0-0");
-    cr_expect_eq(site_in(&p, A)->min, 0);
-    cr_expect_eq(site_in(&p, A)->max, 0);
-    cr_expect_eq(site_in(&p, A)->p99, 0);
+    cr_expect_eq(site_in(&p, A)->spread.min, 0);
+    cr_expect_eq(site_in(&p, A)->spread.max, 0);
+    cr_expect_eq(site_in(&p, A)->spread.p99, 0);
     profile_free(&p);
     cr_expect_null(p.site);
     profile_free(&p); /* as often as one likes */
@@ -231,6 +233,60 @@ Test(profile, calls_of_the_recorder_itself_are_no_roots)
     cr_expect_str_eq(tree(&p, 1), "");
     cr_expect_eq(p.thread[1].roots, 0);
     cr_expect_eq(p.thread[1].count, 0);
+    profile_free(&p);
+}
+
+/* ---- variants ---- */
+
+/* Calls of A and B, some of them counted under variants, which call each other. */
+static void calls_of_variants(uint32_t *a, uint32_t *b)
+{
+    *a = sites_add_variant(s.sites, A);
+    *b = sites_add_variant(s.sites, B);
+    enter(0, A);
+    call(10, 30, B);
+    call(40, 45, *b);
+    leave(100, A);
+    enter(200, *a);
+    call(210, 220, B);
+    leave(230, *a);
+    enter(300, *a);
+    call(310, 320, A);
+    leave(350, *a);
+}
+
+Test(profile, calls_of_variants_are_the_functions)
+{
+    uint32_t a, b;
+    calls_of_variants(&a, &b);
+    struct profile p = profile_now();
+    cr_expect_str_eq(tree(&p, 0), "A3:180-135(B3:35-35 A1:10-10)");
+    cr_expect_str_eq(site_sums(&p, A), "4/3 180-145");
+    cr_expect_str_eq(site_sums(&p, B), "3/3 35-35");
+    cr_expect_str_eq(pair_sums(&p, A, B), "3/3 35-35");
+    cr_expect_str_eq(pair_sums(&p, A, A), "1/0 10-10");
+    cr_expect_eq(p.sites, SITES);
+    cr_expect_eq(p.pairs, 3);
+    cr_expect(site_in(&p, A)->spread.ended == 4 && site_in(&p, A)->spread.max == 100 && site_in(&p, A)->spread.min == 10);
+    profile_free(&p);
+}
+
+Test(profile, variants_are_shown_apart_to_who_asks)
+{
+    uint32_t a, b;
+    struct profile p;
+    calls_of_variants(&a, &b);
+    struct snapshot shot = shot_now();
+    struct profile_source source = {.snapshot = &shot, .apart = true};
+    cr_assert_eq(profile_make_sum(&p, &source, 1), 0);
+    snapshot_free(&shot);
+    cr_expect_str_eq(site_sums(&p, A), "2/2 110-85");
+    cr_expect_str_eq(site_sums(&p, a), "2/2 80-60");
+    cr_expect_str_eq(site_sums(&p, B), "2/2 30-30");
+    cr_expect_str_eq(site_sums(&p, b), "1/1 5-5");
+    cr_expect_str_eq(pair_sums(&p, a, B), "1/1 10-10");
+    cr_expect_str_eq(pair_sums(&p, a, A), "1/1 10-10");
+    cr_expect_str_eq(site_in(&p, a)->name, "f1");
     profile_free(&p);
 }
 
@@ -420,7 +476,7 @@ Test(profile, calls_that_raised_are_counted)
     cr_expect_eq(site_in(&p, B)->t.raised, 1);
     cr_expect_eq(pair_in(&p, A, B)->raised, 1);
     cr_expect_eq(pair_in(&p, 0, B)->raised, 0);
-    cr_expect_eq(site_in(&p, B)->ended, 2);
+    cr_expect_eq(site_in(&p, B)->spread.ended, 2);
     profile_free(&p);
 }
 
@@ -438,10 +494,10 @@ Test(profile, calls_that_are_open_have_lasted_until_the_end)
     cr_expect_eq(site_in(&p, B)->t.open, 1);
     cr_expect_eq(pair_in(&p, A, B)->open, 1);
     cr_expect_eq(pair_in(&p, 0, B)->open, 0);
-    cr_expect_eq(site_in(&p, B)->ended, 1);
-    cr_expect_eq(site_in(&p, B)->max, 10);
-    cr_expect_eq(site_in(&p, A)->ended, 0);
-    cr_expect_eq(site_in(&p, A)->min, 0);
+    cr_expect_eq(site_in(&p, B)->spread.ended, 1);
+    cr_expect_eq(site_in(&p, B)->spread.max, 10);
+    cr_expect_eq(site_in(&p, A)->spread.ended, 0);
+    cr_expect_eq(site_in(&p, A)->spread.min, 0);
     profile_free(&p);
 }
 
@@ -483,12 +539,67 @@ Test(profile, a_generator_is_one_call_and_waits_apart)
     cr_expect_eq(pair_in(&p, C, B)->inclusive, 5);
     cr_expect_eq(pair_in(&p, A, B)->elapsed + pair_in(&p, C, B)->elapsed, 45);
     cr_expect_eq(pair_in(&p, C, B)->suspended, 1, "it waits where it ran last");
-    cr_expect_eq(site_in(&p, B)->ended, 0);
+    cr_expect_eq(site_in(&p, B)->spread.ended, 0);
     profile_free(&p);
 }
 
 /* B awaits itself, and both wait for 30 ticks: the inner call's time is in the outer one's, waiting or running. A plain
  * call's elapsed time is its inclusive one, whatever it called waited meanwhile. */
+/* Two of B within A: the first is a recursion, and the second that of another task. */
+static void check_apart(uint64_t outermost)
+{
+    struct profile p = profile_now();
+    cr_expect_eq(site_in(&p, B)->spread.ended, 3);
+    cr_expect_eq(site_in(&p, B)->outermost, outermost);
+    cr_expect_eq(site_in(&p, A)->outermost, 0, "it is open");
+    profile_free(&p);
+}
+
+Test(profile, a_block_of_another_task_is_no_recursion)
+{
+    enter(0, A);
+    enter(10, B);
+    enter(20, B);
+    leave(30, B);
+    enter(40, B);
+    leave_by(60, B, RECORD_APART);
+    leave(100, B);
+    check_apart(90 + 20);
+    writer_flush(w);
+    check_apart(90 + 20);
+    ends_at(200);
+    lanes_close(s.lanes, w);
+    struct profile p = profile_now();
+    cr_expect_eq(site_in(&p, B)->t.inclusive, 90, "the thread took no longer");
+    profile_free(&p);
+}
+
+/* It began first, and ends first; the other one is open still. */
+Test(profile, a_block_of_another_task_that_ends_out_of_order)
+{
+    enter(0, B);
+    enter(10, A);
+    enter(20, B);
+    enter(30, C);
+    record(50, record_pack(B, 3, RECORD_EXIT, RECORD_APART));
+    record(70, record_pack(B, 1, RECORD_EXIT, 0));
+    struct profile p = profile_now();
+    cr_expect_eq(site_in(&p, B)->outermost, 70 + 30);
+    cr_expect_eq(site_in(&p, B)->spread.min, 30);
+    profile_free(&p);
+}
+
+Test(profile, a_block_of_another_task_that_a_stop_cuts_has_not_ended)
+{
+    enter(0, B);
+    enter(10, B);
+    leave_by(30, B, RECORD_CUT | RECORD_APART);
+    leave(40, B);
+    struct profile p = profile_now();
+    cr_expect_eq(site_in(&p, B)->outermost, 40);
+    profile_free(&p);
+}
+
 Test(profile, elapsed_time_is_that_of_outermost_calls)
 {
     enter(0, A);
@@ -531,12 +642,61 @@ Test(profile, quantiles_of_short_calls_are_exact)
         call(20 * i, 20 * i + 1 + i * 7 % 10, A);
     struct profile p = profile_now();
     const struct profile_site *a = site_in(&p, A);
-    cr_expect_eq(a->ended, 100);
-    cr_expect_eq(a->min, 1);
-    cr_expect_eq(a->max, 10);
-    cr_expect_eq(a->p50, 5);
-    cr_expect_eq(a->p95, 10);
-    cr_expect_eq(a->p99, 10);
+    cr_expect_eq(a->spread.ended, 100);
+    cr_expect_eq(a->spread.min, 1);
+    cr_expect_eq(a->spread.max, 10);
+    cr_expect_eq(a->spread.p50, 5);
+    cr_expect_eq(a->spread.p95, 10);
+    cr_expect_eq(a->spread.p99, 10);
+    profile_free(&p);
+}
+
+/* One ran 10 and waited 30 in between, another ran 4 and never waited; a third is open, a fourth waits still. */
+Test(profile, elapsed_times_of_calls_that_have_ended)
+{
+    enter(0, A);
+    keyed(10, 64, B, RECORD_ENTER);
+    keyed(13, 64, B, RECORD_SUSPEND);
+    keyed(20, 128, B, RECORD_ENTER);
+    leave(24, B);
+    keyed(43, 64, B, RECORD_RESUME);
+    leave(50, B);
+    keyed(60, 192, B, RECORD_ENTER);
+    keyed(61, 192, B, RECORD_SUSPEND);
+    keyed(70, 256, B, RECORD_ENTER);
+    struct profile p = profile_now();
+    const struct profile_spread *b = &site_in(&p, B)->spread;
+    cr_expect_eq(b->ended, 2);
+    cr_expect_eq(b->min, 4);
+    cr_expect_eq(b->max, 10);
+    cr_expect_eq(b->p50, 4);
+    cr_expect_eq(b->p99, 10);
+    cr_expect_eq(b->deviation, 3);
+    cr_expect_eq(b->elapsed_min, 4);
+    cr_expect_eq(b->elapsed_max, 40);
+    cr_expect_eq(b->elapsed_p50, 4);
+    cr_expect_eq(b->elapsed_p99, 40);
+    profile_free(&p);
+}
+
+/* Its stretches are on two paths, its duration on the one where it ended: 15 and 5, so 5 from their mean. */
+Test(profile, the_deviation_of_calls_that_end_on_another_path)
+{
+    enter(0, A);
+    keyed(10, 64, B, RECORD_ENTER);
+    keyed(20, 64, B, RECORD_SUSPEND);
+    leave(30, A);
+    enter(40, C);
+    keyed(50, 64, B, RECORD_RESUME);
+    leave(55, B);
+    call(60, 65, B);
+    leave(100, C);
+    struct profile p = profile_now();
+    const struct profile_spread *b = &site_in(&p, B)->spread;
+    cr_expect_eq(b->ended, 2);
+    cr_expect_eq(b->deviation, 5);
+    cr_expect_eq(b->elapsed_max, 45);
+    cr_expect_eq(site_in(&p, A)->spread.deviation, 0, "one call deviates from nothing");
     profile_free(&p);
 }
 
@@ -546,10 +706,10 @@ Test(profile, quantiles_tell_the_rare_from_the_common)
     for (uint64_t i = 0; i < 100; i++)
         call(20 * i, 20 * i + (i == 7 ? 3 : i == 70 ? 14 : 2), A);
     struct profile p = profile_now();
-    cr_expect_eq(site_in(&p, A)->p50, 2);
-    cr_expect_eq(site_in(&p, A)->p95, 2);
-    cr_expect_eq(site_in(&p, A)->p99, 3);
-    cr_expect_eq(site_in(&p, A)->max, 14);
+    cr_expect_eq(site_in(&p, A)->spread.p50, 2);
+    cr_expect_eq(site_in(&p, A)->spread.p95, 2);
+    cr_expect_eq(site_in(&p, A)->spread.p99, 3);
+    cr_expect_eq(site_in(&p, A)->spread.max, 14);
     profile_free(&p);
 }
 
@@ -560,10 +720,10 @@ Test(profile, quantiles_lie_between_the_extremes)
     call(2000000, 2001025, B);
     call(3000000, 3001026, B);
     struct profile p = profile_now();
-    cr_expect_eq(site_in(&p, A)->p50, 1000000);
-    cr_expect_eq(site_in(&p, A)->p99, 1000000);
-    cr_expect_eq(site_in(&p, B)->p50, 1026, "the middle of 1024 .. 1087 is more than the longest");
-    cr_expect_eq(site_in(&p, B)->min, 1025);
+    cr_expect_eq(site_in(&p, A)->spread.p50, 1000000);
+    cr_expect_eq(site_in(&p, A)->spread.p99, 1000000);
+    cr_expect_eq(site_in(&p, B)->spread.p50, 1026, "the middle of 1024 .. 1087 is more than the longest");
+    cr_expect_eq(site_in(&p, B)->spread.min, 1025);
     profile_free(&p);
 }
 
@@ -576,11 +736,11 @@ Test(profile, quantiles_are_of_one_site)
     call(2000000, 2000003, A);
     call(2000010, 2000013, A);
     struct profile p = profile_now();
-    cr_expect_eq(site_in(&p, A)->ended, 4);
-    cr_expect_eq(site_in(&p, A)->p50, 3);
-    cr_expect_eq(site_in(&p, A)->p99, histogram_value(histogram_exponent(1000000), histogram_step(1000000, histogram_exponent(1000000))));
-    cr_expect_eq(site_in(&p, B)->ended, 1);
-    cr_expect_eq(site_in(&p, B)->p50, 7);
+    cr_expect_eq(site_in(&p, A)->spread.ended, 4);
+    cr_expect_eq(site_in(&p, A)->spread.p50, 3);
+    cr_expect_eq(site_in(&p, A)->spread.p99, histogram_value(histogram_exponent(1000000), histogram_step(1000000)));
+    cr_expect_eq(site_in(&p, B)->spread.ended, 1);
+    cr_expect_eq(site_in(&p, B)->spread.p50, 7);
     profile_free(&p);
 }
 
@@ -592,9 +752,9 @@ Test(profile, quantiles_are_of_all_threads)
     for (uint64_t i = 0; i < 40; i++)
         call(20 * i, 20 * i + 9, A);
     struct profile p = profile_now();
-    cr_expect_eq(site_in(&p, A)->ended, 100);
-    cr_expect_eq(site_in(&p, A)->p50, 3);
-    cr_expect_eq(site_in(&p, A)->p95, 9);
+    cr_expect_eq(site_in(&p, A)->spread.ended, 100);
+    cr_expect_eq(site_in(&p, A)->spread.p50, 3);
+    cr_expect_eq(site_in(&p, A)->spread.p95, 9);
     profile_free(&p);
 }
 
@@ -703,9 +863,9 @@ Test(profile, exited_threads_are_merged_into_the_last_row)
     cr_expect_eq(p.thread[3].count, 3);
     cr_expect_eq(p.records, 10);
     cr_expect_str_eq(site_sums(&p, A), "4/4 46-46");
-    cr_expect_eq(site_in(&p, A)->min, 10);
-    cr_expect_eq(site_in(&p, A)->max, 13);
-    cr_expect_eq(site_in(&p, A)->p50, 11);
+    cr_expect_eq(site_in(&p, A)->spread.min, 10);
+    cr_expect_eq(site_in(&p, A)->spread.max, 13);
+    cr_expect_eq(site_in(&p, A)->spread.p50, 11);
     profile_free(&p);
 }
 
@@ -804,6 +964,15 @@ static struct node *node_of(struct snapshot *shot, uint32_t site)
     return NULL;
 }
 
+static struct bucket_block *block_of(struct snapshot *shot, uint32_t site)
+{
+    chain_each_item(struct bucket_block, b, shot->image, lane_side(shot->lane[0].lane)->chain[PAGE_HISTOGRAM])
+        if (identity_site(key_block_identity(b->item.key)) == site)
+            return b;
+    cr_assert_fail("no block of site %u", site);
+    return NULL;
+}
+
 Test(profile, callees_that_took_longer_than_their_caller_leave_it_nothing)
 {
     enter(0, A);
@@ -845,8 +1014,7 @@ Test(profile, paths_on_which_nothing_happened_are_not_shown)
     leave(100, A);
     struct snapshot shot = shot_now();
     struct node *b = node_of(&shot, B);
-    b->calls = b->inclusive = b->max = 0;
-    b->min = UINT64_MAX;
+    b->calls = b->inclusive = b->squares[0] = 0;
     struct profile p = profile_of_shot(&shot);
     cr_expect_str_eq(tree(&p, 0), "A1:100-70(C1:10-10)");
     cr_expect_eq(p.pairs, 2);
@@ -857,10 +1025,35 @@ Test(profile, extremes_that_contradict_the_histogram_do_no_harm)
 {
     call(0, 10, A);
     struct snapshot shot = shot_now();
-    node_of(&shot, A)->min = 500;
-    node_of(&shot, A)->max = 400;
+    block_of(&shot, A)->min = 500;
+    block_of(&shot, A)->max = 400;
     struct profile p = profile_of_shot(&shot);
-    cr_expect(site_in(&p, A)->p50 == 400 || site_in(&p, A)->p50 == 500);
+    cr_expect(site_in(&p, A)->spread.p50 == 400 || site_in(&p, A)->spread.p50 == 500);
+    profile_free(&p);
+}
+
+/* 10 and 30: a deviation of 10. Whatever the sums say, it is at most half of what is between the extremes, and 1. */
+Test(profile, squares_that_contradict_the_extremes_do_no_harm)
+{
+    const uint64_t odd[] = {0, 1, 1ull << 32, UINT64_MAX / 3, UINT64_MAX};
+    enum { ODD = sizeof odd / sizeof *odd };
+    call(0, 10, A);
+    call(20, 50, A);
+    struct snapshot shot = shot_now();
+    for (unsigned i = 0; i < ODD * ODD * ODD; i++) {
+        struct node *n = node_of(&shot, A);
+        n->squares[0] = odd[i % ODD];
+        n->squares[1] = odd[i / ODD % ODD];
+        n->unended = odd[i / ODD / ODD];
+        struct profile p;
+        cr_assert_eq(profile_make(&p, &shot), 0);
+        cr_expect_leq(site_in(&p, A)->spread.deviation, 11);
+        profile_free(&p);
+    }
+    node_of(&shot, A)->squares[0] = 1000;
+    node_of(&shot, A)->squares[1] = node_of(&shot, A)->unended = 0;
+    struct profile p = profile_of_shot(&shot);
+    cr_expect_eq(site_in(&p, A)->spread.deviation, 10);
     profile_free(&p);
 }
 
@@ -925,3 +1118,29 @@ Test(profile, the_first_gap_is_told)
     p.lost_processes = 1;
     cr_expect_eq(profile_gap(&p), PROFILE_LACKS_PROCESSES);
 }
+
+/* ---- what a reader folds ---- */
+
+/* Whether the writer has folded it or the reader does is no matter: the same calls have a path. */
+static void expect_paths(uint32_t nodes, uint64_t unpathed)
+{
+    struct lanes_options o = small_lanes();
+    o.limits.nodes = nodes;
+    segment_end(&s);
+    cr_assert_eq(segment_begin(&s, CAPACITY, &o), 0);
+    intern_numbered(&s, SITES);
+    lane_begins("main");
+    for (uint32_t site = A; site <= E; site++)
+        call(10 * site, 10 * site + 5, site);
+    ends_at(100);
+    for (int folded = 0; folded < 2; folded++) {
+        struct profile p = profile_now();
+        cr_expect_eq(p.unpathed, unpathed, "%u nodes, folded %d: %llu", nodes, folded, (unsigned long long)p.unpathed);
+        cr_expect_eq(p.calls, 5);
+        profile_free(&p);
+        writer_flush(w);
+    }
+}
+
+Test(profile, paths_are_given_up_by_a_reader_where_the_writer_does) { expect_paths(3, 3); } /* the root is one */
+Test(profile, a_larger_limit_is_the_readers_too) { expect_paths(1u << 20, 0); }

@@ -518,7 +518,7 @@ Test(roster, a_call_that_goes_to_another_thread_keeps_its_audience)
     call_once(&d, d.w[0], 2);
     writer_enter_keyed(d.w[0], 3, 64);
     writer_suspend(d.w[0], 3);
-    struct waiting at = {d.w[0], d.w[0]->lane->generation, d.w[0]->last, 100};
+    struct waiting at = {d.w[0], d.w[0]->lane->generation, d.w[0]->last, 100, 0};
     roster_begin(d.c, b, 0, 1);
     call_once(&d, d.w[0], 2);
     call_once(&d, d.w[1], 2);
@@ -527,8 +527,8 @@ Test(roster, a_call_that_goes_to_another_thread_keeps_its_audience)
     writer_exit(d.w[1], 4, 0);
     writer_exit(d.w[1], 3, 0);
     struct profile p = view_of(&d, a), q = view_of(&d, b);
-    cr_expect_eq(profile_site(&p, 3)->ended, 1);
-    cr_expect_eq(profile_site(&q, 3)->ended, 0);
+    cr_expect_eq(profile_site(&p, 3)->spread.ended, 1);
+    cr_expect_eq(profile_site(&q, 3)->spread.ended, 0);
     cr_expect_eq(profile_site(&q, 3)->t.inclusive, 0);
     cr_expect_eq(profile_site(&p, 4)->t.calls, 1);
     cr_expect_eq(profile_site(&q, 4)->t.calls, 1);
@@ -565,6 +565,161 @@ Test(roster, what_stands_in_the_segment_says_who_they_are)
     struct profile p;
     cr_expect_eq(profile_make_view(&p, &shot, b + 1), -ENOENT);
     snapshot_free(&shot);
+    stand_close(&d);
+}
+
+/* ---- times of what is open, after others were cleared ---- */
+
+static uint64_t at(const struct stand *d, uint64_t when) { return d->w[0]->lane->began + when; }
+
+static void record(struct stand *d, uint64_t when, uint64_t what)
+{
+    struct writer *w = d->w[0];
+    uint32_t audience = roster_audience(d->c);
+    if (w->audience != audience) {
+        w->audience = audience;
+        w->mixed = true;
+        writer_store(w, at(d, when), record_pack(audience, 0, RECORD_AUDIENCE, 0));
+    }
+    w->last = at(d, when);
+    writer_store(w, w->last, what);
+}
+static void enter_at(struct stand *d, uint64_t when, uint32_t site) { record(d, when, record_pack(site, ++d->w[0]->depth, RECORD_ENTER, 0)); }
+static void exit_at(struct stand *d, uint64_t when, uint32_t site) { record(d, when, record_pack(site, d->w[0]->depth--, RECORD_EXIT, 0)); }
+
+static void keyed_at(struct stand *d, uint64_t when, uint32_t site, unsigned kind)
+{
+    if (kind != RECORD_SUSPEND) {
+        writer_store(d->w[0], 64, record_pack(0, 0, RECORD_KEY, 0));
+        record(d, when, record_pack(site, ++d->w[0]->depth, kind, RECORD_KEYED));
+    } else
+        record(d, when, record_pack(site, d->w[0]->depth--, kind, 0));
+}
+
+/* Whatever memory is to be won: as the roster would where much is. */
+static void compact_all(const struct stand *d)
+{
+    const struct consumer_table *t = segment_page_at(d->s.segment.base, d->s.segment.header->consumer_pages);
+    uint8_t audience[SEGMENT_AUDIENCES];
+    bool used[SEGMENT_AUDIENCES] = {false};
+    if (d->s.segment.header->consumer_turn & 1)
+        t = segment_page_at(d->s.segment.base, d->s.segment.header->consumer_pages + CONSUMER_PAGES);
+    for (unsigned n = 0; n < SEGMENT_AUDIENCES; n++)
+        audience[n] = t->member[n] ? (uint8_t)n : 0;
+    lanes_compact(d->s.lanes, audience, true, used);
+}
+
+/* Calls of a callee that only the other saw have ended under it, and are forgotten: their time is the caller's own. */
+Test(roster, an_open_caller_has_its_own_time_after_anothers_clear)
+{
+    struct stand d;
+    stand_open(&d, 1);
+    uint32_t a = seat_at(&d), b = seat_at(&d);
+    roster_begin(d.c, a, 0, 1); /* audience 1: a */
+    enter_at(&d, 1000, 2);
+    roster_begin(d.c, b, 0, 1);
+    roster_end(d.c, a, 1);
+    enter_at(&d, 1100, 3);
+    enter_at(&d, 1120, 4);
+    exit_at(&d, 1150, 4);
+    exit_at(&d, 1200, 3);
+    cr_assert_eq(roster_clear(d.c, b, 1), 0);
+    compact_all(&d);
+    for (unsigned look = 0; look < 2; look++) {
+        struct profile p = view_of(&d, a);
+        uint64_t lasted = look ? 900 : 200;
+        cr_expect_eq(profile_site(&p, 2)->t.inclusive, lasted);
+        cr_expect_eq(profile_site(&p, 2)->t.exclusive, lasted);
+        cr_expect_eq(p.clamped, 0);
+        profile_free(&p);
+        p = view_of(&d, b);
+        cr_expect_eq(profile_site(&p, 3)->t.calls, 0);
+        profile_free(&p);
+        if (look == 0)
+            exit_at(&d, 1900, 2);
+    }
+    stand_close(&d);
+}
+
+/* What it ran before it waited counts while it runs again, and is not lost when the other is cleared. */
+Test(roster, earlier_stretches_of_a_generator_that_runs_now_count)
+{
+    struct stand d;
+    stand_open(&d, 1);
+    uint32_t a = seat_at(&d), b = seat_at(&d);
+    roster_begin(d.c, a, 0, 1);
+    keyed_at(&d, 1000, 2, RECORD_ENTER);
+    keyed_at(&d, 1100, 2, RECORD_SUSPEND);
+    roster_begin(d.c, b, 0, 1);
+    keyed_at(&d, 1500, 2, RECORD_RESUME);
+    enter_at(&d, 1530, 3);
+    exit_at(&d, 1550, 3);
+    cr_assert_eq(roster_clear(d.c, b, 1), 0);
+    compact_all(&d);
+    enter_at(&d, 1600, 3);
+    exit_at(&d, 1610, 3);
+    struct profile p = view_of(&d, a);
+    const struct profile_site *s = profile_site(&p, 2);
+    cr_expect_eq(s->t.calls, 1);
+    cr_expect_eq(s->t.open, 1);
+    cr_expect_eq(s->t.inclusive, 100 + 110);
+    cr_expect_eq(s->t.exclusive, 100 + 110 - 10 - 20);
+    cr_expect_eq(s->t.waited, 400);
+    cr_expect_eq(s->t.elapsed, 610);
+    cr_expect_eq(s->spread.ended, 0);
+    profile_free(&p);
+    stand_close(&d);
+}
+
+/* Which of the lowest sites number `i` selects. */
+static struct roster_selection subset(uint32_t i, uint32_t site[FOREST_SITES])
+{
+    struct roster_selection s = {.site = site, .text = "a subset"};
+    for (uint32_t k = 0; k < FOREST_SITES; k++)
+        if (i >> k & 1)
+            site[s.sites++] = k + 1;
+    return s;
+}
+
+Test(roster, selections_that_nothing_is_counted_by_any_more_give_their_room_back)
+{
+    enum { SELECTIONS = (1 << FOREST_SITES) - 1 < 1000 ? (1 << FOREST_SITES) - 1 : 1000, COUNTED = 20 };
+    struct stand d;
+    uint32_t site[FOREST_SITES], pages = 0, expected = 0;
+    stand_open(&d, 1);
+    uint32_t a = seat_at(&d), b = seat_at(&d);
+    roster_begin(d.c, a, 0, 1);
+    roster_begin(d.c, b, 0, 1);
+    for (uint32_t i = 1; i <= SELECTIONS; i++) {
+        struct roster_selection s = subset(i, site);
+        cr_assert_eq(roster_select(d.c, a, &s), 0, "selection %u", i);
+        if (i % (SELECTIONS / COUNTED) == 0) {
+            call_once(&d, d.w[0], 2);
+            expected += i >> 1 & 1;
+        }
+        if (i == SELECTIONS / 2)
+            pages = d.s.segment.header->pages_used;
+    }
+    cr_expect_eq(calls_of(&d, a, 2), expected, "those that were counted are");
+    cr_expect_eq(calls_of(&d, b, 2), SELECTIONS / (SELECTIONS / COUNTED));
+    cr_expect_leq(d.s.segment.header->pages_used, pages + 20, "from %u pages to %u", pages, d.s.segment.header->pages_used);
+    stand_close(&d);
+}
+
+/* 20,000 sites in an instant, not in their square. */
+Test(roster, selecting_takes_time_by_the_number_of_sites)
+{
+    enum { SITES = 20000, TIMES = 200 };
+    struct stand d;
+    static uint32_t site[SITES];
+    stand_open(&d, 1);
+    uint32_t a = seat_at(&d);
+    for (uint32_t i = 0; i < SITES; i++)
+        site[i] = i + 1;
+    uint64_t begin = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+    for (uint32_t i = 0; i < TIMES; i++)
+        cr_assert_eq(roster_select(d.c, a, &(struct roster_selection){.site = site, .sites = SITES - i % 2, .text = "many"}), 0);
+    cr_expect_lt(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - begin, 5000000000ull, "a pair of 20,000 has 200 million comparisons each time");
     stand_close(&d);
 }
 

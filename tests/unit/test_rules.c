@@ -80,3 +80,12 @@ Test(rules, a_colon_in_the_name_is_the_first)
     cr_expect_str_eq(rules.rule[0].module, "a");
     cr_expect_str_eq(rules.rule[0].name, "b:c");
 }
+
+Test(rules, who_waits)
+{
+    parse("subprocesses\nstays\nkeeper=42 1234567\n");
+    cr_expect(rules.subprocesses && rules.stays && rules.keeper == 42 && rules.keeper_start == 1234567 && !rules.count);
+    rules_free(&rules);
+    parse("keeper=0 1\nkeeper=-1 1\nkeeper=1\nkeeper=x y\nkeeper=99999999999 1\n");
+    cr_expect(!rules.keeper && !rules.subprocesses && !rules.stays);
+}

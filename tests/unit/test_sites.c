@@ -175,6 +175,46 @@ Test(sites, numbers_alone_tell_them_apart)
     }
 }
 
+Test(sites, a_variant_differs_in_what_it_is_of_alone)
+{
+    uint32_t function = sites_intern(b.sites, &a_site), first = sites_add_variant(b.sites, function), second = sites_add_variant(b.sites, function);
+    cr_expect(first == function + 1 && second == function + 2);
+    cr_expect_eq(sites_intern(b.sites, &a_site), function, "a variant is nothing that is interned");
+    cr_expect_eq(sites_count(b.sites), second);
+    struct site_record expected = *record_of(function);
+    expected.variant_of = function;
+    cr_expect_eq(memcmp(record_of(first), &expected, sizeof expected), 0);
+    check_name(second, "query");
+}
+
+/* A child that C code forked has the segment of its parent, and a table of its own: what it adds is not the parent's. */
+Test(sites, who_else_counts_changes_no_number)
+{
+    struct site s = a_site;
+    uint32_t expected = 0, per_page = PAGE_ITEMS(struct site_record);
+    for (s.line = 1; s.line <= 4 * per_page; s.line++) {
+        b.segment.header->site_count += per_page / 3;
+        cr_assert_eq(sites_intern(b.sites, &s), ++expected);
+        cr_assert_eq(sites_add_variant(b.sites, expected), expected + 1);
+        check_name(++expected, "query");
+    }
+    cr_expect_eq(count(), expected);
+}
+
+Test(sites_without_room, a_variant_is_lost_and_counted)
+{
+    uint32_t function = sites_intern(b.sites, &a_site), last = function, next;
+    while ((next = sites_add_variant(b.sites, function)) != 0) {
+        cr_assert_eq(next, last + 1);
+        last = next;
+    }
+    cr_expect_eq(lost(), 1);
+    cr_expect_eq(count(), last);
+    cr_expect_eq(sites_add_variant(b.sites, function), 0);
+    cr_expect_eq(lost(), 2);
+    check_name(last, "query");
+}
+
 /* ---- long names ---- */
 
 static const char *long_name(size_t length, const char *end)

@@ -523,6 +523,30 @@ Test(snapshot, strings_are_fit_for_a_terminal_or_empty)
     view_close(&v);
 }
 
+/* ---- variants ---- */
+
+/* What is no variant of anything that was there before is none at all. */
+Test(snapshot, what_a_variant_is_of_is_checked)
+{
+    struct site site = {.name = "f", .qualname = "f"};
+    uint32_t function = sites_intern(s.sites, &site), variant = sites_add_variant(s.sites, function), other = sites_add_variant(s.sites, function);
+    const uint32_t wrong[] = {other, other + 1, variant, UINT32_MAX, 1u << 24};
+    struct page_header *page = segment_page_at(s.segment.base, s.segment.header->site_first);
+    struct site_record *record = page_item(page, other - 1, sizeof *record);
+    struct view v = view_of_file();
+    for (size_t i = 0; i <= sizeof wrong / sizeof *wrong; i++) {
+        struct snapshot shot;
+        cr_assert_eq(look(&shot, &v, PATIENT), 0);
+        cr_expect_eq(snapshot_function(&shot, variant), function);
+        cr_expect_eq(snapshot_function(&shot, other), i ? other : function, "%zu", i);
+        cr_expect_eq(snapshot_function(&shot, function), function);
+        cr_expect_eq(snapshot_function(&shot, UINT32_MAX), UINT32_MAX);
+        snapshot_free(&shot);
+        record->variant_of = i < sizeof wrong / sizeof *wrong ? wrong[i] : 0;
+    }
+    view_close(&v);
+}
+
 /* ---- a writer that does not come to rest ---- */
 
 Test(snapshot, patience_is_limited_and_says_so)

@@ -10,6 +10,7 @@
 
 static const char *const f_g[] = {"f", "g", NULL}, *const g_f[] = {"g", "f", NULL}, *const only_h[] = {"h", NULL};
 
+static const struct choice own = {.of = CHOICE_DEFAULT};
 static struct places places;
 static struct source source;
 static struct capture capture;
@@ -42,10 +43,10 @@ static void end(void)
 }
 TestSuite(source, .init = begin, .fini = end);
 
-static void open_family_of(int number)
+static void open_tree_of(int number)
 {
     const struct subject root = {.pid = actors[number].pid, .start_time = actors[number].start_time, .uid = geteuid()};
-    cr_assert_eq(source_open(&source, &places, &root, true), EXIT_OK);
+    cr_assert_eq(source_open(&source, &places, &root, true, &own), EXIT_OK);
 }
 
 static void open_alone(int number)
@@ -55,7 +56,7 @@ static void open_alone(int number)
     cr_assert_eq(subjects_find(&all, &places), 0);
     for (size_t i = 0; i < all.count; i++)
         if (all.subject[i].pid == actors[number].pid)
-            cr_assert_eq(source_open(&source, &places, &all.subject[i], false), EXIT_OK);
+            cr_assert_eq(source_open(&source, &places, &all.subject[i], false, &own), EXIT_OK);
     cr_assert_eq(source.count, 1);
     subjects_free(&all);
 }
@@ -63,7 +64,7 @@ static void open_alone(int number)
 static void begin_source(void)
 {
     cr_assert_eq(places_open(&places), EXIT_OK);
-    open_family_of(0);
+    open_tree_of(0);
 }
 
 static int try_look(void)
@@ -145,7 +146,7 @@ Test(source, threads_say_of_which_process_they_are)
         cr_expect_eq(capture_process(&capture, capture.profile.thread[i].process)->pid, (pid_t)capture.profile.thread[i].tid);
 }
 
-/* A number that was given away again is another process, though both may be of the family. */
+/* A number that was given away again is another process, though both may be of the process tree. */
 Test(source, who_has_the_number_at_another_time_is_somebody_else)
 {
     actors_begin(2);
@@ -169,7 +170,7 @@ Test(source, only_descendants)
     for (int i = 0; i < 4; i++)
         actors_tell(i, "mA");
     cr_assert_eq(places_open(&places), EXIT_OK);
-    open_family_of(1);
+    open_tree_of(1);
     look_again();
     cr_expect_eq(source.count, 2);
     cr_expect_str_eq(calls("g"), "1/1");
@@ -444,7 +445,7 @@ Test(source, functions_beyond_the_most_are_counted)
     look_again();
     cr_expect_eq(capture.profile.lost_sites, 0);
     source_free(&source);
-    open_family_of(0);
+    open_tree_of(0);
     source.identities.count = IDENTITIES_MAX - 2;
     look_again();
     cr_expect_eq(capture.profile.lost_sites, 1, "h");
@@ -461,7 +462,7 @@ Test(source, alone_it_is_without_its_descendants)
     open_alone(0);
     look_again();
     cr_expect_str_eq(calls("f"), "1/1");
-    cr_expect_not(capture.family);
+    cr_expect_not(capture.whole_tree);
     cr_expect_eq(capture_process(&capture, capture.profile.thread[0].process)->pid, actors[0].pid);
     actors_tell(0, "rr");
     look_again();

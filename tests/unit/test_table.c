@@ -1,7 +1,9 @@
 #include <criterion/criterion.h>
+#include <criterion/redirect.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "exit_code.h"
 #include "table.h"
 #include "text.h"
 
@@ -30,11 +32,14 @@ static void cell_name(const struct column *c, const void *row, const void *conte
     snprintf(buffer, size, "%s", ((const struct animal *)row)->name);
 }
 
-enum { SHORT = 1, LONG = 2 };
+static bool nothing_flies(const void *context) { return !context; }
+
+enum { SHORT = 1, LONG = 2, WINGED = 4 };
 static const struct column columns[] = {
-    {"legs", "legs", "how many", SHORT | LONG, false, 0, cell_legs, key_legs, NULL},
-    {"twice", "legs again", "for no reason", LONG, true, 1, cell_legs, key_legs, NULL},
-    {"name", "name", "what it is called", SHORT | LONG, true, 0, cell_name, NULL, text_cut_path},
+    {"legs", "legs", "how many", SHORT | LONG, false, 0, cell_legs, key_legs, NULL, NULL},
+    {"twice", "legs again", "for no reason", LONG, true, 1, cell_legs, key_legs, NULL, NULL},
+    {"wings", "wings", "how many", WINGED, false, 0, cell_legs, key_legs, NULL, nothing_flies},
+    {"name", "name", "what it is called", SHORT | LONG | WINGED, true, 0, cell_name, NULL, &text_fit_path, NULL},
     {0},
 };
 
@@ -95,6 +100,99 @@ Test(table, where_it_is_too_narrow_columns_that_can_be_spared_go)
     free(wide);
 }
 
+/* Three columns that could go, and a name that needs their room. */
+static const struct column roomy[] = {
+    {"legs", "legs", "how many", SHORT, false, 0, cell_legs, key_legs, NULL, NULL},
+    {"again", "legs again", "for no reason", SHORT, true, 3, cell_legs, key_legs, NULL, NULL},
+    {"more", "legs once more", "for no reason", SHORT, true, 2, cell_legs, key_legs, NULL, NULL},
+    {"last", "legs at last", "for no reason", SHORT, true, 1, cell_legs, key_legs, NULL, NULL},
+    {"name", "name", "what it is called", SHORT, true, 0, cell_name, NULL, &text_fit_path, NULL},
+    {0},
+};
+
+static char *print_roomy(const char *name, size_t width, const struct column *kept, const char *chosen)
+{
+    struct table t;
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    table_begin(&t, roomy, SHORT, NULL);
+    table_keep(&t, kept);
+    table_choose(&t, chosen);
+    table_add(&t, &(struct animal){4, name});
+    cr_assert(table_finish(&t, out, width, false));
+    fclose(out);
+    return text;
+}
+
+static void expect_roomy(const char *name, size_t width, const struct column *kept, const char *chosen, const char *expected)
+{
+    char *text = print_roomy(name, width, kept, chosen);
+    cr_expect_str_eq(text, expected);
+    free(text);
+}
+
+#define NAMED "a_name_that_needs_room (/home/x/y/file.py:123)"
+
+Test(table, names_and_lines_come_before_columns_that_can_be_spared)
+{
+    expect_roomy("dog", 80, NULL, NULL, "legs  legs again  legs once more  legs at last  name\n   4  4           4               4             dog\n");
+    expect_roomy(NAMED, 80, NULL, NULL, "legs  legs once more  legs at last  name\n   4  4               4             a_name_that_needs_room (/hom.../file.py:123)\n");
+    expect_roomy(NAMED, 68, &roomy[1], NULL, "legs  legs again  name\n   4  4           a_name_that_needs_room (/home/x/y/file.py:123)\n");
+}
+
+Test(table, no_row_is_wider_than_it_may_be)
+{
+    static const char *const names[] = {NAMED, "x", "a_very_long_name_of_a_function_that_no_terminal_can_ever_have_enough_room_for (/a/b.py:1)",
+                                        "no_place_and_still_longer_than_what_can_be_had_of_columns_in_this_table_of_rows", "f (<frozen importlib._bootstrap_external>:1655)"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t width = 40; width < 120; width++) {
+            char *text = print_roomy(names[i], width, NULL, NULL);
+            cr_expect_leq(text_width(strchr(text, '\n') + 1), width + 1 /* the end of the line */, "%zu: %s", width, text);
+            free(text);
+        }
+}
+
+Test(table, columns_are_chosen_by_name_in_any_order)
+{
+    expect_roomy("dog", 80, NULL, "more,legs", "legs once more  legs  name\n4                  4  dog\n");
+    expect_roomy("dog", 80, NULL, "legs,name,legs", "legs  name\n   4  dog\n");
+    expect_roomy(NAMED, 40, NULL, "more,last", "legs once more  legs at last  name\n4               4             a_name_...\n");
+    cr_redirect_stderr();
+    cr_expect_eq(column_check(roomy, SHORT, "more,legs", "dump"), EXIT_OK);
+    cr_expect_eq(column_check(roomy, SHORT, "more,,legs", "dump"), EXIT_USAGE);
+    fflush(stderr);
+    cr_expect_stderr_eq_str("tscap: dump: --columns: there is no column ''\n"
+                            "  this table has legs,again,more,last,name\n"
+                            "  try: tscap dump --columns help\n");
+}
+
+static char *print_winged(const void *context, struct table_habit *habit)
+{
+    struct table t;
+    char *text = NULL;
+    size_t bytes;
+    FILE *out = open_memstream(&text, &bytes);
+    table_begin(&t, columns, WINGED, context);
+    table_accustom(&t, habit);
+    cr_assert(table_finish(&t, out, 0, false));
+    fclose(out);
+    return text;
+}
+
+Test(table, a_column_with_nothing_to_say_is_left_out_unless_wanted)
+{
+    struct table_habit habit = {.hidden = 0}, wanted = {.wanted = 1};
+    char *idle = print_winged(NULL, &habit), *busy = print_winged(columns, &habit), *anyway = print_winged(NULL, &wanted);
+    cr_expect_str_eq(idle, "name\n");
+    cr_expect_str_eq(busy, "wings  name\n");
+    cr_expect_str_eq(anyway, busy);
+    cr_expect_eq(wanted.shown & 1, 1);
+    free(idle);
+    free(busy);
+    free(anyway);
+}
+
 Test(table, only_the_header_is_styled)
 {
     char *text = print(SHORT, 0, true);
@@ -134,7 +232,7 @@ Test(table, numbers_sort_falling_texts_rising_equals_stay)
 
 Test(table, columns_are_found_by_name_within_their_table)
 {
-    cr_expect_eq(column_find(columns, SHORT, "name"), &columns[2]);
+    cr_expect_eq(column_find(columns, SHORT, "name"), &columns[3]);
     cr_expect_null(column_find(columns, SHORT, "twice"));
     cr_expect_eq(column_find(columns, LONG, "twice"), &columns[1]);
     cr_expect_null(column_find(columns, LONG, ""));

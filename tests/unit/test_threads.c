@@ -94,7 +94,7 @@ Test(threads, after_a_reset_all_is_new)
     struct profile_node nodes_now[] = {{0}, node(3), node(7), node(2)};
     struct capture before = capture_of(threads_before, 4, nodes_before, 4), now = capture_of(threads_now, 3, nodes_now, 3);
     struct threads x;
-    now.snapshot.session.resets = 1;
+    now.breaks = 1;
     cr_assert_eq(threads_make(&x, &now, &before), 0);
     cr_expect_eq(x.row[0].t.calls, 3);
     cr_expect_eq(x.row[2].t.calls, 2);

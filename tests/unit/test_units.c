@@ -91,3 +91,15 @@ Test(units, counts)
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         cr_expect_not(units_read_count(wrong[i], &n), "\"%s\" is not a count", wrong[i]);
 }
+
+Test(units, reads_shares)
+{
+    uint64_t value = 7;
+    cr_expect(units_read_percent("10%", &value) && value == 100000);
+    cr_expect(units_read_percent("10", &value) && value == 100000);
+    cr_expect(units_read_percent("2.5%", &value) && value == 25000);
+    cr_expect(units_read_percent("0%", &value) && value == 0);
+    static const char *const wrong[] = {"", "%", "-1%", "+1%", " 1%", "1 %", "1%%", "0x10%", "nan", "inf%", "1e300%", "ten"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        cr_expect_not(units_read_percent(wrong[i], &value), "'%s'", wrong[i]);
+}
