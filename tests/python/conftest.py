@@ -20,6 +20,7 @@ import pytest
 import fallback
 import shapes
 import timestamp_capture
+from timestamp_capture.stichotrope import _pure
 from forest import compared
 from program import Program
 from reading import FROM_OUTSIDE, dump
@@ -88,6 +89,17 @@ class Recording:
     @property
     def profile(self):
         return dump(os.getpid())
+
+
+@pytest.fixture(params=["compiled", "python"])
+def recorder(request, monkeypatch):
+    """Each recorder that a Profiler can have here."""
+    if request.param == "compiled":
+        if PURE:
+            pytest.skip("there is no compiled recorder")
+    else:
+        monkeypatch.setattr("timestamp_capture.stichotrope.profiler.make_recorder", lambda name, set_enabled: _pure.Recorder())
+    return request.param
 
 
 @pytest.fixture

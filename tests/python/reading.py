@@ -31,6 +31,16 @@ def dump(pid_or_file, check=True, timeout=60):
         sys.setrecursionlimit(limit)
 
 
+def nest(nodes):
+    """Trees of a list of nodes that have the index of their parent."""
+    for node in nodes:
+        node["children"] = []
+    for node in nodes:
+        if node["parent"] is not None:
+            nodes[node["parent"]]["children"].append(node)
+    return [node for node in nodes if node["parent"] is None]
+
+
 class Profile:
     def __init__(self, document):
         self.document = document
@@ -82,6 +92,7 @@ class Profile:
             waiting = [((), node) for node in thread["roots"]]
             while waiting:
                 above, node = waiting.pop()
+                node["children"] += nest(node.pop("deeper", []))
                 path = (*above, "(other)" if node.get("other") else self.name(node["site"]))
                 yield thread, path, node
                 waiting += [(path, child) for child in node["children"]]

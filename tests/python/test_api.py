@@ -253,7 +253,8 @@ def test_full_export(collector, tmp_path):
         "name", "total_duration_ns", "total_duration_ms", "entry_count", "method_count", "start_time_ns", "end_time_ns"]
     assert list(document["entries"][0]) == ["name", "event", "timestamp_ns", "clock_ns", "depth", "thread_id"]
     assert list(document["method_timings"][0]) == [
-        "name", "call_count", "total_ns", "total_ms", "self_ns", "self_ms", "avg_ms", "min_ns", "max_ns"]
+        "name", "call_count", "total_ns", "total_ms", "self_ns", "self_ms", "avg_ms", "min_ns", "max_ns",
+        "elapsed_ns", "elapsed_min_ns", "elapsed_max_ns"]
     assert list(document["call_tree"][0]) == [
         "name", "start_ns", "end_ns", "duration_ns", "duration_ms", "self_ns", "self_ms", "depth", "call_index", "children"]
     path = tmp_path / "full.json"

@@ -280,6 +280,38 @@ def test_no_memory(program, form):
     p.finish()
 
 
+def test_no_memory_for_the_first_one(program):
+    """Each allocation fails in turn, in a process of its own: nothing is raised, nor said on stderr."""
+    pytest.importorskip("_testcapi")
+    p = program(
+        """
+        import _testcapi, os, sys
+        from timestamp_capture import timestamp
+        timestamp(lambda: None)  # frames of the decorator's own are there now
+        exec("def function(): return 7")  # whose module is asked for: the code has no file
+        def decorate(n):
+            problem = None
+            sys.unraisablehook = lambda what: os._exit(3)
+            _testcapi.set_nomemory(n, n + 1)
+            try:
+                result = timestamp(function)
+            except BaseException as error:
+                problem = error
+            _testcapi.remove_mem_hooks()
+            os._exit(0 if not problem and result is function and function() == 7 else 4)
+        codes = {}
+        for n in range(100):
+            pid = os.fork()
+            if pid == 0:
+                decorate(n)
+            codes[n] = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        checkpoint(wrong={n: code for n, code in codes.items() if code})
+        """
+    )
+    assert p.wait()["wrong"] == {}
+    p.finish()
+
+
 @pytest.mark.parametrize("target", [object(), 42, types.SimpleNamespace(), [], b"bytes"], ids=repr)
 def test_a_mistake_is_told(target):
     with pytest.raises(TypeError, match="timestamp_block"):

@@ -396,17 +396,20 @@ def test_all_tool_ids_taken(program):
 
 
 def test_a_thread_without_memory_is_one_thread(program):
-    """It asks again at each call, all of which are lost; what the recorder calls to measure itself is no loss."""
+    """It asks again at each call, all of which are lost, once each however often a generator goes on; what the recorder calls
+    to measure itself is no loss."""
     p = program(
         """
         import threading, timestamp_capture
         from timestamp_capture import timestamp
 
         @timestamp
-        def calls(): pass
+        def calls():
+            yield
+            yield
 
         def many():
-            for _ in range(300): calls()
+            for _ in range(300): list(calls())
             done.wait()
 
         timestamp_capture.start()

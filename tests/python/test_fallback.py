@@ -53,7 +53,7 @@ def declared():
     """(name, None or a function's arguments, members) of all that the compiled recorder's stub declares."""
     for node in ast.parse((PACKAGE / "_core.pyi").read_text()).body:
         if isinstance(node, ast.FunctionDef):
-            yield node.name, [a.arg for a in node.args.args], []
+            yield node.name, [a.arg for a in node.args.posonlyargs + node.args.args], []
         elif isinstance(node, ast.ClassDef):
             yield node.name, None, [member for member in node.body if isinstance(member, ast.FunctionDef)]
 

@@ -2,6 +2,7 @@
 import asyncio
 import http.client
 import json
+import os
 import socketserver
 import threading
 import time
@@ -12,7 +13,8 @@ from wsgiref.util import setup_testing_defaults
 
 import pytest
 
-from timestamp_capture import status, timestamp, timestamp_block
+from reading import FROM_OUTSIDE, tscap
+from timestamp_capture import reset, start, status, stop, timestamp, timestamp_block
 from timestamp_capture.middleware import Timestamp_ASGI_Middleware, Timestamp_WSGI_Middleware
 
 SECRET = "s3cret"
@@ -660,3 +662,126 @@ def test_fastapi(uvicorn_port):
     code, headers, body = get(port, f"{BELOW}/{SECRET}/record/json/fails")
     assert code == 200 and counted(body) == {"leaf": 1} and json.loads(body)["status"] == "418"
     assert get(port, "/fails", ASK)[0] == 418
+
+
+# ---- beside a session ----
+
+
+@pytest.fixture
+def session():
+    start()
+    yield
+    stop()
+    reset()
+
+
+def recorded():
+    """{name: (calls, elapsed ns)} of the requests that a session saw."""
+    sites = json.loads(tscap("dump", "--json", os.getpid()).stdout)["sites"]
+    return {site["name"]: (site["calls"], site["elapsed_ns"]) for site in sites if site["kind"] == "collector" and site["calls"]}
+
+
+@pytest.mark.skipif(not FROM_OUTSIDE, reason="others see nothing of what is recorded in pure Python")
+@pytest.mark.parametrize("how", ["gather", "thread", "background"])
+def test_a_request_is_one_call_as_long_as_its_response(session, how):
+    anyio = pytest.importorskip("anyio")
+
+    async def part():
+        leaf()
+        await asyncio.sleep(0.05)
+
+    async def app(scope, receive, send):
+        if how == "gather":
+            await asyncio.gather(part(), part())
+        elif how == "thread":
+            await anyio.to_thread.run_sync(leaf)
+            await part()
+        else:
+            task = asyncio.get_running_loop().create_task(part())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+        if how == "background":
+            await task
+
+    async def main():
+        middleware = Timestamp_ASGI_Middleware(app, SECRET)
+        for _ in range(5):
+            began = time.perf_counter_ns()
+            _, _, report = await ask(middleware, path, f"{SECRET} json")
+            took.append(time.perf_counter_ns() - began)
+            assert counted(report) == {"leaf": 1 if how == "background" else 2}
+
+    took, path = [], "/once/" + how  # other tests have had others recorded
+    asyncio.run(main())
+    calls, elapsed = recorded()["GET " + path]
+    assert calls == 5
+    assert 5 * 50_000_000 <= elapsed <= sum(took)
+    assert recorded()["GET %s (continued)" % path][0] == (10 if how == "gather" else 5)
+
+
+# ---- call trees ----
+
+
+def nested(report):
+    """[(name, [children])] of the calls of a report, and that their numbers are possible."""
+    document = json.loads(report)
+    assert document["call_tree_left_off"] == 0
+    roots, lists = [], []
+    for i, call in enumerate(document["call_tree"]):
+        assert call["parent"] is None or call["parent"] < i
+        assert 0 <= call["start_ns"] and 0 <= call["exclusive_ns"] <= call["inclusive_ns"] <= call["elapsed_ns"]
+        lists.append([])
+        (roots if call["parent"] is None else lists[call["parent"]]).append((call["name"], lists[-1]))
+    return roots
+
+
+TWICE = ("twice", [("leaf", []), ("leaf", [])])
+
+
+def test_call_tree_of_a_wsgi_request(wsgi):
+    app = wsgi(plain)
+    assert nested(Call(app, "/", f"{SECRET} json").body) == [TWICE]
+    text = Call(app, "/", f"{SECRET} text").body.decode()
+    assert [line.split()[0] for line in text[text.index("Call Tree") :].splitlines()[1:]] == ["twice", "leaf", "leaf"]
+    assert "\n    leaf  " in text
+
+
+def test_call_tree_of_an_asgi_request():
+    """A coroutine that waits is one call; tasks stand beside the request's own calls."""
+
+    @timestamp
+    async def part():
+        twice()
+        await asyncio.sleep(0.02)
+        leaf()
+
+    async def gathers(scope, receive, send):
+        await part()
+        await asyncio.gather(part(), part())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def main():
+        return (await ask(Timestamp_ASGI_Middleware(gathers, SECRET), "/", f"{SECRET} json"))[2]
+
+    report = asyncio.run(main())
+    whole = (part.__qualname__, [TWICE, ("leaf", [])])
+    assert [(name.rpartition(".")[2], calls) for name, calls in nested(report)] == [("part", whole[1])] * 3
+    parts = [call for call in json.loads(report)["call_tree"] if call["parent"] is None]
+    assert all(call["elapsed_ns"] >= 20_000_000 for call in parts)
+    assert all(call["inclusive_ns"] < call["elapsed_ns"] - 10_000_000 for call in parts), "it waits, it does not run"
+
+
+def test_call_tree_has_bounds():
+    def many(environ, start_response):
+        for _ in range(30_000):
+            leaf()
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return [b""]
+
+    app = Timestamp_WSGI_Middleware(many, SECRET, max_report_bytes=50_000)
+    call = Call(app, "/", SECRET)
+    document = json.loads(report_of(app, call))
+    assert document["timings"][0]["calls"] == 30_000
+    assert len(document["call_tree"]) + document["call_tree_left_off"] == 30_000 and len(document["call_tree"]) > 100
+    assert len(report_of(app, call)) < 51_000 and len(report_of(app, call, "text")) < 51_000

@@ -64,11 +64,67 @@ assert_type(collector.bind(bare)(1), str)
 assert_type(collector.json(), Dict[str, Any])
 assert_type(Schema__Method_Timing.from_json({}), Schema__Method_Timing)
 collector.assert_budget("name", avg_ms=2, calls=10)
+collector.assert_budget("name", elapsed_ms=200.0)
 collector.assert_budget("name", average=2)  # type: ignore[call-arg]
 Timestamp_Collector(max_entries="10")  # type: ignore[arg-type]
 t.nothing  # type: ignore[attr-defined]
 assert_type(t.start(subprocesses=True), bool)
 assert_type(t.__version__, str)
+"""
+
+
+PROFILER_USER = """
+import io
+from typing import Dict, Optional, Tuple, Union
+from typing_extensions import assert_type
+
+from timestamp_capture.stichotrope import Profiler, ProfileBlock, ProfilerResults, ProfileTrack, RepeatResult
+from timestamp_capture.stichotrope import export_csv, export_json, format_time_ns, is_global_enabled, print_results, set_global_enabled
+from timestamp_capture.stichotrope.timing import get_time_ns, measure_timing_overhead
+
+profiler = Profiler("name", config="settings.toml", enabled=True, disabled_tracks=[1], track_names={0: "Zero"}, extended=False)
+Profiler(config={"enabled": False})
+
+@profiler.track(0)
+def bare(n: int) -> str: return ""
+@profiler.track("track", "name")
+async def waits(n: int) -> str: return ""
+class C:
+    @profiler.track(0)
+    def method(self, n: int) -> str: return ""
+    @property
+    @profiler.track(0)
+    def value(self) -> int: return 5
+
+assert_type(bare(1), str)
+assert_type(C().method(1), str)
+assert_type(C().value, int)
+bare("1")  # type: ignore[arg-type]
+profiler.track(0.5)  # type: ignore[arg-type]
+
+with profiler as same, profiler.block(0, "block", bytes=5):
+    assert_type(same, Profiler)
+results = profiler.get_results()
+assert_type(results, ProfilerResults)
+for track in results.tracks:
+    assert_type(track, ProfileTrack)
+    print(track.track_idx, len(track.blocks))
+    for block in track.blocks:
+        assert_type(block, ProfileBlock)
+        assert_type(block.total_time_ns, int)
+assert_type(results.tracks[0].blocks[0], ProfileBlock)
+assert_type(results.get_track(0), Optional[ProfileTrack])
+for index, track in results.tracks.items():
+    assert_type(index, Union[int, str])
+assert_type(profiler.get_all_thread_data(), Dict[Union[int, Tuple[int, int]], ProfilerResults])
+assert_type(export_csv(results), str)
+export_json(results, "path", indent=None, extended=True)
+export_csv(results, io.StringIO())
+profiler.export_csv("path")
+print_results(results)
+assert_type(format_time_ns(get_time_ns()), str)
+assert_type(profiler.repeat(5, lambda: None, track_idx=0), RepeatResult)
+set_global_enabled(not is_global_enabled())
 """
 
 
@@ -83,8 +139,9 @@ def run(*command, path):
 
 def test_strict(tmp_path):
     (tmp_path / "user.py").write_text(textwrap.dedent(USER))
+    (tmp_path / "profiler_user.py").write_text(textwrap.dedent(PROFILER_USER))
     (tmp_path / "demo_service.py").write_text(DEMO.read_text())
-    said = run("mypy", "--strict", "--cache-dir", os.devnull, "user.py", "demo_service.py", str(PACKAGE), path=tmp_path)
+    said = run("mypy", "--strict", "--cache-dir", os.devnull, "user.py", "profiler_user.py", "demo_service.py", str(PACKAGE), path=tmp_path)
     assert said.startswith("Success: no issues found in "), said
 
 
