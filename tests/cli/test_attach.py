@@ -601,4 +601,5 @@ def test_doctor(tscap, plain, start_program):
     result = tscap("doctor", program.pid)
     assert result.code == 5 and "not CPython" in result.out
     assert tscap("doctor").code == 0
-    tscap("doctor", "word").is_error(2)
+    tscap("doctor", "7x").is_error(3)
+    tscap("doctor", "0").is_error(2)

@@ -164,7 +164,7 @@ def test_each_by_itself(tscap, family):
     blocks = tscap("status", "-s", family.pid).out.split("\n\n")
     assert len(blocks) == 3
     assert [re.search("^state +(.*)$", block, re.M).group(1) for block in blocks] == ["recording", "recording", "dead (while it recorded)"]
-    assert "so did this one from its start" in blocks[2] and "so did this one" not in blocks[1]
+    assert "so does this one, as an ancestor does" in blocks[2] and "so does this one" not in blocks[1]
 
 
 def test_tables_of_intervals(tscap, family, tables):

@@ -3,9 +3,10 @@ copy of what their parent had."""
 import os
 import signal
 import sys
+import time
 
 import pytest
-from processes import needs_tracing
+from processes import needs_tracing, state
 
 FORKS = """
 import ctypes, os, sys, timestamp_capture
@@ -48,6 +49,13 @@ def forked(request, start_program):
         pass
 
 
+def stop(pid):
+    """It has stopped, not only been told to."""
+    os.kill(pid, signal.SIGSTOP)
+    while state(pid) != "T":
+        time.sleep(0.001)
+
+
 def segments(run_directory):
     return sorted(int(path.name.split("-")[0]) for path in run_directory.glob("*.tscap"))
 
@@ -70,10 +78,13 @@ def test_it_can_be_attached_to(tscap, forked, run_directory):
 
 
 def test_its_family_says_that_it_is_not_recorded(tscap, forked):
+    """One that cannot be attached to now: it is stopped."""
+    stop(forked.child)
     started = tscap("start", "-s", forked.pid)
     assert started.code == 0, started
     assert "process %d cannot be told to record: forked in C" % forked.child in started.err, started
     assert started.err.rstrip("\n").endswith("; tscap attach %d" % forked.child), started
+    os.kill(forked.child, signal.SIGCONT)
     forked.do("work()")
     for command in (("dump",), ("top", "-b", 1, "-d", "10ms")):
         result = tscap(*command, "-s", forked.pid)
@@ -85,15 +96,20 @@ def test_its_family_says_that_it_is_not_recorded(tscap, forked):
 
 
 @needs_tracing
-def test_its_family_is_complete_once_it_records(tscap, forked):
-    assert tscap("start", "-s", forked.pid).code == 0
-    assert tscap("attach", forked.child).code == 0
-    again = tscap("start", "-s", forked.pid)
-    assert again.code == 0 and "cannot be told" not in again.err, again
-    forked.do("work()")
+def test_a_start_of_its_family_attaches_to_it(tscap, forked):
+    started = tscap("start", "-s", forked.pid)
+    assert started.code == 0 and "recording process %d: attached to, since it was forked in C" % forked.child in started.err, started
+    for _ in range(5):
+        forked.do("work()")
     whole = tscap("dump", "-s", "--json", forked.pid)
     assert whole.code == 0 and whole.json["complete"], whole
     assert [process["pid"] for process in whole.json["processes"]] == [forked.pid, forked.child]
+    assert calls(tscap, forked.child) == {"work": 5}
+    again = tscap("start", "-s", forked.pid)
+    assert again.code == 0 and "attached to" not in again.err and "cannot be told" not in again.err, again
+    assert tscap("stop", "-s", forked.pid).code == 0
+    forked.do("work()")
+    assert calls(tscap, forked.child) == {"work": 5}
 
 
 def test_its_family_does_not_miss_it_where_no_subprocess_records(tscap, forked):

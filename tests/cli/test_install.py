@@ -13,7 +13,7 @@ import pytest
 from conftest import HERE, ROOT
 
 PAGES = ["share/man/man1/tscap.1", "share/man/man7/timestamp_capture.7"]
-SCHEMAS = ["share/tscap/tscap.processes.schema.json", "share/tscap/tscap.profile.schema.json", "share/tscap/tscap.stack.schema.json"]
+SCHEMAS = ["share/tscap/tscap.%s.schema.json" % what for what in ("diff", "digest", "processes", "profile", "pythons", "stack", "status", "tracks")]
 LIMIT = 600  # seconds, for a compiler
 
 
@@ -148,7 +148,7 @@ def test_pip_install_and_uninstall(pip, wheel, start_program):
 def test_a_wheel_has_the_types_and_no_leftovers(pip, wheel):
     pip("install", "--no-index", "--no-compile", wheel)
     (package,) = pip.venv.glob("lib/python*/site-packages/timestamp_capture")
-    shipped = {path.name for path in (ROOT / "ext/timestamp_capture").iterdir() if path.is_file()}
+    shipped = {path.name for path in (ROOT / "ext/timestamp_capture").iterdir() if path.is_file()} | {"_start", "stichotrope"}
     assert {"_core.pyi", "__init__.py", "py.typed"} <= shipped
     extension = {path.name for path in package.glob("_core.*.so")}
     assert len(extension) == 1

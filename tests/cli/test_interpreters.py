@@ -5,6 +5,8 @@ import time
 import pytest
 from processes import needs_tracing
 
+from test_family import fork_worker, work
+
 pytestmark = needs_tracing
 
 LIMIT = 60  # seconds, until what a look once a second finds must have been found
@@ -108,3 +110,15 @@ def test_reset_counts_anew(tscap, host):
     end(host)
     assert tscap("reset", host.pid).code == 0
     assert unrecorded(tscap, host) == 0
+
+
+def test_a_forked_child_has_none(tscap, app):
+    """Its parent looked out for them when it was forked."""
+    start(tscap, app)
+    app.do("import os")
+    fork_worker(app)
+    work(app, "parent(3)")
+    assert tscap("start", "-s", app.pid).code == 0
+    work(app, "parent(3)")
+    whole = tscap("dump", "-s", "--json", app.pid)
+    assert (whole.code, whole.json["losses"]["interpreters"]) == (0, 0), whole

@@ -4,10 +4,12 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 
 import jsonschema
+import pytest
 
-from conftest import LIMIT, ROOT, Result, schema
+from conftest import LIMIT, ROOT, TSCAP, Result, schema
 
 SCRIPT = str(ROOT / "scripts" / "loadtest.sh")
 SHORT = ["--python", sys.executable, "--warmup", "0.3", "--duration", "0.7"]
@@ -61,9 +63,199 @@ def test_a_running_process_with_its_own_load(app):
     assert app.process.poll() is None, "it is not ours to end"
 
 
+def test_budgets_of_other_times(app):
+    app.do("in_background(lambda: (parent(3), time.sleep(0.001)))")
+    common = ["--python", sys.executable, "--warmup", "0", "--duration", "0.5", "--pid", app.pid]
+    metrics = ("self", "inclusive", "elapsed", "p50", "p95", "p99")
+    within = run(*common, *(word for metric in metrics for word in ("--budget", metric + ":leaf=10s")))
+    assert within.code == 0 and [line.split()[-1] for line in within.out.splitlines()] == ["ok"] * len(metrics), within
+    for metric in metrics:
+        over = run(*common, "--budget", metric + ":parent=1ns")
+        assert over.code == 7 and over.out.rstrip().endswith("OVER"), over
+
+
+def test_a_load_that_fails_has_no_verdict(app):
+    result = run("--python", sys.executable, "--warmup", "0.5", "--duration", "60", "--pid", app.pid, "--", "sh", "-c", "exit 9")
+    assert result.code == 1, result
+    assert "the load failed" in result.err and "status 9" in result.err, result
+
+
+def test_a_load_that_ends_too_early_is_told(app):
+    app.do("in_background(lambda: (parent(3), time.sleep(0.001)))")
+    result = run("--python", sys.executable, "--warmup", "0.1", "--duration", "0.5", "--pid", app.pid, "--", "true")
+    assert result.code == 0 and "the load ended" in result.err, result
+
+
+def test_a_process_that_was_not_prepared(start_program, tscap, tmp_path):
+    script = tmp_path / "unprepared_service.py"
+    script.write_text("import time\ndef work(): time.sleep(0.001)\nprint('ready', flush=True)\nwhile True: work()\n")
+    program = start_program(sys.executable, str(script))
+    program.expect("ready")
+    common = ["--python", sys.executable, "--warmup", "0", "--duration", "0.5"]
+    for pid in (program.pid, "unprepared_service"):
+        result = run(*common, "--pid", pid, "--attach", "--match", "__main__:work", "--budget", "inclusive:work=10s")
+        assert result.code == 0 and re.match(r"work +[1-9]", result.out), result
+        assert "detached from process %d" % program.pid in result.err, result
+    assert program.pid not in [process["pid"] for process in tscap("ps", "--json").json["processes"]]
+
+
+WORKER = """
+import os
+master = os.getpid()
+if os.fork() == 0:
+    while os.getppid() == master:
+        parent(3)
+        time.sleep(0.001)
+    os._exit(0)
+"""
+
+
+def test_subprocesses_are_recorded_too(app):
+    app.do("exec(%r)" % WORKER)
+    common = ["--python", sys.executable, "--warmup", "0", "--duration", "0.5", "--pid", app.pid, "--budget", "leaf=10s"]
+    assert "no call of 'leaf'" in run(*common).err
+    result = run(*common, "--subprocesses")
+    assert result.code == 0 and re.match(r"leaf +[1-9]", result.out), result
+
+
+# ---- baselines ----
+
+
+@pytest.fixture
+def spins(app):
+    app.do("NS, work = 20_000, timestamp('work')(lambda: spin(NS))")
+    app.do("in_background(lambda: (work(), time.sleep(0.001)))")
+    return ["--python", sys.executable, "--warmup", "0", "--duration", "0.5", "--pid", app.pid]
+
+
+def test_a_baseline_decides(app, spins, tmp_path):
+    before, after = tmp_path / "before.tscap", tmp_path / "after.tscap"
+    recorded = run(*spins, "--capture", before, "--budget", "work=10s")
+    assert recorded.code == 0 and recorded.out.rstrip().endswith("ok"), recorded
+    same = run(*spins, "--baseline", before, "--fail-over", "2000%")
+    assert same.code == 0 and "work" in same.out, same
+    app.do("NS = 5_000_000")
+    slower = run(*spins, "--baseline", before, "--capture", after, "--fail-over", "2000%")
+    assert slower.code == 7 and re.search(r"^.*work.*$", slower.out, re.M), slower
+    assert run(*spins, "--baseline", after, "--baseline", after, "--fail-over", "2000%").code == 0
+
+
+def test_a_budget_and_a_baseline(app, spins, tmp_path):
+    before = tmp_path / "before.tscap"
+    assert run(*spins, "--capture", before).code == 0
+    result = run(*spins, "--baseline", before, "--fail-over", "100000%", "--budget", "work=1ns")
+    assert result.code == 7 and "OVER" in result.out, result
+    app.do("NS = 5_000_000")
+    result = run(*spins, "--baseline", before, "--fail-over", "2000%", "--budget", "work=10s")
+    assert result.code == 7 and "ok" in result.out, result
+
+
+def test_captures_are_files_whatever_they_are_called(spins, tmp_path, monkeypatch):
+    """Not parts of a command line, as other operands of tscap without a slash."""
+    monkeypatch.chdir(tmp_path)
+    kept = run(*spins, "--capture", "before", "--budget", "work=10s")
+    assert kept.code == 0 and kept.out.rstrip().endswith("ok") and (tmp_path / "before").exists(), kept
+    compared = run(*spins, "--baseline", "before", "--capture", "after", "--fail-over", "100000%")
+    assert compared.code == 0 and "A: 1 capture" in compared.out, compared
+
+
+def test_a_capture_is_not_written_over(app, spins, tmp_path):
+    path = tmp_path / "kept.tscap"
+    path.write_text("precious")
+    refused = run(*spins, "--capture", path)
+    assert refused.code == 2 and "will not write over" in refused.err and path.read_text() == "precious", refused
+    assert run(*spins, "--capture", path, "--force").code == 0 and path.read_bytes() != b"precious"
+
+
+def test_baselines_that_cannot_be_meant(tmp_path):
+    for arguments, why in (
+        (["--baseline", tmp_path / "nothing"], "cannot be read"),
+        (["--fail-over", "10%"], "--fail-over without --baseline"),
+        (["--baseline", "/dev/null", "--fail-over", "10"], "not a percentage"),
+        (["--baseline", "/dev/null", "--fail-over", "x%"], "not a percentage"),
+    ):
+        result = run("--python", sys.executable, *arguments)
+        assert result.code == 2 and why in result.err and "try: " in result.err, result
+
+
+# ---- the example for GitHub Actions, run by a shell as its runner does ----
+
+SERVICE = """
+import time
+from timestamp_capture import timestamp
+@timestamp
+def work():
+    until = time.perf_counter_ns() + %d
+    while time.perf_counter_ns() < until: pass
+while True:
+    work()
+    time.sleep(0.001)
+"""
+
+
+def blocks(text):
+    """{name of a step: its shell script} of a workflow, and what is in its `env:`."""
+    scripts = re.findall(r"^      - name: (.*)\n        run: \|\n((?:          .*\n|\n)+)", text, re.M)
+    settings = dict(re.findall(r"^  ([A-Z_]+): (.*?)(?: +#.*)?$", text, re.M))
+    return {name: textwrap.dedent(script) for name, script in scripts}, settings
+
+
+def git(folder, *arguments):
+    who = ["-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", "-C", str(folder), *who, *map(str, arguments)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def pull_request(tmp_path, monkeypatch):
+    """Runs the example's recording and comparison for a service that takes so long before, and after; its exit code, and the summary."""
+    scripts, settings = blocks((ROOT / "scripts" / "loadtest" / "performance.yml").read_text())
+    assert set(settings) >= {"SERVICE", "LOAD", "TURNS", "WARMUP", "DURATION", "FAIL_OVER", "TSCAP_SOURCE"}
+
+    def run(before, after, service=SERVICE):
+        origin, here, temp = tmp_path / "origin", tmp_path / "here", tmp_path / "runner"
+        for folder in (origin, temp):
+            folder.mkdir()
+        git(origin, "init")
+        for ns in (before, after):
+            (origin / "service.py").write_text(service % ns)
+            git(origin, "add", "-A")
+            git(origin, "commit", "--allow-empty", "-m", "work takes %d ns" % ns)
+        git(tmp_path, "clone", origin, here)
+        git(here, "update-ref", "refs/remotes/origin/target", "HEAD~1")
+        changed = {
+            **os.environ, **settings, "TURNS": "2", "WARMUP": "0", "DURATION": "0.3", "FAIL_OVER": "2000%", "LOAD": "sleep 60",
+            "TSCAP_SOURCE": str(ROOT), "RUNNER_TEMP": str(temp), "GITHUB_BASE_REF": "target", "GITHUB_STEP_SUMMARY": str(temp / "summary"),
+            "PATH": os.pathsep.join([sys.prefix + "/bin", os.path.dirname(TSCAP), os.environ["PATH"]]),
+        }  # fmt: skip
+        for name in ("Record before and after, in turns", "Compare"):
+            command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", scripts[name]]
+            done = subprocess.run(command, cwd=here, env=changed, capture_output=True, text=True, timeout=LIMIT)
+            if done.returncode:
+                return name, done.returncode, (temp / "summary").read_text() if name == "Compare" else done.stderr
+        return name, 0, (temp / "summary").read_text()
+
+    return run
+
+
+@pytest.mark.parametrize("after, code", [(20_000, 0), (5_000_000, 7)], ids=["alike", "slower"])
+def test_the_workflow_for_pull_requests(pull_request, after, code):
+    step, status, summary = pull_request(20_000, after)
+    assert (step, status) == ("Compare", code), summary
+    assert summary.startswith("```\n") and summary.endswith("```\n") and "work" in summary
+
+
+def test_the_workflow_where_the_service_does_not_run(pull_request):
+    """It ends at once, and does not wait for what will not come."""
+    step, status, said = pull_request(1, 2, service="raise SystemExit(%d)")
+    assert step.startswith("Record") and status == 1 and "service.py has ended" in said, said
+
+
 def test_wrong_usage():
     for arguments in (
         ["--budget"],
+        ["--attach"],
+        ["--pid", "1", "--match", "x"],
+        ["--budget", "p42:x=1ms"],
         ["--budget", "x"],
         ["--budget", "x=1parsec"],
         ["--budget", "=1"],

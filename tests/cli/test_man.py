@@ -4,7 +4,7 @@ import re
 from conftest import ROOT
 
 PAGE = (ROOT / "man" / "tscap.1").read_text()
-COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "top", "stack", "attach", "detach", "doctor", "gc", "help"]
+COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "report", "convert", "diff", "top", "run", "record", "save", "tracks", "stack", "attach", "detach", "doctor", "gc", "help"]
 
 
 def section(kind, name):
@@ -35,7 +35,10 @@ def real(tscap, *command):
 
 def test_options(tscap):
     assert documented(section("Ss", "Before a command")) == real(tscap)
+    assert real(tscap, "report") == real(tscap, "dump")
     for command in COMMANDS:
+        if command == "report":
+            continue  # another name of dump
         assert documented(section("Ss", command)) == real(tscap, command), command
 
 
@@ -64,7 +67,7 @@ def test_keys(tscap):
 
 def test_json_keys():
     text = section("Sh", "JSON")
-    for key in "schema process processes clock session lost complete overhead sites threads pairs".split():
+    for key in "schema process processes clock session view lost complete overhead sites threads pairs".split():
         assert re.search(r"^\.It %s$" % key, text, re.M)
 
 

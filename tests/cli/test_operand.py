@@ -7,9 +7,11 @@ import subprocess
 import sys
 import time
 
+import jsonschema
 import pytest
+from processes import needs_tracing
 
-from conftest import HERE, LIMIT, TSCAP
+from conftest import HERE, LIMIT, TSCAP, schema
 
 COMMANDS = ["start", "stop", "reset", "status", "dump"]
 
@@ -262,3 +264,111 @@ def test_a_number_opens_one_segment(tscap, start_app, run_directory, command):
         assert {name.split("-")[0] for name in opened(watch) if name.endswith(".tscap")} == {str(app.pid), str(other.pid)}
     finally:
         os.close(watch)
+
+
+UNPREPARED = "import sys; print('ready', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def named(start_program, tmp_path):
+    """Starts Python programs that have not imported timestamp_capture, by a name that nothing else has."""
+
+    def start(name, script=UNPREPARED):
+        path = tmp_path / name
+        path.write_text(script)
+        program = start_program(sys.executable, str(path))
+        program.expect("ready")
+        return program
+
+    return start
+
+
+@needs_tracing
+@pytest.mark.parametrize("command", ["attach", "attach --dry-run", "stack", "doctor", "top -b 1 -d 10ms --attach"])
+def test_a_part_of_the_command_line_of_any_python(tscap, named, command):
+    program = named("shop_server.py")
+    result = tscap(*command.split(), "shop_server")
+    assert result.code == 0 and str(program.pid) in result.out + result.err, result
+
+
+@pytest.mark.parametrize("command", ["attach", "attach --dry-run", "stack", "doctor", "top -b 1", "top -b 1 --attach"])
+def test_a_part_that_fits_nothing(tscap, command):
+    result = tscap(*command.split(), "no_such_server_anywhere").is_error(3)
+    assert "no process fits 'no_such_server_anywhere'" in result.what
+    assert result.remedy in ("  try: tscap ps --python", "  try: tscap ps")
+
+
+def test_a_part_that_is_the_name_of_a_file(tscap, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "capture").write_text("")
+    assert tscap("dump", "capture").is_error(3).remedy == "  try: tscap dump ./capture"
+    assert tscap("top", "-b", "1", "capture").is_error(3).remedy == "  try: tscap ps"
+
+
+@pytest.mark.parametrize("command", ["attach", "stack", "doctor", "top -b 1"])
+def test_a_part_that_fits_several(tscap, named, command):
+    one, two = named("shop_one.py"), named("shop_two.py")
+    result = tscap(*command.split(), "shop_").is_error(2)
+    assert "'shop_' fits 2 Python processes" in result.what
+    for program in (one, two):
+        assert "%7d  " % program.pid in result.err
+    assert result.remedy == "  try: tscap %s %d" % (command.split()[0], max(one.pid, two.pid))
+
+
+FORKS_PREPARED = """
+import os, sys, time, timestamp_capture
+ready, told = os.pipe()
+if os.fork() == 0:
+    sys.stdin.close()
+    parent = os.getppid()
+    os.write(told, b"1")
+    while os.getppid() == parent: time.sleep(0.05)
+    os._exit(0)
+os.read(ready, 1)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "reset", "dump", "top -b 1 -d 10ms"])
+def test_with_subprocesses_a_part_means_the_one_that_all_descend_from(tscap, named, command):
+    program = named("shop_master.py", FORKS_PREPARED)
+    several = tscap("start", "shop_master").is_error(2)
+    assert "fits 2 processes" in several.what
+    result = tscap(*command.split(), "-s", "shop_master")
+    assert result.code == 0 and "%d" % program.pid in result.out + result.err, result
+
+
+@needs_tracing
+def test_the_next_process_of_that_name_is_waited_for(tscap, named):
+    earlier = named("shop_worker_1.py")
+    waits = subprocess.Popen([TSCAP, "attach", "--wait", "shop_worker"], stderr=subprocess.PIPE, text=True)
+    try:
+        assert "'shop_worker'" in waits.stderr.readline()
+        later = named("shop_worker_2.py")
+        said = waits.stderr.read()
+        assert waits.wait(LIMIT) == 0 and "attached to process %d" % later.pid in said, said
+    finally:
+        waits.kill()
+        waits.wait()
+        waits.stderr.close()
+    assert str(later.pid) in tscap("ps").out and str(earlier.pid) not in tscap("ps").out
+
+
+@pytest.mark.parametrize("operand", ["auto", "7", "x.tscap"])
+def test_only_a_name_can_be_waited_for(tscap, operand):
+    tscap("attach", "--wait", operand).is_error(2)
+
+
+def test_python_processes_are_listed(tscap, named, app):
+    program = named("shop_listed.py")
+    lines = {line.split()[0]: line.split() for line in tscap("ps", "--python").out.splitlines()}
+    assert lines["pid"] == ["pid", "user", "python", "prepared", "command"]
+    assert lines[str(program.pid)][2:4] == ["%d.%d.%d" % sys.version_info[:3], "no"]
+    assert lines[str(app.pid)][3] == "yes"
+    found = tscap("ps", "-p", "--json").json
+    jsonschema.validate(found, schema("pythons"))
+    assert [p["prepared"] for p in found["processes"] if p["pid"] == program.pid] == [False]
+    assert [p["parent_pid"] for p in found["processes"] if p["pid"] == program.pid] == [os.getpid()]
+    for option in ("--all", "--tree"):
+        tscap("ps", "-p", option).is_error(2)

@@ -60,6 +60,19 @@ def test_what_belongs_to_another_user(tscap_as_nobody, app, command):
     assert result.remedy == "  try: sudo tscap %s %d" % (command, app.pid)
 
 
+def test_what_may_not_be_looked_into_though_it_is_ours(tscap_as_nobody):
+    """Whoever was root and is not any more cannot be dumped until it executes something else."""
+    code = "import os; os.setgid(%d); os.setuid(%d); print('ready', flush=True); input()" % (NOBODY, NOBODY)
+    program = Program([sys.executable, "-c", code])
+    try:
+        program.expect("ready")
+        result = tscap_as_nobody("dump", program.pid, TSCAP_DIR=None).is_error(4)
+        assert result.what == "tscap: may not look into process %d" % program.pid
+        assert "its user is yours" in result.err and result.remedy == "  try: sudo tscap dump %d" % program.pid
+    finally:
+        program.close()
+
+
 def test_a_directory_of_another_user(tscap_as_nobody, app, run_directory):
     """As far as one gets to look at it at all."""
     result = tscap_as_nobody("dump", app.pid).is_error(4)

@@ -151,5 +151,5 @@ def test_what_cannot_be_looked_at(tscap, start_program):
     tscap("stack", program.pid).is_error(5)
     program.kill()
     tscap("stack", program.pid).is_error(3)
-    tscap("stack", "python").is_error(2)
+    tscap("stack", "auto").is_error(2)
     tscap("stack", 0).is_error(2)

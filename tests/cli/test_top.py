@@ -34,10 +34,20 @@ def test_tables_at_an_interval(tscap, busy):
             r"Python %d\.%d\.\S+, recording, 1 thread, [0-9.]+ calls/s, recording costs [0-9.]+ %% of a CPU, lost 0" % sys.version_info[:2]
         )
         assert re.fullmatch(heading, table[1])
-        assert table[2].split() == "calls calls/s inclusive exclusive % mean CPU elapsed open suspended name".split()
+        assert table[2].split() == "calls calls/s inclusive exclusive % mean CPU open suspended name".split()
         assert {re.sub(r" \(.*", "", line.split("  ")[-1]) for line in table[3:]} == {"leaf", "parent"}
         for line in table[3:]:
-            assert re.fullmatch(r" ?[0-9]+ (F|[0-9]+) T T F T T T 0 0 (leaf|parent) \(\S+:[0-9]+\)", mask(line)), line
+            assert re.fullmatch(r" ?[0-9]+ (F|[0-9]+) T T F T T 0 0 (leaf|parent) \(\S+:[0-9]+\)", mask(line)), line
+
+
+def test_tables_fit_their_width_and_have_the_columns_that_are_asked_for(tscap, busy):
+    result = tscap("top", "-b", 2, "-d", "0.2", "-w", 60, "-o", "elapsed", busy.pid)
+    assert result.code == 0 and max(map(len, result.out.splitlines())) <= 60, result
+    assert all(any(re.search(r"leaf \(\S*app\.py:[0-9]+\)$", line) for line in table) for table in tables_of(result)), result
+    assert all(any("elapsed" in line.split() for line in table) for table in tables_of(result)), result
+    chosen = tscap("top", "-b", 1, "-d", "0.2", "-c", "rate,calls", busy.pid)
+    assert tables_of(chosen)[0][2].split() == ["calls/s", "calls", "name"]
+    assert "p99" not in tscap("top", "-b", 1, "-c", "p99", busy.pid).is_error(2).err.split("this table has")[1]
 
 
 def test_values_are_of_the_interval(tscap, app, tables):

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "top", "stack", "attach", "detach", "doctor", "gc", "help"]
+COMMANDS = ["ps", "start", "stop", "reset", "status", "dump", "report", "convert", "diff", "top", "run", "record", "save", "tracks", "stack", "attach", "detach", "doctor", "gc", "help"]
 
 
 def listed_commands(tscap):
@@ -88,9 +88,16 @@ def test_prefixes(tscap):
         ["dump", "auto", "--tree", "--threads"],
         ["dump", "auto", "--tree", "--sort", "calls"],
         ["dump", "auto", "--json", "--limit", "3"],
+        ["dump", "auto", "--flat"],
+        ["dump", "auto", "--tree", "--no-trees"],
+        ["dump", "auto", "--json", "--flat", "--no-trees"],
+        ["dump", "auto", "--consumer"],
+        ["dump", "auto", "-s", "--consumer", "3"],
+        ["status", "auto", "--consumer", "3"],
         ["dump", "auto", "--t"],  # --tree, --threads
         ["top", "auto"],
         ["top", "-n", "5", "auto"],
+        ["top", "-b", "1", "-s", "--consumer", "3", "auto"],
         ["top", "-w", "80", "auto"],
         ["top", "--no-start", "auto"],
         ["top", "-b", "0", "auto"],

@@ -64,13 +64,12 @@ def serve(start_program, tmp_path):
         program.process.wait(LIMIT)
 
 
-def test_a_worker_can_be_attached_to(serve, tscap, profile):
+def test_a_start_of_the_master_reaches_its_worker(serve, tscap, profile):
     server = serve()
     refused = tscap("start", server.worker)
     assert refused.returncode == 3 and "C code forked it from process %d" % server.pid in refused.stderr, refused
-    assert tscap("start", "-s", server.pid).returncode == 0
-    attached = tscap("attach", server.worker)
-    assert attached.returncode == 0, attached
+    started = tscap("start", "-s", server.pid)
+    assert started.returncode == 0 and "recording process %d: attached to" % server.worker in started.stderr, started
     for _ in range(5):
         server.ask()
     assert profile(server.worker)["work"]["calls"] == 5
