@@ -103,17 +103,25 @@ int process_boot_id(char *buffer, size_t size)
     return r;
 }
 
+/* C0, DEL, C1; and those that turn the direction of what follows (Unicode TR 9): U+202A to U+202E, U+2066 to U+2069. */
+static bool is_control(const unsigned char *p, size_t n)
+{
+    if (n <= 1)
+        return *p < 0x20 || *p == 0x7f;
+    if (n == 2)
+        return *p == 0xc2 && p[1] < 0xa0;
+    return *p == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
 void process_printable(char *text)
 {
     for (unsigned char *p = (unsigned char *)text; *p;) {
         size_t n = utf8_sequence((const char *)p);
-        bool control = *p < 0x20 || *p == 0x7f || (n == 2 && *p == 0xc2 && p[1] < 0xa0); /* C0, DEL, C1 */
-        if (n == 0 || control) {
-            *p++ = '?';
-            if (control && n == 2)
-                *p++ = '?';
-        } else
-            p += n;
+        bool replace = n == 0 || is_control(p, n);
+        size_t bytes = n ? n : 1;
+        if (replace)
+            memset(p, '?', bytes);
+        p += bytes;
     }
 }
 

@@ -448,7 +448,9 @@ static int slot_for(struct roster *c, const struct consumer *now, const struct r
         slot = take_slot(c);
     if (slot < 0 || had)
         give_pages(c, r.selection);
-    else
+    if (had) /* the same functions, perhaps in other words */
+        memcpy(c->consumer[slot].selected, r.selected, sizeof r.selected);
+    else if (slot >= 0)
         c->consumer[slot] = r;
     return slot;
 }
@@ -458,8 +460,12 @@ int roster_select(struct roster *c, uint32_t number, const struct roster_selecti
     int from = slot_of(c, number);
     uint64_t tried = slots_of(c, number);
     int to = from < 0 ? from : slot_for(c, &c->consumer[from], s);
-    if (to < 0 || to == from)
-        return to < 0 ? to : 0;
+    if (to < 0)
+        return to;
+    if (to == from) {
+        publish(c);
+        return 0;
+    }
     uint64_t before = 1ull << from, after = 1ull << to;
     if (c->wanting & before && listen(c, (c->wanting & ~before) | after) < 0) {
         if (!(tried & after)) {

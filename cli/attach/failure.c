@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "message.h"
 #include "wording.h"
 
 struct failure {
@@ -20,7 +21,7 @@ static bool without_text(const struct load_report *r) { return !r->text[0]; }
 
 /* The first that fits counts. */
 static const struct failure failures[] = {
-    {LOAD_GONE, NULL, EXIT_NO_PROCESS, {"cannot attach to process {pid}", "it has just ended", "tscap ps"}},
+    {LOAD_GONE, NULL, EXIT_NO_PROCESS, {"cannot attach to process {pid}", "it has just ended", "tscap ps --python"}},
     {LOAD_NOT_PERMITTED, NULL, EXIT_PERMISSION,
      {"cannot attach to process {pid}",
       "the kernel does not let it be traced: {error}; a security module, or the seccomp filter of a container",
@@ -28,7 +29,7 @@ static const struct failure failures[] = {
     {LOAD_PAUSED, NULL, EXIT_FAILED,
      {"process {pid} is stopped", "by a signal, SIGSTOP or ^Z: it cannot do anything", "kill -CONT {pid}"}},
     {LOAD_NO_PYTHON, NULL, EXIT_UNSUPPORTED,
-     {"process {pid} is not CPython", "no file of it defines Py_AddPendingCall", "tscap ps"}},
+     {"process {pid} is not CPython", "no file of it defines Py_AddPendingCall", "tscap ps --python"}},
     {LOAD_MACHINE, NULL, EXIT_UNSUPPORTED,
      {"process {pid} runs on another kind of processor than this tscap", "it is emulated, or a 32-bit program",
       "use a tscap that was built for it"}},
@@ -72,7 +73,7 @@ static const struct failure failures[] = {
      {"no thread of process {pid} came by to run a script",
       "all of them wait for something outside of Python; nothing is asked of them any more",
       "tscap attach {pid} --method ptrace"}},
-    {LOAD_FAILED, NULL, EXIT_FAILED, {"cannot attach to process {pid}", "{text}", "the same again"}},
+    {LOAD_FAILED, NULL, EXIT_FAILED, {"cannot attach to process {pid}", "{text}", SAME_AGAIN}},
 };
 
 static const struct failure *find(const struct load_report *r)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "arch.h"
+#include "no_python.h"
 #include "plan.h"
 #include "process.h"
 
@@ -87,13 +88,13 @@ static bool has_ended(const struct plan *p) { return target_has_ended(p->pid); }
 #define LAST true
 #define MORE false
 const struct problem problems[] = {
-    {STAGE_PROCESS, LAST, EXIT_NO_PROCESS, is_not_there, {"no process {pid}", "none runs with this number", "tscap ps"}},
+    {STAGE_PROCESS, LAST, EXIT_NO_PROCESS, is_not_there, {"no process {pid}", "none runs with this number", "tscap ps --python"}},
     {STAGE_PROCESS, LAST, EXIT_NO_PROCESS, is_zombie,
-     {"no process {pid}", "it has ended, its parent has not taken notice yet", "tscap ps"}},
+     {"no process {pid}", "it has ended, its parent has not taken notice yet", "tscap ps --python"}},
     {STAGE_PROCESS, LAST, EXIT_NO_PROCESS, is_thread,
      {"{pid} is not a process", "it is a thread of process {process}", "tscap attach {process}"}},
     {STAGE_PROCESS, LAST, EXIT_UNSUPPORTED, is_kernels,
-     {"process {pid} is not Python", "it is a thread of the kernel", "tscap ps"}},
+     {"process {pid} is not CPython", "it is a thread of the kernel", "tscap ps --python"}},
 
     {STAGE_RIGHTS, MORE, EXIT_PERMISSION, is_anothers,
      {"process {pid} is not yours", "it belongs to {owner} (uid {uid}), you are uid {us}: only that user and root may attach",
@@ -113,16 +114,17 @@ const struct problem problems[] = {
      {"process {pid} may only be traced by its parents", "kernel.yama.ptrace_scope is 1",
       "sudo tscap attach {pid}, or sudo sysctl kernel.yama.ptrace_scope=0"}},
 
-    {STAGE_INSIDE, LAST, EXIT_NO_PROCESS, has_gone, {"cannot look at process {pid}", "{error}", "sudo tscap attach {pid}"}},
-    {STAGE_INSIDE, LAST, EXIT_PERMISSION, is_closed_to_us, {"cannot look at process {pid}", "{error}", "sudo tscap attach {pid}"}},
-    {STAGE_INSIDE, LAST, EXIT_FAILED, is_closed, {"cannot look at process {pid}", "{error}", "sudo tscap attach {pid}"}},
+    {STAGE_INSIDE, LAST, EXIT_NO_PROCESS, has_gone, {"no process {pid}", "it has just ended", "tscap ps --python"}},
+    {STAGE_INSIDE, LAST, EXIT_PERMISSION, is_closed_to_us,
+     {"cannot look at process {pid}", "the kernel refuses it: {error}", "{sudo}tscap doctor {pid}"}},
+    {STAGE_INSIDE, LAST, EXIT_FAILED, is_closed, {"cannot look at process {pid}", "{error}", "{sudo}tscap doctor {pid}"}},
 
     {STAGE_PYTHON, LAST, EXIT_UNSUPPORTED, is_pypy,
-     {"process {pid} is not CPython", "{image} is PyPy, which is not supported", "tscap ps"}},
+     {"process {pid} is not CPython", "{image} is PyPy, which is not supported", "tscap ps --python"}},
     {STAGE_PYTHON, LAST, EXIT_UNSUPPORTED, is_no_python,
-     {"process {pid} is not CPython", "{image} has no CPython in it", "tscap ps"}},
+     {"process {pid} is not CPython", "{no_python}", "{another}"}},
     {STAGE_PYTHON, LAST, EXIT_UNSUPPORTED, is_of_another_version,
-     {"process {pid} is CPython {version}", "3." TEXT(OLDEST) " to 3." TEXT(NEWEST) " are supported", "tscap ps"}},
+     {"process {pid} is CPython {version}", "3." TEXT(OLDEST) " to 3." TEXT(NEWEST) " are supported", "tscap ps --python"}},
     {STAGE_PYTHON, MORE, EXIT_UNSUPPORTED, is_of_another_machine,
      {"process {pid} runs on another kind of processor than this tscap", "it is emulated, or a 32-bit program",
       "use a tscap that was built for it"}},
@@ -148,7 +150,7 @@ const struct problem problems[] = {
       "it may forbid what attaching and recording need (see tscap(1)); attach and start ask it first, if they are root's",
       "sudo tscap attach {pid} --dry-run"}},
     {STAGE_STATE, MORE, EXIT_UNSUPPORTED, is_unwanted,
-     {"process {pid} does not want to be recorded", "it was started with TSCAP_DISABLE", "start it again with TSCAP_DISABLE unset"}},
+     {"process {pid} does not want to be recorded", "it was started with TSCAP_DISABLE", "env -u TSCAP_DISABLE {command}"}},
 
     {STAGE_SCRIPTS, MORE, EXIT_UNSUPPORTED, forbids_scripts,
      {"remote debugging is disabled in process {pid}",
@@ -165,7 +167,7 @@ const struct problem problems[] = {
      {"no timestamp_capture for {kind}", "looked beside tscap, in $TSCAP_BUILD and in the packages of process {pid}",
       "make ext PYTHON={python} where tscap was built (make all-pythons: for all), or pip install tscap in the program's environment"}},
 
-    {STAGE_END, LAST, EXIT_NO_PROCESS, has_ended, {"no process {pid}", "it has just ended", "tscap ps"}},
+    {STAGE_END, LAST, EXIT_NO_PROCESS, has_ended, {"no process {pid}", "it has just ended", "tscap ps --python"}},
 };
 const size_t problem_count = sizeof problems / sizeof *problems;
 
@@ -225,6 +227,33 @@ static void write_image(const void *plan, char *buffer, size_t size)
     snprintf(buffer, size, "%s", image[0] ? image : "it");
 }
 
+static void write_no_python(const void *plan, char *buffer, size_t size)
+{
+    struct no_python n;
+    no_python_explain(&n, PLAN(plan)->pid, PLAN(plan)->target.image, "attach");
+    snprintf(buffer, size, "%s", n.why);
+}
+
+static void write_another(const void *plan, char *buffer, size_t size)
+{
+    struct no_python n;
+    no_python_explain(&n, PLAN(plan)->pid, PLAN(plan)->target.image, "attach");
+    snprintf(buffer, size, "%s", n.remedy);
+}
+
+static void write_command(const void *plan, char *buffer, size_t size)
+{
+    if (process_command(PLAN(plan)->pid, buffer, size) != 0)
+        snprintf(buffer, size, "...");
+}
+
+/* Empty for root, whom it would not help. */
+static void write_sudo(const void *plan, char *buffer, size_t size)
+{
+    (void)plan;
+    snprintf(buffer, size, "%s", geteuid() == 0 ? "" : "sudo ");
+}
+
 static void write_version(const void *plan, char *buffer, size_t size)
 {
     target_version(&PLAN(plan)->target, buffer, size);
@@ -234,15 +263,20 @@ static void write_version(const void *plan, char *buffer, size_t size)
 
 static void write_python(const void *plan, char *buffer, size_t size)
 {
-    const char *image = PLAN(plan)->target.image;
-    snprintf(buffer, size, "%s", strstr(image, "python") ? image : "python3");
+    const struct target *t = &PLAN(plan)->target;
+    const char *slash = strrchr(t->image, '/');
+    if (slash && strncmp(slash + 1, "python", 6) == 0) /* and not the library, which is no program */
+        snprintf(buffer, size, "%s", t->image);
+    else
+        snprintf(buffer, size, "python%u.%u", t->version >> 24, t->version >> 16 & 0xff);
 }
 
 static const struct wording_field fields[] = {
     {"pid", write_pid},       {"process", write_process}, {"parent", write_parent}, {"tracer", write_tracer},
     {"tracer_name", write_tracer_name}, {"uid", write_uid}, {"us", write_us},       {"owner", write_owner},
     {"scope", write_scope},   {"error", write_error},     {"image", write_image},   {"version", write_version},
-    {"python", write_python}, {"library", write_library}, {"kind", write_kind},     {0},
+    {"python", write_python}, {"library", write_library}, {"kind", write_kind},     {"no_python", write_no_python}, {"another", write_another},
+    {"command", write_command}, {"sudo", write_sudo},     {0},
 };
 
 void problem_text(const struct problem *x, const struct plan *p, struct wording_text *t) { wording_fill(t, &x->wording, fields, p); }

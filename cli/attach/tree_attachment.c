@@ -50,7 +50,7 @@ static int no_memory(struct tree_attachment *t)
         t->code = fail(EXIT_FAILED,
                        "not all processes were attached to\n"
                        "out of memory\n"
-                       "the same again");
+                       SAME_AGAIN);
     return t->code;
 }
 

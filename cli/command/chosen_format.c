@@ -78,5 +78,5 @@ int chosen_format_check_capture(const struct capture *c, const struct settings *
     return fail(EXIT_FAILED,
                 "no CPU time was measured\n"
                 "it was turned off where the program ran (TSCAP_CPU)\n"
-                "--metric wall");
+                SAME_AGAIN " --metric wall");
 }

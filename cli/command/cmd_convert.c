@@ -20,7 +20,7 @@ static int save(const struct capture *c, const struct format *f, const struct se
         return fail(EXIT_FAILED,
                     "cannot convert the profile\n"
                     "out of memory\n"
-                    "the same again");
+                    SAME_AGAIN);
     return EXIT_OK;
 }
 

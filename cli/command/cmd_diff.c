@@ -98,7 +98,7 @@ static int lacks_cpu(const char *name)
     return fail(EXIT_FAILED,
                 "%s: no CPU time was measured\n"
                 "it was turned off where the program ran (TSCAP_CPU)\n"
-                "--metric wall",
+                SAME_AGAIN " --metric wall",
                 name);
 }
 

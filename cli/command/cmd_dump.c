@@ -1,3 +1,4 @@
+#include <string.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -10,6 +11,30 @@
 #include "settings.h"
 #include "source.h"
 
+static const struct consumer *find_attached(const struct capture *c)
+{
+    const struct audiences *a = &c->source->member[0]->snapshot.audiences;
+    for (unsigned i = 0; i < SEGMENT_CONSUMERS; i++)
+        if (a->consumer[i].number && a->consumer[i].kind == CONSUMER_ATTACHED && a->consumer[i].flags & CONSUMER_RUNNING)
+            return &a->consumer[i];
+    return NULL;
+}
+
+/* A pattern that fits nothing, libraries that are left out, a loop that runs already, or a process that waits. */
+static void explain_selection(const struct consumer *attached, int pid)
+{
+    if (attached->selected[0] && strcmp(attached->selected, "the program's functions") != 0)
+        note("nothing that attach selected was called while process %d recorded: %s\n"
+             "a name is MODULE:QUALNAME; in the file that was started the module is __main__; a call that runs already does not count\n"
+             "tscap stack %d, which shows what runs",
+             pid, attached->selected, pid);
+    else
+        note("no function of the program's own files was called while process %d recorded\n"
+             "libraries are left out unless --all is given, and a call that runs already does not count\n"
+             "tscap stack %d, which shows what runs",
+             pid, pid);
+}
+
 void dump_explain_emptiness(const struct capture *c)
 {
     bool live = c->subject->alive && c->subject->dirfd >= 0;
@@ -21,6 +46,8 @@ void dump_explain_emptiness(const struct capture *c)
         note("nothing has been recorded for consumer %s", view);
     else if (live && !c->snapshot.session.running)
         note("nothing is recorded of process %d: tscap start %d", (int)c->subject->pid, (int)c->subject->pid);
+    else if (find_attached(c))
+        explain_selection(find_attached(c), (int)c->subject->pid);
     else
         note("no decorated function was called while process %d recorded", (int)c->subject->pid);
 }
@@ -47,7 +74,7 @@ static int show(const struct capture *c, const struct format *f, const struct se
         return fail(EXIT_FAILED,
                     "cannot show the profile\n"
                     "out of memory\n"
-                    "the same again");
+                    SAME_AGAIN);
     dump_explain_emptiness(c);
     return capture_check_loss(c, setting_or(s->max_loss, 0));
 }

@@ -23,7 +23,7 @@ static int no_memory(void)
     return fail(EXIT_FAILED,
                 "cannot list processes\n"
                 "out of memory\n"
-                "the same again");
+                SAME_AGAIN);
 }
 
 static int list_pythons(const struct settings *s)

@@ -173,7 +173,7 @@ static int check_session(const struct record *r)
         return fail(EXIT_FAILED,
                     "cannot go on recording process %d\n"
                     "out of memory\n"
-                    "the same again",
+                    SAME_AGAIN,
                     (int)r->subject->pid);
     return EXIT_OK;
 }

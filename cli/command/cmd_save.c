@@ -48,7 +48,7 @@ static int save_all(const struct settings *s)
         code = fail(EXIT_FAILED,
                     "cannot list processes\n"
                     "out of memory\n"
-                    "the same again");
+                    SAME_AGAIN);
     size_t saved = 0;
     for (size_t i = 0; i < all.count; i++) {
         if (!subject_ready(&all.subject[i]))

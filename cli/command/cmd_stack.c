@@ -32,6 +32,13 @@ static int not_known(int pid, uint32_t version)
                 pid, version >> 24, version >> 16 & 0xff, version >> 8 & 0xff, pid);
 }
 
+static int no_python(pid_t pid)
+{
+    struct target t;
+    bool seen = target_inspect(pid, &t) == 0;
+    return diagnose_no_python(pid, seen && t.image[0] ? t.image : "what it executes", "stack");
+}
+
 static int explain(pid_t pid, const struct settings *s, const struct stacks *stacks, int error)
 {
     int number = (int)pid;
@@ -47,11 +54,7 @@ static int explain(pid_t pid, const struct settings *s, const struct stacks *sta
     case EPERM:
         return not_permitted(number, s->native);
     case ENOEXEC:
-        return fail(EXIT_UNSUPPORTED,
-                    "process %d is not Python\n"
-                    "there is no CPython in it\n"
-                    "tscap ps",
-                    number);
+        return no_python(pid);
     case EPROTONOSUPPORT:
         return not_known(number, stacks->version);
     case EBADMSG:
@@ -59,13 +62,13 @@ static int explain(pid_t pid, const struct settings *s, const struct stacks *sta
         return fail(EXIT_UNSUPPORTED,
                     "cannot read the stacks of process %d\n"
                     "its interpreter is not there yet, or no longer, or keeps its structures elsewhere\n"
-                    "the same again",
+                    SAME_AGAIN,
                     number);
     default:
         return fail(exit_code_of_errno(error),
                     "cannot read the stacks of process %d\n"
                     "%s\n"
-                    "the same again",
+                    SAME_AGAIN,
                     number, strerror(-error));
     }
 }
@@ -98,7 +101,7 @@ static int show(pid_t pid, const struct settings *s)
     code = whole ? check_whole(&stacks, pid) : fail(EXIT_FAILED,
                                                         "cannot show the stacks\n"
                                                         "out of memory\n"
-                                                        "the same again");
+                                                        SAME_AGAIN);
     stacks_free(&stacks);
     return code;
 }

@@ -65,7 +65,7 @@ static int tell(bool whole, const struct settings *s)
     return whole ? EXIT_OK : fail(EXIT_FAILED,
                                   "cannot show the status of %s\n"
                                   "out of memory\n"
-                                  "the same again",
+                                  SAME_AGAIN,
                                   s->operand);
 }
 

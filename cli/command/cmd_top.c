@@ -55,7 +55,7 @@ static int print_interval(const struct top *t, const struct capture *now, const 
         return fail(EXIT_FAILED,
                     "cannot show the interval\n"
                     "out of memory\n"
-                    "the same again");
+                    SAME_AGAIN);
     char state[STATE];
     source_state(t->source, state, sizeof state);
     struct moment m = {.f = &f, .now = now, .before = before, .state = state};
@@ -64,7 +64,7 @@ static int print_interval(const struct top *t, const struct capture *now, const 
     return whole ? EXIT_OK : fail(EXIT_FAILED,
                                   "cannot show the interval\n"
                                   "out of memory\n"
-                                  "the same again");
+                                  SAME_AGAIN);
 }
 
 /* A process that ends takes its segment along, unless it was killed, and is there for a while yet: its interpreter has more

@@ -25,7 +25,7 @@ static int use(struct source *source, const struct settings *s, use_list *what)
         return fail(EXIT_FAILED,
                     "cannot show the tracks of %d\n"
                     "out of memory\n"
-                    "the same again",
+                    SAME_AGAIN,
                     (int)r.subject->pid);
     int code = what(&r, s);
     track_list_free(&r.list);
@@ -58,7 +58,7 @@ static int show(const struct track_report *r, const struct settings *s)
         return fail(EXIT_FAILED,
                     "cannot show the tracks of %d\n"
                     "out of memory\n"
-                    "the same again",
+                    SAME_AGAIN,
                     pid);
     if (!r->list.count)
         note("process %d has no Profiler, or none that the compiled recorder serves", pid);

@@ -10,7 +10,9 @@
 
 #include "containers.h"
 #include "message.h"
+#include "no_python.h"
 #include "status.h"
+#include "process.h"
 #include "stray.h"
 #include "target.h"
 #include "version.h"
@@ -57,13 +59,15 @@ static int not_permitted(const struct patient *p)
                 p->command, (int)p->pid);
 }
 
-static int not_python(const struct patient *p)
+int diagnose_no_python(pid_t pid, const char *image, const char *command)
 {
+    struct no_python n;
+    no_python_explain(&n, pid, image, command);
     return fail(EXIT_UNSUPPORTED,
-                "process %d is not Python\n"
-                "%s has no CPython in it\n"
-                "tscap ps",
-                (int)p->pid, p->target.image[0] ? p->target.image : "a kernel thread");
+                "process %d is not CPython\n"
+                "%s\n"
+                "%s",
+                (int)pid, n.why, n.remedy);
 }
 
 static const char *way_in(const struct patient *p) { return strcmp(p->command, "top") == 0 ? "top --attach" : "attach"; }
@@ -88,11 +92,12 @@ static int not_loaded(const struct patient *p)
 
 static int disabled(const struct patient *p)
 {
+    char command[SUBJECT_COMMAND];
     return fail(EXIT_UNSUPPORTED,
                 "process %d does not want to be recorded\n"
                 "it was started with TSCAP_DISABLE\n"
-                "start it again with TSCAP_DISABLE unset",
-                (int)p->pid);
+                "env -u TSCAP_DISABLE %s",
+                (int)p->pid, process_command(p->pid, command, sizeof command) == 0 ? command : "...");
 }
 
 static int free_threaded(const struct patient *p)
@@ -125,6 +130,8 @@ static int elsewhere(const struct patient *p)
 {
     char theirs[RUNDIR_PATH_MAX];
     const char *ours = getenv("TSCAP_DIR");
+    if (target_has_ended(p->pid)) /* meanwhile, and its environment with it */
+        return no_process(p);
     bool set = target_environment(p->pid, "TSCAP_DIR", theirs, sizeof theirs) == 0 && theirs[0];
     if (set && (!ours || strcmp(ours, theirs) != 0))
         return fail(EXIT_NO_PROCESS,
@@ -150,7 +157,7 @@ static int without_segment(const struct patient *p)
 {
     char value[16];
     if (!p->target.python)
-        return not_python(p);
+        return diagnose_no_python(p->pid, p->target.image, p->command);
     if (!p->target.loaded)
         return not_loaded(p);
     if (target_environment(p->pid, "TSCAP_DISABLE", value, sizeof value) == 0 && value[0] && strcmp(value, "0") != 0)

@@ -9,6 +9,9 @@
 /* Prints it; the exit code. `command`: what was to be done with it. */
 int diagnose_process(pid_t pid, const struct places *places, const char *command);
 
+/* That no CPython is found in it; `image`: its executable, "" for a thread of the kernel. The exit code. */
+int diagnose_no_python(pid_t pid, const char *image, const char *command);
+
 /* EXIT_OK: it is not the number of a thread. */
 int diagnose_thread(pid_t number, const char *command);
 

@@ -219,7 +219,7 @@ static int list(struct operand *o, pid_t only, bool containers)
     return fail(EXIT_FAILED,
                 "cannot list processes\n"
                 "out of memory\n"
-                "the same again");
+                SAME_AGAIN);
 }
 
 static int find_process(struct operand *o, const struct settings *s, enum operand_kind kind)

@@ -1,4 +1,5 @@
 #include "place.h"
+#include "process.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -87,7 +88,7 @@ static int open_one(struct places *p, uid_t uid)
     return fail(EXIT_FAILED,
                 "cannot list the run directories\n"
                 "out of memory\n"
-                "the same again");
+                SAME_AGAIN);
 }
 
 /* "/dev/shm/tscap-1000" without the number. */
@@ -149,7 +150,9 @@ int places_open_own(struct places *p)
 {
     *p = (struct places){0};
     rundir_path(geteuid(), p->sought, sizeof p->sought);
-    return open_one(p, places_forced() ? owner_of(p->sought) : geteuid());
+    uid_t owner = places_forced() ? owner_of(p->sought) : geteuid();
+    process_printable(p->sought); /* no line of ours begins in it */
+    return open_one(p, owner);
 }
 
 int places_open(struct places *p)

@@ -14,7 +14,7 @@ static int no_memory(void)
     return fail(EXIT_FAILED,
                 "cannot list processes\n"
                 "out of memory\n"
-                "the same again");
+                SAME_AGAIN);
 }
 
 static int is_ambiguous(const struct settings *s, const struct pythons *p)

@@ -111,7 +111,7 @@ int tree_detach(struct operand *root, uint64_t timeout_ns)
         return fail(EXIT_FAILED,
                     "not all processes were detached from\n"
                     "out of memory\n"
-                    "the same again");
+                    SAME_AGAIN);
     if (p.code == EXIT_OK && p.detached) {
         note("detached from process %d and %zu subprocess%s", pid, others, others == 1 ? "" : "es");
         if (!p.root.apart) /* into a container there is no way any more */

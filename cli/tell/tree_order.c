@@ -180,7 +180,7 @@ int tree_order(struct operand *root, enum control_command command, uint64_t time
         return fail(EXIT_FAILED,
                     "not all processes were told\n"
                     "out of memory\n"
-                    "the same again");
+                    SAME_AGAIN);
     if (c.code == EXIT_OK)
         tell(&c, done, already);
     return c.code;

@@ -40,7 +40,7 @@ static int tell_failure(const struct live *l)
         return fail(EXIT_FAILED,
                     "cannot go on showing process %d\n"
                     "out of memory\n"
-                    "the same again",
+                    SAME_AGAIN,
                     (int)l->subject->pid);
     case FAILURE_TERMINAL:
         return fail(EXIT_FAILED,

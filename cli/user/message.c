@@ -23,6 +23,51 @@ static void print_line(const char *prefix, char *line)
     fprintf(stderr, "%s%s\n", prefix, line);
 }
 
+/* ---- the command line, as a shell takes it ---- */
+
+static char **words; /* ends with NULL; which is all there is in a test */
+
+void message_invoked_as(char **argv) { words = argv; }
+
+static bool is_plain(const char *word)
+{
+    return *word && word[strspn(word, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-")] == '\0';
+}
+
+static void print_quoted(const char *word)
+{
+    putc('\'', stderr);
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", stderr);
+        else
+            putc((unsigned char)*word < ' ' || *word == 0x7f ? '?' : *word, stderr);
+    putc('\'', stderr);
+}
+
+static void print_words(void)
+{
+    static char *none[] = {"tscap", NULL};
+    for (char **word = words ? words : none; *word; word++) {
+        if (word != words && word != none)
+            putc(' ', stderr);
+        if (is_plain(*word))
+            fputs(*word, stderr);
+        else
+            print_quoted(*word);
+    }
+}
+
+static void print_remedy(char *line)
+{
+    fputs("  try: ", stderr);
+    if (line[0] == SAME_AGAIN[0]) {
+        print_words();
+        line++;
+    }
+    print_line("", line);
+}
+
 /* The last of several lines is the remedy. */
 static void print_lines(char *text)
 {
@@ -31,9 +76,10 @@ static void print_lines(char *text)
         next = strchr(text, '\n');
         if (next)
             *next++ = '\0';
-        else if (prefix[0] == ' ')
-            prefix = "  try: ";
-        print_line(prefix, text);
+        if (!next && prefix[0] == ' ')
+            print_remedy(text);
+        else
+            print_line(prefix, text);
         prefix = "  ";
     }
 }

@@ -18,6 +18,11 @@ __attribute__((format(printf, 2, 3))) int fail(enum exit_code code, const char *
 
 #define MESSAGE_MAX 8192 /* bytes; what is longer is cut */
 
+/* As the remedy, or at its beginning: the command line that was typed, so that it can be typed again:
+ *     return fail(EXIT_FAILED, "cannot list processes\n" "out of memory\n" SAME_AGAIN);  */
+#define SAME_AGAIN "\001"
+void message_invoked_as(char **argv); /* (borrowed) */
+
 /* From now on messages are not printed, and the last one is kept here; NULL: they are printed again. For who learns later whether
  * there is anything to say. */
 void message_keep(char *buffer, size_t size);

@@ -14,7 +14,7 @@ static int cannot_make(const char *path, int error)
     return fail(exit_code_of_errno(-error) == EXIT_PERMISSION ? EXIT_PERMISSION : EXIT_FAILED,
                 "cannot write %s\n"
                 "%s\n"
-                "-o elsewhere",
+                SAME_AGAIN " -o elsewhere",
                 path, strerror(error));
 }
 

@@ -109,7 +109,7 @@ static int tell_lack_of_data(const struct capture *c)
     return fail(EXIT_LOSS,
                 NOT_COMPLETE
                 "a thread was too busy to be copied in time, or the segment is damaged\n"
-                "the same again");
+                SAME_AGAIN);
 }
 
 static int tell_gap(const struct capture *c, enum profile_gap gap)
