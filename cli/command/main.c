@@ -98,6 +98,6 @@ int main(int argc, char **argv)
     open_standard_files();
     signal(SIGPIPE, SIG_DFL); /* `tscap dump | head` ends quietly, whatever our parent thinks of SIGPIPE */
     text_init();
-    message_invoked_as(argv);
+    message_invoked_as(argc, argv);
     return finish(run(argc, argv));
 }

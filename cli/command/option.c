@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -307,6 +308,20 @@ static struct dashes find_dashes(int from, int argc, char **argv)
     return (struct dashes){NULL, 0};
 }
 
+/* Options may stand behind operands, whatever POSIXLY_CORRECT says, which getopt_long() reads when it starts. The environment
+ * stays as it was: a program that `run` starts has it, too. */
+static int next_option(int argc, char **argv, const struct grammar *grammar)
+{
+    char *strict = optind == 0 ? getenv("POSIXLY_CORRECT") : NULL, *kept = strict ? strdup(strict) : NULL;
+    if (kept)
+        unsetenv("POSIXLY_CORRECT");
+    int value = getopt_long(argc, argv, grammar->letters, grammar->names, NULL);
+    if (kept)
+        setenv("POSIXLY_CORRECT", kept, 1);
+    free(kept);
+    return value;
+}
+
 /* Words are left at the end of argv, the first at optind; `dashes`: what stood between. */
 static int read_options(const struct command *c, int argc, char **argv, struct settings *s, struct dashes *dashes)
 {
@@ -315,7 +330,7 @@ static int read_options(const struct command *c, int argc, char **argv, struct s
     *dashes = find_dashes(1, argc, argv);
     optind = 0; /* glibc: start afresh */
     opterr = 0;
-    for (int value; (value = getopt_long(argc, argv, grammar.letters, grammar.names, NULL)) >= 0;) {
+    for (int value; (value = next_option(argc, argv, &grammar)) >= 0;) {
         const struct option_row *o = value == '?' || value == ':' ? NULL : row_of(value, c->id);
         int r = o ? set_value(c, o, optarg, s) : bad_option(c, argv, value == ':');
         if (r != EXIT_OK)

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -25,9 +26,15 @@ static void print_line(const char *prefix, char *line)
 
 /* ---- the command line, as a shell takes it ---- */
 
-static char **words; /* ends with NULL; which is all there is in a test */
+static char **words; /* ends with NULL; there are none in a unit test */
 
-void message_invoked_as(char **argv) { words = argv; }
+/* A copy of the list: getopt_long() puts it into another order. */
+void message_invoked_as(int argc, char **argv)
+{
+    words = calloc((size_t)argc + 1, sizeof *words);
+    if (words)
+        memcpy(words, argv, (size_t)argc * sizeof *words);
+}
 
 static bool is_plain(const char *word)
 {

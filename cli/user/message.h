@@ -21,7 +21,7 @@ __attribute__((format(printf, 2, 3))) int fail(enum exit_code code, const char *
 /* As the remedy, or at its beginning: the command line that was typed, so that it can be typed again:
  *     return fail(EXIT_FAILED, "cannot list processes\n" "out of memory\n" SAME_AGAIN);  */
 #define SAME_AGAIN "\001"
-void message_invoked_as(char **argv); /* (borrowed) */
+void message_invoked_as(int argc, char **argv); /* (borrowed) */
 
 /* From now on messages are not printed, and the last one is kept here; NULL: they are printed again. For who learns later whether
  * there is anything to say. */

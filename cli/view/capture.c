@@ -120,6 +120,12 @@ static int tell_gap(const struct capture *c, enum profile_gap gap)
     case PROFILE_WHOLE:
         return EXIT_OK;
     case PROFILE_LACKS_PROCESSES:
+        if (c->source->recording)
+            return fail(EXIT_LOSS,
+                        NOT_COMPLETE
+                        "%" PRIu64 " subprocesses recorded, and nothing of that was left when the file was made\n"
+                        "tscap status %s, which tells how each process was",
+                        p->lost_processes, c->subject->where);
         return fail(EXIT_LOSS,
                     NOT_COMPLETE
                     "%" PRIu64 " subprocesses recorded, and nothing of that is left: it was removed, they were detached from, or there was no room\n"
@@ -167,7 +173,7 @@ int capture_check_loss(const struct capture *c, uint64_t allowed)
         return fail(EXIT_LOSS,
                     "%" PRIu64 " calls were lost, %" PRIu64 " are allowed\n"
                     "there was no memory for them: `tscap status` says what was refused\n"
-                    "--max-loss %" PRIu64,
+                    SAME_AGAIN " --max-loss %" PRIu64,
                     p->lost, allowed, p->lost);
     return EXIT_OK;
 }

@@ -71,7 +71,7 @@ def test_not_python(tscap, start_program, command):
     program = start_program("sleep", "60")
     wait_for_command(program.pid, "sleep")
     result = tscap(command, program.pid).is_error(5)
-    assert "is not Python" in result.what
+    assert "is not CPython" in result.what
 
 
 def wait_for_command(pid, part):
