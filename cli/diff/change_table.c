@@ -150,11 +150,14 @@ bool sides_print_functions(const struct sides *s, uint64_t limit, size_t width, 
     const struct comparison *c = &s->comparison;
     struct context context = {c, has_waits(c)};
     size_t shown = c->changes < limit ? c->changes : (size_t)limit;
-    sides_write_heading(s, out);
+    struct text_fold fold;
+    sides_write_heading(s, text_fold_begin(&fold, width, out));
+    text_fold_end(&fold);
     table_begin(&t, columns, 1, &context);
     for (size_t i = 0; i < shown; i++)
         table_add(&t, &c->change[i]);
     bool whole = table_finish(&t, out, width, out == stdout && terminal_styled());
-    sides_write_summary(s, shown, out);
+    sides_write_summary(s, shown, text_fold_begin(&fold, width, out));
+    text_fold_end(&fold);
     return whole;
 }

@@ -104,9 +104,12 @@ bool sides_print_tree(const struct sides *s, uint64_t limit, size_t width, FILE 
 {
     struct merged m;
     bool whole = merged_make(&m, &s->comparison) == 0;
-    sides_write_heading(s, out);
+    struct text_fold fold;
+    sides_write_heading(s, text_fold_begin(&fold, width, out));
+    text_fold_end(&fold);
     whole = whole && print_tree(&s->comparison, &m.profile, limit, width, out);
     merged_free(&m);
-    sides_write_summary(s, s->comparison.changes, out);
+    sides_write_summary(s, s->comparison.changes, text_fold_begin(&fold, width, out));
+    text_fold_end(&fold);
     return whole;
 }

@@ -2,6 +2,7 @@
 
 #include <locale.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -178,6 +179,20 @@ void text_print_folded(const char *text, size_t width, FILE *out)
         end = strchrnul(text, '\n');
         print_folded(text, (size_t)(end - text), width > FOLD_INDENT + 1 ? width : SIZE_MAX, out);
     }
+}
+
+FILE *text_fold_begin(struct text_fold *f, size_t width, FILE *out)
+{
+    *f = (struct text_fold){.out = out, .width = width};
+    f->memory = width ? open_memstream(&f->text, &f->bytes) : NULL;
+    return f->memory ? f->memory : out; /* rather too wide than not at all */
+}
+
+void text_fold_end(struct text_fold *f)
+{
+    if (f->memory && fclose(f->memory) == 0)
+        text_print_folded(f->text, f->width, f->out);
+    free(f->text);
 }
 
 const struct text_fit text_fit_end = {.cut = text_cut_end}, text_fit_path = {.cut = text_cut_path, .least = text_least_path};

@@ -27,6 +27,15 @@ size_t text_least_path(const char *text);
  * blanks, if there are. 0: as they are. */
 void text_print_folded(const char *text, size_t width, FILE *out);
 
+/* The same for lines that are written little by little, to what text_fold_begin() returns; text_fold_end() prints them. */
+struct text_fold {
+    FILE *out, *memory; /* NULL: without memory they go to `out` as they are */
+    char *text;
+    size_t bytes, width;
+};
+FILE *text_fold_begin(struct text_fold *f, size_t width, FILE *out);
+void text_fold_end(struct text_fold *f);
+
 /* How the texts of a column are made to fit. */
 struct text_fit {
     void (*cut)(char *text, size_t width);

@@ -286,17 +286,9 @@ static void write_interval(const struct report *r, FILE *out)
 
 static void print_folded(void (*write)(const struct report *r, FILE *out), const struct report *r, size_t width)
 {
-    char *text = NULL;
-    size_t bytes;
-    FILE *memory = width ? open_memstream(&text, &bytes) : NULL;
-    if (!memory) { /* rather too wide than not at all */
-        write(r, stdout);
-        return;
-    }
-    write(r, memory);
-    if (fclose(memory) == 0)
-        text_print_folded(text, width, stdout);
-    free(text);
+    struct text_fold fold;
+    write(r, text_fold_begin(&fold, width, stdout));
+    text_fold_end(&fold);
 }
 
 void report_heading(const struct capture *c, size_t width) { print_folded(write_heading, &(struct report){.capture = c}, width); }

@@ -332,3 +332,10 @@ def test_picture(tscap, plant, tmp_path):
     assert boxes["app.new"][1] == "#f3b"
     assert boxes["app.f<&>"][2] == pytest.approx(20 / 38 * boxes["app.main"][2], abs=0.02)
     assert "gone, and not drawn: 2.00 ms" in path.read_text()
+
+
+@pytest.mark.parametrize("form", [[], ["--tree"]], ids=["table", "tree"])
+def test_every_line_fits_the_width(tscap, form):
+    capture = pathlib.Path(__file__).with_name("data") / "v1.tscap"
+    lines = tscap("diff", *form, "-w", 50, capture, capture).out.splitlines()
+    assert len(lines) > 6 and max(map(len, lines)) <= 50, lines
