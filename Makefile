@@ -125,6 +125,7 @@ endif
 
 # --- main targets ---
 
+##@ Build
 .PHONY: all all-pythons cli ext
 all: cli ext ## the command and the extension for $(PYTHON) (default)
 all-pythons: cli ## the command, and the extension for every supported Python found (or PYTHONS="/path/a /path/b")
@@ -225,6 +226,7 @@ TEST_ENV = TSCAP_ROOT='$(CURDIR)' TSCAP_BUILD='$(abspath $(B))' TSCAP='$(abspath
            FLAVOUR='$(FLAVOUR)' O='$(O)' PYTHON='$(PYTHON)' MAKE='$(MAKE)'
 RUN      = +@$(TEST_ENV) scripts/run-programs
 
+##@ Try, and the usual tests: make check, or one group of it
 .PHONY: demo check check-model check-unit check-stress check-fuzz check-scripts check-python check-cli check-inject
 demo: all ## a real program, recorded and read from a second process
 	+@$(TEST_ENV) PYTHON='$(PY_EXE)' PYTHONPATH='$(abspath $(PY_ROOT))' scripts/demo
@@ -270,6 +272,7 @@ check-cli: cli $(CLI_HELPERS) $(O)/bootstrap/check ## the command's suite on two
 check-inject: cli $(O)/bootstrap/check ## attaching to programs in all sorts of trouble, short, on every interpreter
 	+@$(TEST_ENV) scripts/run-python-tests inject
 
+##@ Longer tests, with programs of others
 # Not part of `check`: it fetches compilers and servers, and they take their time.
 .PHONY: check-programs
 check-programs: cli $(O)/bootstrap/check ## programs made or run by Cython, Nuitka, PyInstaller, uWSGI, joblib, gevent (needs network)
@@ -322,6 +325,7 @@ PYPY ?= pypy3
 check-pypy: cli ## the Python suite on PYPY=pypy3, which has the recorder in pure Python
 	+@$(TEST_ENV) scripts/check-pypy '$(PYPY)'
 
+##@ Sanitizers, coverage, long runs
 .PHONY: asan ubsan tsan cov soak fuzz bench
 asan ubsan: ## build with that sanitizer, run unit and stress tests, and the command's suite on $(PYTHON)
 	+@$(MAKE) FLAVOUR=$@ cli check-unit
@@ -367,6 +371,7 @@ PKGDIR  = $(DESTDIR)$(PYTHONDIR)/timestamp_capture
 MADE    = $(DATADIR)/made-folders
 install_file = scripts/install-file $(1) $(2) $(3) >>'$(B)/made-folders'
 
+##@ Install, clean
 .PHONY: install uninstall clean help
 install: all ## command, manual and JSON schemas to PREFIX, package to PYTHONDIR (default: PYTHON's site-packages)
 	$(Q)rm -f '$(B)/made-folders'
@@ -392,6 +397,6 @@ clean: ## what was built; build/pythons and what comes from Debian stay, for the
 	$(Q)rm -rf $(addprefix $(O)/,$(FLAVOURS) bootstrap python venv wheel newest/build aarch64/build s390x/build)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z -]*:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
-	@echo "Variables: V=1 WERROR=1 FLAVOUR= O= CC= CFLAGS= CPPFLAGS= LDFLAGS= AR= PREFIX= DESTDIR= PYTHON= PYTHONDIR="
+	@awk -F ':.*## ' '/^##@ / { printf "\n%s\n", substr($$0, 5) } /^[a-z][a-z -]*:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' Makefile
+	@echo; echo "Variables: V=1 WERROR=1 FLAVOUR= O= CC= CFLAGS= CPPFLAGS= LDFLAGS= AR= PREFIX= DESTDIR= PYTHON= PYTHONDIR="
 	@echo "           PYTHONS= BOOTSTRAP=no (install no dependencies) TEST_TIMEOUT= PYTHON_JOBS="
