@@ -54,6 +54,19 @@ def test_what_it_calls_from_now_on_is_counted(tscap, plain):
     assert plain.end() == 0
 
 
+@pytest.mark.parametrize("options, words", [(["-m", "misc:f", "-x", "g*"], "misc:f, not g*"), ([], None)], ids=["names", "the program's"])
+def test_a_selection_that_fits_nothing(tscap, plain, options, words):
+    attach(tscap, plain, *options)
+    result = tscap("dump", plain.pid)
+    assert result.code == 0
+    said = ("nothing that attach selected was called while process %d recorded: %s" if words else "no function of the program's own files was called while process %d recorded")
+    assert said % ((plain.pid, words) if words else plain.pid) in result.err, result
+    assert result.err.splitlines()[-1].startswith("  try: tscap stack %d" % plain.pid)
+    selects = [consumer["selects"] for consumer in tscap("status", plain.pid, "--json").json["processes"][0]["consumers"] if consumer["kind"] == "attached"]
+    assert selects == [words or "the program's functions"]
+    assert plain.end() == 0
+
+
 def test_detach_leaves_nothing_and_attach_works_again(tscap, plain, run_directory):
     for calls_made in (5, 6):
         attach(tscap, plain)

@@ -2,6 +2,7 @@
 import ctypes
 import os
 import select
+import shutil
 import struct
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import time
 
 import jsonschema
 import pytest
-from processes import needs_tracing
+from processes import children, needs_tracing
 
 from conftest import HERE, LIMIT, TSCAP, schema
 
@@ -74,6 +75,36 @@ def test_not_python(tscap, start_program, command):
     assert "is not CPython" in result.what
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_python_below_what_is_none(tscap, start_program, command):
+    """As below a shell."""
+    program = start_program("sh", "-c", '"$0" -c "print(\'ready\', flush=True); input()"; true', sys.executable)
+    program.expect("ready")
+    (python,) = children(program.pid)
+    result = tscap(command, program.pid).is_error(5)
+    assert "process %d, below it, is Python" % python in result.err
+    assert result.remedy == "  try: tscap %s %d" % (command, python)
+
+
+@pytest.mark.parametrize("command", ["attach", "stack", "dump"])
+def test_an_older_python(tscap, start_program, tmp_path, command):
+    """Stands in for one: it is known by its name."""
+    shutil.copy(shutil.which("sleep"), tmp_path / "python2.7")
+    program = start_program(tmp_path / "python2.7", "60")
+    wait_for_command(program.pid, "python2.7")
+    result = tscap(command, program.pid).is_error(5)
+    assert "python2.7 is an older CPython: 3.9 to 3.15 are supported" in result.err
+    assert result.remedy == "  try: tscap ps --python"
+
+
+def test_a_folder_whose_name_looks_like_a_message(tscap, tmp_path):
+    """What comes from the environment begins no line, and turns no text around."""
+    folder = tmp_path / "x\u202ey\n  try: rm"
+    folder.mkdir(mode=0o700)
+    result = tscap("dump", "nothing", TSCAP_DIR=str(folder)).is_error(3)
+    assert "x???y?  try: rm" in result.err and "\u202e" not in result.err and len(result.err.splitlines()) == 3
+
+
 def wait_for_command(pid, part):
     for _ in range(1000):
         with open("/proc/%d/cmdline" % pid) as file:
@@ -96,6 +127,7 @@ def test_python_that_was_told_not_to(tscap, start_app):
     app = start_app(TSCAP_DISABLE="1")
     result = tscap("start", app.pid).is_error(5)
     assert "TSCAP_DISABLE" in result.err
+    assert result.remedy.startswith("  try: env -u TSCAP_DISABLE %s " % sys.executable)
 
 
 def test_free_threaded_python(tscap, start_program, tmp_path):
@@ -266,6 +298,7 @@ def test_a_number_opens_one_segment(tscap, start_app, run_directory, command):
         os.close(watch)
 
 
+SHOP = "shop%d_" % os.getpid()  # no other process is called so, nor one of this suite beside it
 UNPREPARED = "import sys; print('ready', flush=True); sys.stdin.read()"
 
 
@@ -286,8 +319,8 @@ def named(start_program, tmp_path):
 @needs_tracing
 @pytest.mark.parametrize("command", ["attach", "attach --dry-run", "stack", "doctor", "top -b 1 -d 10ms --attach"])
 def test_a_part_of_the_command_line_of_any_python(tscap, named, command):
-    program = named("shop_server.py")
-    result = tscap(*command.split(), "shop_server")
+    program = named(SHOP + "server.py")
+    result = tscap(*command.split(), SHOP + "server")
     assert result.code == 0 and str(program.pid) in result.out + result.err, result
 
 
@@ -300,16 +333,17 @@ def test_a_part_that_fits_nothing(tscap, command):
 
 def test_a_part_that_is_the_name_of_a_file(tscap, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "capture").write_text("")
-    assert tscap("dump", "capture").is_error(3).remedy == "  try: tscap dump ./capture"
-    assert tscap("top", "-b", "1", "capture").is_error(3).remedy == "  try: tscap ps"
+    name = "file-%d" % os.getpid()  # in no command line of this machine
+    (tmp_path / name).write_text("")
+    assert tscap("dump", name).is_error(3).remedy == "  try: tscap dump ./" + name
+    assert tscap("top", "-b", "1", name).is_error(3).remedy == "  try: tscap ps"
 
 
 @pytest.mark.parametrize("command", ["attach", "stack", "doctor", "top -b 1"])
 def test_a_part_that_fits_several(tscap, named, command):
-    one, two = named("shop_one.py"), named("shop_two.py")
-    result = tscap(*command.split(), "shop_").is_error(2)
-    assert "'shop_' fits 2 Python processes" in result.what
+    one, two = named(SHOP + "one.py"), named(SHOP + "two.py")
+    result = tscap(*command.split(), SHOP).is_error(2)
+    assert "'%s' fits 2 Python processes" % SHOP in result.what
     for program in (one, two):
         assert "%7d  " % program.pid in result.err
     assert result.remedy == "  try: tscap %s %d" % (command.split()[0], max(one.pid, two.pid))
@@ -332,20 +366,20 @@ sys.stdin.read()
 
 @pytest.mark.parametrize("command", ["start", "stop", "reset", "dump", "top -b 1 -d 10ms"])
 def test_with_subprocesses_a_part_means_the_one_that_all_descend_from(tscap, named, command):
-    program = named("shop_master.py", FORKS_PREPARED)
-    several = tscap("start", "shop_master").is_error(2)
+    program = named(SHOP + "master.py", FORKS_PREPARED)
+    several = tscap("start", SHOP + "master").is_error(2)
     assert "fits 2 processes" in several.what
-    result = tscap(*command.split(), "-s", "shop_master")
+    result = tscap(*command.split(), "-s", SHOP + "master")
     assert result.code == 0 and "%d" % program.pid in result.out + result.err, result
 
 
 @needs_tracing
 def test_the_next_process_of_that_name_is_waited_for(tscap, named):
-    earlier = named("shop_worker_1.py")
-    waits = subprocess.Popen([TSCAP, "attach", "--wait", "shop_worker"], stderr=subprocess.PIPE, text=True)
+    earlier = named(SHOP + "worker_1.py")
+    waits = subprocess.Popen([TSCAP, "attach", "--wait", SHOP + "worker"], stderr=subprocess.PIPE, text=True)
     try:
-        assert "'shop_worker'" in waits.stderr.readline()
-        later = named("shop_worker_2.py")
+        assert "'%sworker'" % SHOP in waits.stderr.readline()
+        later = named(SHOP + "worker_2.py")
         said = waits.stderr.read()
         assert waits.wait(LIMIT) == 0 and "attached to process %d" % later.pid in said, said
     finally:
@@ -361,7 +395,7 @@ def test_only_a_name_can_be_waited_for(tscap, operand):
 
 
 def test_python_processes_are_listed(tscap, named, app):
-    program = named("shop_listed.py")
+    program = named(SHOP + "listed.py")
     lines = {line.split()[0]: line.split() for line in tscap("ps", "--python").out.splitlines()}
     assert lines["pid"] == ["pid", "user", "python", "prepared", "command"]
     assert lines[str(program.pid)][2:4] == ["%d.%d.%d" % sys.version_info[:3], "no"]

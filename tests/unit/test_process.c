@@ -284,6 +284,13 @@ Test(process, text_stays_as_it_is)
     check_printable("\xf0\x90\x80\x80\xf4\x8f\xbf\xbf", "\xf0\x90\x80\x80\xf4\x8f\xbf\xbf"); /* U+10000, U+10FFFF */
 }
 
+Test(process, what_turns_the_direction_of_text_is_replaced)
+{
+    check_printable("a\xe2\x80\xae" "b", "a???b"); /* U+202E */
+    check_printable("\xe2\x81\xa6\xe2\x81\xa9\xe2\x80\xaa", "?????????");
+    check_printable("\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa", "\xe2\x80\xa9\xe2\x80\xaf\xe2\x81\xa5\xe2\x81\xaa"); /* beside them */
+}
+
 Test(process, control_characters_are_replaced)
 {
     for (char c = 1; c < 0x20; c++)
