@@ -206,7 +206,7 @@ static int check_loss(const struct record *r)
 {
     if (r->broken)
         return fail(EXIT_LOSS,
-                    "the picture is not complete\n"
+                    "the profile is incomplete\n"
                     "process %d was reset while it was recorded, or it or one below it became another program\n"
                     "tscap record %d",
                     (int)r->subject->pid, (int)r->subject->pid);

@@ -82,7 +82,7 @@ static int check_whole(const struct stacks *s, pid_t pid)
     if (complete && torn == 0)
         return EXIT_OK;
     return fail(EXIT_LOSS,
-                "the picture is not complete\n"
+                "the stacks are incomplete\n"
                 "%s: threads that ran while they were read are marked\n"
                 "tscap stack %d%s",
                 complete ? "some stacks changed at each look" : "not all threads could be read", (int)pid, s->with_native ? " --native" : " --native, which stops them");

@@ -9,7 +9,7 @@ const struct exit_code_row exit_codes[] = {
     {EXIT_NO_PROCESS, "no such process, segment, file or consumer"},
     {EXIT_PERMISSION, "not permitted"},
     {EXIT_UNSUPPORTED, "the target cannot be recorded: not Python, without timestamp_capture, of another version"},
-    {EXIT_LOSS, "more calls were lost than --max-loss allows, or the picture is not complete"},
+    {EXIT_LOSS, "more calls were lost than --max-loss allows, or the profile is incomplete"},
     {EXIT_THRESHOLD, "a threshold was exceeded"},
     {EXIT_TIMEOUT, "no answer in time"},
 };

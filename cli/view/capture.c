@@ -76,7 +76,7 @@ double capture_cost_ns(const struct capture *c, uint64_t calls, uint64_t own)
     return (double)calls * (double)c->profile.call_cost / 1000 + (double)own * c->scale.ns_per_tick;
 }
 
-#define NOT_COMPLETE "the picture is not complete\n"
+#define NOT_COMPLETE "the profile is incomplete\n"
 
 /* The first of them is in the remedy: each has to be attached to. */
 static int tell_strays(const struct strays *s)

@@ -57,7 +57,7 @@ static inline uint64_t capture_ns(const struct capture *c, uint64_t ticks) { ret
 /* What recording cost the target: ticks it took itself, and calls times the measured cost of a call. */
 double capture_cost_ns(const struct capture *c, uint64_t calls, uint64_t own);
 
-/* EXIT_OK, or EXIT_LOSS after a message: more was lost than `allowed`, or the picture is not complete. */
+/* EXIT_OK, or EXIT_LOSS after a message: more was lost than `allowed`, or the profile is incomplete. */
 int capture_check_loss(const struct capture *c, uint64_t allowed);
 
 #endif

@@ -228,7 +228,7 @@ def test_functions_whose_names_find_no_room_are_missed(tscap, plain):
     assert tscap("start", plain.pid).code == 0
     plain.do("parent(3)")
     result = tscap("dump", plain.pid, "--json")
-    assert result.code == 6 and "the picture is not complete" in result.what, result
+    assert result.code == 6 and "the profile is incomplete" in result.what, result
     assert result.remedy.startswith("  try: tscap status %d" % plain.pid)
     assert not result.json["complete"] and result.json["losses"]["sites"] > 0
     assert plain.end() == 0

@@ -97,7 +97,7 @@ def test_losses_are_shown(start_app, top):
     assert re.search(r"lost [1-9]", screen)
     t.press("q")
     t.see("^exit 6$")
-    assert "tscap: the picture is not complete" in t.screen()
+    assert "tscap: the profile is incomplete" in t.screen()
 
 
 def test_thousands_of_functions(app, top):
