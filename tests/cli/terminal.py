@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 
-LIMIT = 60  # seconds that anything may take
+LIMIT = 120  # seconds that anything may take, on a busy machine
 
 
 def eventually(get, fits):
@@ -24,7 +24,7 @@ class Terminal:
     """One tmux server with one session, which runs a shell script. Its screen is what people would see."""
 
     def __init__(self, script, width=100, height=24):
-        self.folder = tempfile.mkdtemp(prefix="tscap-")  # sockets need a short name
+        self.folder = tempfile.mkdtemp(prefix="term-")  # sockets need a short name
         environment = {**os.environ, "LC_ALL": "C.UTF-8"}
         environment.pop("TMUX", None)
         command = ["tmux", "-u", "-S", self.folder + "/socket", "-f", "/dev/null"]

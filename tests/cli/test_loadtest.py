@@ -87,12 +87,13 @@ def test_a_load_that_ends_too_early_is_told(app):
 
 
 def test_a_process_that_was_not_prepared(start_program, tscap, tmp_path):
-    script = tmp_path / "unprepared_service.py"
+    name = "unprepared_service_%d" % os.getpid()  # other runs of these tests beside this one have another
+    script = tmp_path / (name + ".py")
     script.write_text("import time\ndef work(): time.sleep(0.001)\nprint('ready', flush=True)\nwhile True: work()\n")
     program = start_program(sys.executable, str(script))
     program.expect("ready")
     common = ["--python", sys.executable, "--warmup", "0", "--duration", "0.5"]
-    for pid in (program.pid, "unprepared_service"):
+    for pid in (program.pid, name):
         result = run(*common, "--pid", pid, "--attach", "--match", "__main__:work", "--budget", "inclusive:work=10s")
         assert result.code == 0 and re.match(r"work +[1-9]", result.out), result
         assert "detached from process %d" % program.pid in result.err, result

@@ -245,7 +245,7 @@ def test_a_forked_child_is_a_process_of_its_own(tscap, start_program):
         assert tscap("dump", child, "--json").json["process"]["parent_pid"] == program.pid
     finally:
         open(stop, "w").close()
-        program.process.wait(30)
+        program.process.wait(LIMIT)
 
 
 def calls(tscap, pid):
@@ -288,9 +288,12 @@ def test_a_number_opens_one_segment(tscap, start_app, run_directory, command):
     watch = libc.inotify_init()
     assert libc.inotify_add_watch(watch, os.fsencode(run_directory), IN_OPEN) >= 0
     try:
-        opened(watch, 0.5)  # they have just begun, and look at their own
-        assert tscap(*command.split(), app.pid).code == 0
-        segments = {name for name in opened(watch) if name.endswith(".tscap")}
+        for _ in range(5):  # they have just begun, and look at their own: on a busy machine that may last
+            opened(watch, 0.5)
+            assert tscap(*command.split(), app.pid).code == 0
+            segments = {name for name in opened(watch) if name.endswith(".tscap")}
+            if len(segments) == 1:
+                break
         assert [name.split("-")[0] for name in segments] == [str(app.pid)]
         tscap("ps")
         assert {name.split("-")[0] for name in opened(watch) if name.endswith(".tscap")} == {str(app.pid), str(other.pid)}
@@ -332,6 +335,7 @@ def test_a_part_that_fits_nothing(tscap, command):
 
 
 def test_a_part_that_is_the_name_of_a_file(tscap, tmp_path, monkeypatch):
+    """And of no process, whatever else runs: a part of a command line would be anything that is in it."""
     monkeypatch.chdir(tmp_path)
     name = "file-%d" % os.getpid()  # in no command line of this machine
     (tmp_path / name).write_text("")
