@@ -262,7 +262,7 @@ def test_a_coroutine_shows_how_long_it_kept_its_caller_waiting(tscap, app):
     assert 200_000_000 <= site["elapsed_min_ns"] <= site["elapsed_ns"] / 6 <= site["elapsed_max_ns"] <= longest
     for key in ("elapsed_p50_ns", "elapsed_p95_ns", "elapsed_p99_ns"):
         assert site["elapsed_min_ns"] <= site[key] <= site["elapsed_max_ns"]
-    assert site["max_ns"] < 100_000_000 and site["stddev_ns"] <= site["max_ns"], "it ran for a moment only"
+    assert site["max_ns"] < site["elapsed_max_ns"] - 100_000_000 and site["stddev_ns"] <= site["max_ns"], "it waited for nearly all of that"
     plain = by_name(profile)["parent"]
     assert [plain[f"elapsed_{key}"] for key in ("min_ns", "max_ns", "p99_ns")] == [plain[key] for key in ("min_ns", "max_ns", "p99_ns")]
     table = tscap("dump", app.pid).out
@@ -468,7 +468,7 @@ def test_json_times_are_ticks_on_the_clocks_scale(profile):
     database = by_name(profile)["database"]
     assert 2_000_000 <= database["inclusive_ns"] < LIMIT * 1e9
     if profile["clock"]["cpu_mode"] != "wall":
-        assert database["cpu_ns"] < database["inclusive_ns"] / 2, "it slept"
+        assert database["cpu_ns"] <= database["inclusive_ns"] - 1_000_000, "it slept for 2 ms"
 
 
 def test_json_session_is_on_pythons_clock(tscap, start_program):

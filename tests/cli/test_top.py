@@ -37,7 +37,7 @@ def test_tables_at_an_interval(tscap, busy):
         assert table[2].split() == "calls calls/s inclusive exclusive % mean CPU open suspended name".split()
         assert {re.sub(r" \(.*", "", line.split("  ")[-1]) for line in table[3:]} == {"leaf", "parent"}
         for line in table[3:]:
-            assert re.fullmatch(r" ?[0-9]+ (F|[0-9]+) T T F T T 0 0 (leaf|parent) \(\S+:[0-9]+\)", mask(line)), line
+            assert re.fullmatch(r" ?[0-9]+ (F|[0-9]+) T T F T T [01] 0 (leaf|parent) \(\S+:[0-9]+\)", mask(line)), line
 
 
 def test_tables_fit_their_width_and_have_the_columns_that_are_asked_for(tscap, busy):

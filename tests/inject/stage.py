@@ -17,7 +17,7 @@ from processes import environment_without_us, inner_pid, is_gone, thread_names
 
 HERE = pathlib.Path(__file__).parent
 TSCAP = os.environ["TSCAP"]
-PATIENCE = 60  # seconds until what does not come is called hanging
+PATIENCE = 120  # seconds until what does not come is called hanging
 WAKE_S = 10  # until a thread that still waits is woken again
 CYCLES = int(os.environ.get("TSCAP_CYCLES", "3"))
 LONG = CYCLES > 20

@@ -54,7 +54,7 @@ class Program:
     def go(self, order=""):
         print(order, file=self.orders, flush=True)
 
-    def end(self, timeout=60):
+    def end(self, timeout=120):
         """Lets it run out; its exit status, what it printed, its complaints."""
         try:
             self.orders.close()
@@ -63,7 +63,7 @@ class Program:
         out, err = self.child.communicate(timeout=timeout)
         return self.child.returncode, out, err
 
-    def finish(self, timeout=60):
+    def finish(self, timeout=120):
         """The same for a program that must end well and without a word."""
         status, out, err = self.end(timeout)
         assert (status, err) == (0, ""), (status, out, err)
@@ -78,12 +78,12 @@ class Program:
     def kill(self, how=signal.SIGKILL):
         self.child.send_signal(how)
         if how in (signal.SIGKILL, signal.SIGTERM):
-            self.child.wait(60)
+            self.child.wait(120)
 
     def clean_up(self):
         if self.child.poll() is None:
             self.child.kill()
-        self.child.wait(60)
+        self.child.wait(120)
         for file in (self.reports, self.orders, self.child.stdout, self.child.stderr):
             try:
                 file.close()

@@ -13,7 +13,7 @@ FROM_OUTSIDE = timestamp_capture.status()["recorder"] == "compiled"  # can this 
 SILENT_CLOSE = (3, 13) <= sys.version_info < (3, 13, 10) or sys.version_info[:3] == (3, 14, 0)
 
 
-def tscap(*arguments, check=True, timeout=60):
+def tscap(*arguments, check=True, timeout=120):
     """Runs the command; with `check` it must succeed and say nothing on stderr but notes."""
     done = subprocess.run([TSCAP, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=timeout, check=False)
     if check:
@@ -21,7 +21,7 @@ def tscap(*arguments, check=True, timeout=60):
     return done
 
 
-def dump(pid_or_file, check=True, timeout=60):
+def dump(pid_or_file, check=True, timeout=120):
     text = tscap("dump", pid_or_file, "--json", check=check, timeout=timeout).stdout
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(max(limit, 5000))  # until 3.11 it holds for the decoder, too: two levels for each of a path

@@ -21,7 +21,7 @@ from timestamp_capture import Capture_Error, Profile, Timestamp_Collector, _core
 from timestamp_capture.stichotrope import Profiler
 
 FORMATS = ["csv", "folded", "speedscope", "pstats", "callgrind", "pprof", "svg"]
-LIMIT = 60
+LIMIT = 120
 
 
 def tscap(*arguments):

@@ -61,7 +61,7 @@ def test_a_coroutine_that_awaits():
     timing = c.get_method_timings()["awaits"]
     assert (timing.elapsed_ns, timing.elapsed_min_ns, timing.elapsed_max_ns) == (total, least, most)
     assert timing.elapsed_ms() == total / 1e6 and timing.elapsed_max_ms() == most / 1e6 and timing.elapsed_avg_ms() == total / 2e6
-    assert timing.max_ns < 20_000_000, "it ran for a moment"
+    assert timing.max_ns < most - 100_000_000, "it waited for nearly all of that"
     assert type(timing).from_json(timing.json()).json() == timing.json()
 
 
@@ -78,16 +78,16 @@ def test_waits_count_between_stretches_only():
     with Timestamp_Collector() as c:
         g = numbers(2)
         time.sleep(WAIT_NS / 1e9)  # it has not started
-        assert next(g) == 0
         begin = time.perf_counter_ns()
+        assert next(g) == 0
         time.sleep(WAIT_NS / 1e9)
         assert next(g) == 1
-        waited = time.perf_counter_ns() - begin
         before_the_end = elapsed(c)["numbers"]
         assert list(g) == []
+        lived = time.perf_counter_ns() - begin
         time.sleep(WAIT_NS / 1e9)  # it has returned
     total, least, most = elapsed(c)["numbers"]
-    assert WAIT_NS <= least == most <= total + 3 and total < waited + WAIT_NS
+    assert WAIT_NS <= least == most <= total + 3 and total <= lived
     assert before_the_end[0] >= WAIT_NS and before_the_end[1:] == [0, 0], "extremes are of calls that ended"
 
 
@@ -105,21 +105,23 @@ def test_waits_of_inner_calls_of_the_same_function_count_once():
 def test_a_generator_that_goes_on_in_another_thread():
     with Timestamp_Collector() as c:
         g = numbers(1)
-        next(g)
         begin = time.perf_counter_ns()
+        next(g)
         time.sleep(WAIT_NS / 1e9)
         thread = threading.Thread(target=c.bind(lambda: list(g)))
         thread.start()
         thread.join()
-        waited = time.perf_counter_ns() - begin
+        lived = time.perf_counter_ns() - begin
     _, least, most = elapsed(c)["numbers"]
-    assert WAIT_NS <= least == most <= waited + WAIT_NS
+    assert WAIT_NS <= least == most <= lived
 
 
 def test_budgets():
     with Timestamp_Collector() as c:
-        asyncio.run(awaits(0.05))
-    c.assert_budget("awaits", max_ms=40, elapsed_ms=60_000, calls=1)
+        asyncio.run(awaits(0.2))
+    ran = c.get_method_timings()["awaits"].max_ms()
+    assert ran < 100, "it waited for nearly all of that"
+    c.assert_budget("awaits", max_ms=ran + 0.001, elapsed_ms=60_000, calls=1)
     with pytest.raises(AssertionError, match="^over budget: awaits: elapsed_ms [0-9.]+ > 40$"):
         c.assert_budget("awaits", elapsed_ms=40)
     with pytest.raises(TypeError, match="elapsed_ms"):
@@ -149,14 +151,15 @@ def shape(nodes):
 def test_a_coroutine_is_one_node_of_the_call_tree():
     async def several():
         for _ in range(2):
-            await awaits(0.02)
+            await awaits(0.1)
 
     with Timestamp_Collector() as c:
         asyncio.run(several())
     roots = c.build_call_tree()
     assert shape(roots) == [("awaits", [])] * 2
     for node in roots:
-        assert node.end_ns - node.start_ns >= 20_000_000 > node.duration_ns == node.self_ns > 0
+        assert node.end_ns - node.start_ns >= 100_000_000
+        assert node.end_ns - node.start_ns - 50_000_000 > node.duration_ns == node.self_ns > 0
     least, most = elapsed(c)["awaits"][1:]
     lengths = sorted(node.end_ns - node.start_ns for node in roots)
     assert abs(lengths[0] - least) < 10_000_000 and abs(lengths[1] - most) < 10_000_000

@@ -629,7 +629,7 @@ def test_exec_is_another_program(program, run_directory):
         timestamp_capture.start()
         f()
         checkpoint()
-        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(30)"])
+        os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(1000)"])
         """.replace("import os, ", "import os, sys, ")
     )
     p.wait()

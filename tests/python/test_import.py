@@ -19,7 +19,7 @@ def run(code):
     """What it prints, in an interpreter of its own; it must end well and complain of nothing."""
     command = [sys.executable, "-S", "-W", "default", "-c", textwrap.dedent(code)]
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=60)
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=120)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout.strip()
 
@@ -166,7 +166,7 @@ def test_in_a_child_that_was_forked_while_another_thread_was_loading():
         loading.wait()
         pid = os.fork()
         if pid == 0:
-            signal.alarm(20)
+            signal.alarm(60)
             t.Timestamp_Collector
             os._exit(7)
         thread.join()

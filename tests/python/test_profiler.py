@@ -75,7 +75,7 @@ def test_sums_and_extremes(profiler):
     assert inner.avg_time_ns == inner.total_time_ns / 2
     assert inner.min_time_ns <= inner.p50_time_ns <= inner.p95_time_ns <= inner.p99_time_ns <= inner.max_time_ns
     expected = (inner.max_time_ns - inner.min_time_ns) / 2**0.5
-    assert inner.std_time_ns == pytest.approx(expected, rel=0.25)
+    assert inner.std_time_ns == pytest.approx(expected, rel=0.25, abs=inner.max_time_ns / 16)  # as near as a histogram's buckets are
     assert inner.cpu_time_ns < inner.total_time_ns
 
 
@@ -87,7 +87,7 @@ def test_cpu_time(profiler):
     with profiler.block(0, "sleeps"):
         time.sleep(0.03)
     works, sleeps = profiler.get_results().tracks[0].blocks
-    assert works.cpu_time_ns >= 19_000_000 and sleeps.cpu_time_ns < 15_000_000 <= sleeps.total_time_ns
+    assert works.cpu_time_ns >= 19_000_000 and sleeps.cpu_time_ns <= sleeps.total_time_ns - 25_000_000
 
 
 def test_recursion_is_the_outermost(profiler):

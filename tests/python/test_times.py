@@ -188,7 +188,7 @@ def test_cpu_time_is_the_kernels(program, mode):
     for site in profile.sites.values():
         assert site["exclusive_cpu_ns"] <= site["exclusive_ns"]
     assert profile.site("sleeper")["exclusive_ns"] >= 18 * 40_000_000, "three threads, six times 40 ms of sleep"
-    assert profile.site("sleeper")["exclusive_cpu_ns"] < 18 * 30_000_000
+    assert profile.site("sleeper")["exclusive_cpu_ns"] <= profile.site("sleeper")["exclusive_ns"] - 18 * 30_000_000
 
 
 def test_without_cpu_time(program):
@@ -220,7 +220,7 @@ def test_a_sleep_is_not_cpu_time(program, mode):
     site = p.dump().check().site("sleeps")
     p.finish()
     assert site["inclusive_ns"] >= 200_000_000
-    assert site["cpu_ns"] < 10_000_000
+    assert site["cpu_ns"] <= site["inclusive_ns"] - 190_000_000
 
 
 def test_other_clock(program):

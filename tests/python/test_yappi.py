@@ -347,7 +347,7 @@ def test_a_coroutine_is_one_call_and_by_the_wall_clock_lasts_while_it_waits():
     wall = ours()
     assert wall["naps"].ttot >= 5 * 0.04 and wall["naps_twice"].ttot >= 4 * 0.04 and wall["several"].ttot >= 0.08
     assert cpu["naps_twice"].ttot < 0.04
-    assert wall["naps"].tsub < 0.04  # it runs hardly at all
+    assert wall["naps"].tsub < wall["naps"].ttot - 0.1  # it waits for nearly all of that
 
 
 def test_a_cancelled_coroutine_ends():

@@ -10,7 +10,7 @@ import time
 
 import captures
 
-LIMIT = 60
+LIMIT = 120  # seconds, for what may hang
 
 # Each function once a round, one after another; the number of rounds is where it outlives the program.
 ROUNDS = """
