@@ -285,12 +285,13 @@ def terminal():
 
 @pytest.fixture
 def top(terminal):
-    """`tscap top` in a terminal; when it has ended, the screen says "exit" with its code."""
+    """`tscap top` in a terminal; when it has ended, the screen says "exit" with its code. What is there then ends with the
+    terminal, also where SIGHUP is ignored."""
 
     def start(*arguments, before="", **size):
         command = shlex.join([TSCAP, "top", *map(str, arguments)])
         script = 'd=$(dirname "$(echo "$TMUX" | cut -d, -f1)"); stty -g >$d/before; %s %s; code=$?; ' % (before, command)
-        return terminal(script + "stty -g >$d/after; echo exit $code; exec sleep 1000", **size)
+        return terminal(script + "stty -g >$d/after; echo exit $code; exec cat >/dev/null", **size)
 
     return start
 
