@@ -224,9 +224,9 @@ def test_what_takes_longer_fails(run, pytester, with_program):
     run(CALLS.replace("PAUSE", "0.001"), "--tscap-capture", "before").assert_outcomes(passed=5)
     same = run(CALLS.replace("PAUSE", "0.001"), "--tscap-baseline", "before", "--tscap-fail-over", "100000%", "-k", "slow or nothing")
     same.assert_outcomes(passed=2, deselected=3)
-    result = run(CALLS.replace("PAUSE", "0.3"), "--tscap-baseline", "before", "--tscap-fail-over", "300%", "-k", "slow")
+    result = run(CALLS.replace("PAUSE", "0.3"), "--tscap-baseline", "before", "--tscap-fail-over", "100%", "-k", "slow")
     result.assert_outcomes(failed=1, deselected=4)
-    result.stdout.fnmatch_lines(["slower than the baseline: sleeps: [3-9]??.* ms of its own per call, was *.* ms (+* %, limit 300%)"])
+    result.stdout.fnmatch_lines(["slower than the baseline: sleeps: [3-9]??.* ms of its own per call, was *.* ms (+* %, limit 100%)"])
     assert {path.parent.name for path in pytester.path.rglob("*.tscap")} == {"before"}, "nothing else was left"
 
 
@@ -234,7 +234,7 @@ def test_what_takes_longer_fails(run, pytester, with_program):
 def test_baselines_of_several_runs(run, pytester, with_program):
     for name in ("first", "second"):
         run(CALLS.replace("PAUSE", "0.001"), "--tscap-capture", f"before/{name}").assert_outcomes(passed=5)
-    result = run(CALLS.replace("PAUSE", "0.3"), "--tscap-baseline", "before", "--tscap-capture", "after", "--tscap-fail-over", "300%", "-k", "slow")
+    result = run(CALLS.replace("PAUSE", "0.3"), "--tscap-baseline", "before", "--tscap-capture", "after", "--tscap-fail-over", "100%", "-k", "slow")
     result.assert_outcomes(failed=1, deselected=4)
     assert len(names_in(pytester.path / "after")) == 1
 
@@ -265,7 +265,7 @@ def test_one(): size(PAUSE)
     run(source.replace("PAUSE", "0.001"), "--tscap-capture", "before").assert_outcomes(passed=1)
     for name, value in [("LC_ALL", "C"), ("PYTHONUTF8", "0"), ("PYTHONCOERCECLOCALE", "0")]:
         monkeypatch.setenv(name, value)
-    result = run(source.replace("PAUSE", "0.3"), "--tscap-baseline", "before", "--tscap-fail-over", "300%")
+    result = run(source.replace("PAUSE", "0.3"), "--tscap-baseline", "before", "--tscap-fail-over", "100%")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["slower than the baseline: *sleeps: [3-9]??.* ms of its own per call, was *"])
 
@@ -334,7 +334,7 @@ def test_workers_of_xdist_write_and_compare(run, pytester, with_program):
     assert len(names_in(pytester.path / "before")) == 4
     result = run(CALLS.replace("PAUSE", "0.001"), "--tscap-baseline", "before", "--tscap-fail-over", "100000%", "-n", "2", "-k", "slow or nothing")
     result.assert_outcomes(passed=2)
-    slower = run(CALLS.replace("PAUSE", "0.3"), "--tscap-baseline", "before", "--tscap-fail-over", "300%", "-n", "2", "-k", "slow")
+    slower = run(CALLS.replace("PAUSE", "0.3"), "--tscap-baseline", "before", "--tscap-fail-over", "100%", "-n", "2", "-k", "slow")
     slower.assert_outcomes(failed=1)
     new = run(CALLS.replace("PAUSE", "0.001") + "\ndef test_new(): quick()\n", "--tscap-baseline", "before", "-n", "2", "-k", "new")
     new.assert_outcomes(passed=1)
