@@ -122,6 +122,17 @@ def test_subprocesses_are_recorded_too(app):
 # ---- baselines ----
 
 
+def once_in(times, check):
+    """What takes half a second has few calls of 20 us, and on a busy machine one of them may wait for a processor so long that
+    all of them are slower than any limit, before or after: so many tries, of which one must hold."""
+    for number in range(times):
+        try:
+            return check(number)
+        except AssertionError:
+            if number == times - 1:
+                raise
+
+
 @pytest.fixture
 def spins(app):
     app.do("NS, work = 20_000, timestamp('work')(lambda: spin(NS))")
@@ -130,25 +141,33 @@ def spins(app):
 
 
 def test_a_baseline_decides(app, spins, tmp_path):
-    before, after = tmp_path / "before.tscap", tmp_path / "after.tscap"
-    recorded = run(*spins, "--capture", before, "--budget", "work=10s")
-    assert recorded.code == 0 and recorded.out.rstrip().endswith("ok"), recorded
-    same = run(*spins, "--baseline", before, "--fail-over", "2000%")
-    assert same.code == 0 and "work" in same.out, same
-    app.do("NS = 5_000_000")
-    slower = run(*spins, "--baseline", before, "--capture", after, "--fail-over", "2000%")
-    assert slower.code == 7 and re.search(r"^.*work.*$", slower.out, re.M), slower
-    assert run(*spins, "--baseline", after, "--baseline", after, "--fail-over", "2000%").code == 0
+    def decides(number):
+        before, after = tmp_path / ("before%d.tscap" % number), tmp_path / ("after%d.tscap" % number)
+        app.do("NS = 20_000")
+        recorded = run(*spins, "--capture", before, "--budget", "work=10s")
+        assert recorded.code == 0 and recorded.out.rstrip().endswith("ok"), recorded
+        same = run(*spins, "--baseline", before, "--fail-over", "2000%")
+        assert same.code == 0 and "work" in same.out, same
+        app.do("NS = 5_000_000")
+        slower = run(*spins, "--baseline", before, "--capture", after, "--fail-over", "2000%")
+        assert slower.code == 7 and re.search(r"^.*work.*$", slower.out, re.M), slower
+        assert run(*spins, "--baseline", after, "--baseline", after, "--fail-over", "2000%").code == 0
+
+    once_in(4, decides)
 
 
 def test_a_budget_and_a_baseline(app, spins, tmp_path):
-    before = tmp_path / "before.tscap"
-    assert run(*spins, "--capture", before).code == 0
-    result = run(*spins, "--baseline", before, "--fail-over", "100000%", "--budget", "work=1ns")
-    assert result.code == 7 and "OVER" in result.out, result
-    app.do("NS = 5_000_000")
-    result = run(*spins, "--baseline", before, "--fail-over", "2000%", "--budget", "work=10s")
-    assert result.code == 7 and "ok" in result.out, result
+    def decide(number):
+        before = tmp_path / ("before%d.tscap" % number)
+        app.do("NS = 20_000")
+        assert run(*spins, "--capture", before).code == 0
+        result = run(*spins, "--baseline", before, "--fail-over", "100000%", "--budget", "work=1ns")
+        assert result.code == 7 and "OVER" in result.out, result
+        app.do("NS = 5_000_000")
+        result = run(*spins, "--baseline", before, "--fail-over", "2000%", "--budget", "work=10s")
+        assert result.code == 7 and "ok" in result.out, result
+
+    once_in(4, decide)
 
 
 def test_captures_are_files_whatever_they_are_called(spins, tmp_path, monkeypatch):
@@ -212,16 +231,17 @@ def pull_request(tmp_path, monkeypatch):
     scripts, settings = blocks((ROOT / "scripts" / "loadtest" / "performance.yml").read_text())
     assert set(settings) >= {"SERVICE", "LOAD", "TURNS", "WARMUP", "DURATION", "FAIL_OVER", "TSCAP_SOURCE"}
 
-    def run(before, after, service=SERVICE):
-        origin, here, temp = tmp_path / "origin", tmp_path / "here", tmp_path / "runner"
-        for folder in (origin, temp):
+    def run(before, after, service=SERVICE, number=0):
+        base = tmp_path / str(number)
+        origin, here, temp = base / "origin", base / "here", base / "runner"
+        for folder in (base, origin, temp):
             folder.mkdir()
         git(origin, "init")
         for ns in (before, after):
             (origin / "service.py").write_text(service % ns)
             git(origin, "add", "-A")
             git(origin, "commit", "--allow-empty", "-m", "work takes %d ns" % ns)
-        git(tmp_path, "clone", origin, here)
+        git(base, "clone", origin, here)
         git(here, "update-ref", "refs/remotes/origin/target", "HEAD~1")
         changed = {
             **os.environ, **settings, "TURNS": "2", "WARMUP": "0", "DURATION": "0.3", "FAIL_OVER": "2000%", "LOAD": "sleep 60",
@@ -240,9 +260,12 @@ def pull_request(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("after, code", [(20_000, 0), (5_000_000, 7)], ids=["alike", "slower"])
 def test_the_workflow_for_pull_requests(pull_request, after, code):
-    step, status, summary = pull_request(20_000, after)
-    assert (step, status) == ("Compare", code), summary
-    assert summary.startswith("```\n") and summary.endswith("```\n") and "work" in summary
+    def ends_so(number):
+        step, status, summary = pull_request(20_000, after, number=number)
+        assert (step, status) == ("Compare", code), summary
+        assert summary.startswith("```\n") and summary.endswith("```\n") and "work" in summary
+
+    once_in(4, ends_so)
 
 
 def test_the_workflow_where_the_service_does_not_run(pull_request):
