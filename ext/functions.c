@@ -178,7 +178,13 @@ static int visit(functions_visit *visitor, uint32_t index, void *context)
 
 /* ---- arming: what somebody who runs wants has its site in its slot ---- */
 
-static bool is_wanted_now(const struct mark *m) { return wanted_by(m) & membership_running || m->own; }
+/* Whoever wants all that is marked has no use for what only the rules of somebody mean who does not run now. */
+static bool is_wanted_now(const struct mark *m)
+{
+    member_set of_rules = m->selected & membership_running;
+    bool idle = m->selected && !of_rules && !m->decorated && !m->placed && !membership_choosers(m->site);
+    return (!idle && wanted_by(m) & membership_running) || m->own;
+}
 
 /* False: it was before, nobody wants it, or there is no room for its site, which is counted. */
 static bool arm_mark(uint32_t index)

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(not FROM_OUTSIDE, reason="the recorder in pure P
 NAMES = ["first", "second", "third", "fourth"]
 ORDERS = [*[yappi.start] * 6, *[yappi.stop] * 5, yappi.clear_stats]
 DEPTH = 5
+PATIENCE = 120  # seconds, for a call to begin: a caller that failed has said why
 
 BODY = """
 def {name}(worker, depth):
@@ -56,7 +57,7 @@ class Oracle:
         while self.begun.acquire(blocking=False):
             pass
         for _ in range(choose.randrange(12)):  # calls, or hardly any would be there in between
-            self.begun.acquire()
+            assert self.begun.acquire(timeout=PATIENCE), "nobody calls any more"
         with self.lock:
             command = choose.choice(ORDERS)
             command()
@@ -112,10 +113,13 @@ class Worker:
     def choose(self, depth):
         return [self.random.choice(FUNCTIONS) for _ in range(self.random.randrange(3))] if depth < DEPTH else []
 
-    def run(self, over):
-        while not over.is_set():
-            with self.lock:
-                self.random.choice(FUNCTIONS)(self, 0)
+    def run(self, over, problems):
+        try:
+            while not over.is_set():
+                with self.lock:
+                    self.random.choice(FUNCTIONS)(self, 0)
+        except BaseException as problem:
+            problems.append(problem)
 
 
 def storm(seed, orders, ordering=4, calling=3):
@@ -136,7 +140,7 @@ def storm(seed, orders, ordering=4, calling=3):
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-4)
     givers = [threading.Thread(target=gives_orders, args=(random.Random(1000 * seed + 500 + i),)) for i in range(ordering)]
-    callers = [threading.Thread(target=worker.run, args=(over,)) for worker in oracle.workers]
+    callers = [threading.Thread(target=worker.run, args=(over, problems)) for worker in oracle.workers]
     try:
         for thread in callers + givers:
             thread.start()
