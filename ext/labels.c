@@ -31,12 +31,28 @@ static bool is_for_the_program(void)
     return PyErr_Occurred() && !PyErr_ExceptionMatches(PyExc_MemoryError) && !PyErr_ExceptionMatches(PyExc_RecursionError);
 }
 
+/* The interpreter tells of nothing while somebody is told of an event, as we are: nor of what the callback goes over to, another
+ * greenlet's calls. */
+static PyObject *call_told(PyObject *callable)
+{
+#if PYTHON_HAS_MONITORING
+    PyThreadState *ts = python_this_thread();
+    if (ts->tracing) {
+        PyThreadState_LeaveTracing(ts);
+        PyObject *answer = PyObject_CallNoArgs(callable);
+        PyThreadState_EnterTracing(ts);
+        return answer;
+    }
+#endif
+    return PyObject_CallNoArgs(callable);
+}
+
 static bool ask(uint32_t *label)
 {
     PyObject *type, *value, *traceback, *callable = Py_NewRef(asked);
     PyErr_Fetch(&type, &value, &traceback); /* of what is being raised */
     thread_hush(true);
-    PyObject *answer = PyObject_CallNoArgs(callable);
+    PyObject *answer = call_told(callable);
     thread_hush(false);
     unsigned long number = answer ? PyLong_AsUnsignedLong(answer) : 0;
     *label = !PyErr_Occurred() && number <= UINT32_MAX ? (uint32_t)number : 0;

@@ -23,7 +23,7 @@ __thread struct thread *thread_here __attribute__((tls_model("initial-exec")));
 
 static pthread_key_t key;
 static _Atomic uint32_t exiting; /* threads that are in thread_exited() */
-static __thread uint32_t hushed __attribute__((tls_model("initial-exec")));
+static __thread uint32_t hushed __attribute__((tls_model("initial-exec"))); /* how often in all: see hushes */
 static __thread bool opening; /* this thread is making its lane: events on the way are not recorded */
 
 static void thread_free(struct thread *t)
@@ -174,8 +174,48 @@ static struct thread *thread_in_step(void)
     return t;
 }
 
+/* ---- hushing ---- */
+
+#define STACKS_HUSHED 8 /* at a time, of one thread; more are so with the whole of it */
+
+/* Which stacks are hushed, and how often: what hushes one may go over to another, whose calls are the program's. A thread without
+ * greenlets is NULL, and so is what found no place: all of its stacks are. */
+static __thread struct {
+    const void *greenlet;
+    uint32_t count; /* 0: the place is free */
+} hushes[STACKS_HUSHED + 1]; /* the last is NULL's */
+
+static const void *stack_here(void) { return demand_many_stacks ? greenlets_running() : NULL; }
+
+static int hush_of(const void *greenlet)
+{
+    int i = 0;
+    while (i < STACKS_HUSHED && !(hushes[i].count && hushes[i].greenlet == greenlet))
+        i++;
+    return i;
+}
+
+static int place_for_hush(const void *greenlet)
+{
+    int i = greenlet ? hush_of(greenlet) : STACKS_HUSHED, free = 0;
+    if (!greenlet || i < STACKS_HUSHED)
+        return i;
+    while (free < STACKS_HUSHED && hushes[free].count)
+        free++;
+    hushes[free].greenlet = greenlet; /* NULL's, too: whom it had no other for */
+    return free;
+}
+
+static bool is_hushed(const void *greenlet) { return hushes[STACKS_HUSHED].count || (greenlet && hush_of(greenlet) < STACKS_HUSHED); }
+
+/* What was hushed before greenlet was there, or has found no place, is the whole thread. */
 void thread_hush(bool on)
 {
+    const void *greenlet = stack_here();
+    int i = on ? place_for_hush(greenlet) : greenlet ? hush_of(greenlet) : STACKS_HUSHED;
+    if (!on && !hushes[i].count)
+        return;
+    hushes[i].count += on ? 1u : -1u;
     hushed += on ? 1u : -1u;
     if (hushed && thread_here) { /* out of step: its next event comes to thread_slow() */
         thread_here->epoch |= DEMAND_OUT_OF_STEP;
@@ -183,13 +223,20 @@ void thread_hush(bool on)
     }
 }
 
-bool thread_is_hushed(void) { return hushed; }
+bool thread_is_hushed(void) { return hushed && is_hushed(stack_here()); }
+
+/* ---- the calling thread ---- */
 
 struct thread *thread_slow(bool begins)
 {
-    if (demand_epoch_now() == 0 || opening || hushed)
+    if (demand_epoch_now() == 0 || opening || (hushed && !demand_many_stacks))
         return NULL;
-    const void *running = demand_many_stacks ? greenlets_running() : NULL; /* first: it may run code that is recorded */
+    const void *running = stack_here(); /* first: it may run code that is recorded */
+    if (hushed && is_hushed(running)) {
+        if (begins && hushes[STACKS_HUSHED].count && hushes[STACKS_HUSHED].greenlet && hush_of(running) == STACKS_HUSHED)
+            recorder_count_call_lost(); /* it may be the program's */
+        return NULL;
+    }
     struct thread *t = thread_in_step();
     if (!t && begins)
         recorder_count_call_lost();

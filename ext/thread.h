@@ -67,7 +67,8 @@ static inline struct thread *thread_where(bool begins)
 }
 static inline struct thread *thread_now(void) { return thread_where(true); }
 
-/* What begins and ends on the calling thread is not recorded until this has been called the other way as often. */
+/* What begins and ends on the calling thread is not recorded until this has been called the other way as often; where greenlets are
+ * used, on the stack that runs. With the interpreter's lock. */
 void thread_hush(bool on);
 bool thread_is_hushed(void);
 

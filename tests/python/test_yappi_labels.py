@@ -52,6 +52,10 @@ def gen():
     yield 2
 
 
+def shared(n):
+    return n
+
+
 async def waits():
     await asyncio.sleep(0)
     leaf()
@@ -632,6 +636,60 @@ def test_the_backend_is_not_changed_while_there_are_statistics():
         yappi.stop()
     yappi.clear_stats()
     yappi.set_context_backend("greenlet")
+
+
+def test_a_callback_that_switches_greenlets():
+    """What the other greenlets call meanwhile is the program's; what the callback itself calls is not."""
+    greenlet = pytest.importorskip("greenlet", reason="greenlet is not installed")
+    main = greenlet.getcurrent()
+
+    def others():
+        while True:
+            leaf()
+            main.switch()
+
+    def asked():
+        outer()
+        if greenlet.getcurrent() is main:
+            other.switch()
+        return 0
+
+    other = greenlet.greenlet(others)
+    yappi.set_context_id_callback(asked)
+    yappi.start()
+    for _ in range(3):
+        shared(0)
+    yappi.set_context_id_callback(None)
+    shared(0)
+    yappi.stop()
+    other.throw(greenlet.GreenletExit)
+    assert counts() == {"shared": 4, "leaf": 3}
+
+
+def test_callbacks_of_many_greenlets_at_a_time():
+    """Each waits in its callback for all others: more than the recorder can tell apart, which is told. Then all is as before."""
+    greenlet = pytest.importorskip("greenlet", reason="greenlet is not installed")
+    main, many, waited = greenlet.getcurrent(), 20, set()
+
+    def asked():
+        current = greenlet.getcurrent()
+        if current is not main and current not in waited:
+            waited.add(current)
+            main.switch()
+        return 0
+
+    waiting = [greenlet.greenlet(lambda: shared(0)) for _ in range(many)]
+    yappi.set_context_id_callback(asked)
+    yappi.start()
+    while not all(one.dead for one in waiting):
+        for one in waiting:
+            one.switch()
+    stats, before = yappi.get_func_stats(), counts()["shared"]
+    assert before == many or not stats.complete
+    outer()
+    shared(0)
+    yappi.stop()
+    assert 0 < before <= many and counts() == {"shared": before + 1, "outer": 1, "leaf": 1}
 
 
 def test_greenlets():
