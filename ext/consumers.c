@@ -327,8 +327,5 @@ int consumers_choose(struct consumer_handle *c, uint32_t *site, size_t sites, bo
     functions_note_choice();
     if (!on)
         functions_disarm();
-    for (size_t i = 0; i < sites && on && c->running; i++)
-        if (functions_arm_site(site[i]) < 0)
-            return -1;
-    return 0;
+    return on && c->running ? functions_arm_sites(site, sites) : 0;
 }

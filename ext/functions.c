@@ -26,6 +26,7 @@ static struct {
     member_set needed_by;   /* all that is armed is wanted by these, unless `changed`; 0: nobody has looked */
     bool changed;           /* some mark is wanted by others than before, or is new */
     functions_visit *follow; /* of what is armed; NULL: nobody asks */
+    int (*settle)(void);     /* after those */
     void *context;
 } f;
 
@@ -204,13 +205,26 @@ static bool arm_mark(uint32_t index)
 
 static int arm(uint32_t index) { return arm_mark(index) && f.follow ? visit(f.follow, index, f.context) : 0; }
 
+/* What has been armed is settled even if something else could not be, which is what is told. */
+static int settle(int r)
+{
+    PyObject *type, *value, *traceback;
+    if (!f.follow || !f.settle)
+        return r;
+    PyErr_Fetch(&type, &value, &traceback);
+    int settled = f.settle();
+    if (r < 0)
+        PyErr_Restore(type, value, traceback); /* in the place of any other */
+    return r < 0 ? r : settled;
+}
+
 /* While the hook is armed; not in a child that C code forked, whose records would be its parent's. */
 static int arm_if_followed(uint32_t index)
 {
     if (!f.follow || demand_is_of_parent())
         return 0;
     greenlets_look();
-    return arm(index);
+    return settle(arm(index));
 }
 
 static bool is_of_function(const struct mark *m, const PyFunctionObject *function)
@@ -379,19 +393,29 @@ int functions_arm(bool look_again)
     if (f.changed)
         f.armed_for = 0; /* who does not run may want others than before, too */
     f.changed = false;
-    for (uint32_t i = 0; i < marks_count(); i++)
-        if (arm(i) < 0)
-            return -1;
-    f.armed_for |= membership_running;
-    return 0;
+    int r = 0;
+    for (uint32_t i = 0; i < marks_count() && r == 0; i++)
+        r = arm(i);
+    r = settle(r);
+    if (r == 0)
+        f.armed_for |= membership_running;
+    return r;
 }
 
-int functions_arm_site(uint32_t site)
+static int arm_site(uint32_t site)
 {
-    for (uint32_t next = marks_next_of_site(site, 0); next; next = marks_next_of_site(site, next))
-        if (arm(next - 1) < 0)
-            return -1;
-    return 0;
+    int r = 0;
+    for (uint32_t next = marks_next_of_site(site, 0); next && r == 0; next = marks_next_of_site(site, next))
+        r = arm(next - 1);
+    return r;
+}
+
+int functions_arm_sites(const uint32_t *site, size_t sites)
+{
+    int r = 0;
+    for (size_t i = 0; i < sites && r == 0; i++)
+        r = arm_site(site[i]);
+    return settle(r);
 }
 
 int functions_each(functions_visit *visitor, void *context)
@@ -403,9 +427,10 @@ int functions_each(functions_visit *visitor, void *context)
     return r;
 }
 
-void functions_follow(functions_visit *visitor, void *context)
+void functions_follow(functions_visit *visitor, int (*settled)(void), void *context)
 {
     f.follow = visitor;
+    f.settle = settled;
     f.context = context;
 }
 

@@ -32,7 +32,7 @@ bool functions_are_placed(const PyCodeObject *code);
 /* Arms each marked code object that somebody who runs wants, which may give it its site; `look_again`: looks for functions whose
  * __code__ was replaced. 0, or -1 with an exception. */
 int functions_arm(bool look_again);
-int functions_arm_site(uint32_t site); /* only that site's */
+int functions_arm_sites(const uint32_t *site, size_t sites); /* only those of these */
 
 typedef int functions_visit(PyCodeObject *code, PyFunctionObject *function, void *context); /* function may be NULL */
 int functions_each(functions_visit *visit, void *context);
@@ -41,8 +41,9 @@ int functions_each(functions_visit *visit, void *context);
  * would not be told; the others later. */
 void functions_disarm(void);
 
-/* The hook is armed: each code object that is armed or disarmed from here on is visited. NULL: it is not any more. */
-void functions_follow(functions_visit *visit, void *context);
+/* The hook is armed: each code object that is armed or disarmed from here on is visited; `settle`, if not NULL, is called once after all
+ * that one call here has armed. It returns as a visit does. NULL: it is not any more. */
+void functions_follow(functions_visit *visit, int (*settle)(void), void *context);
 
 /* The rules of a member have changed, or it has none any more: whose each function is. What was decided before is forgotten. */
 void functions_reselect(unsigned member);

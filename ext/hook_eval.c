@@ -347,7 +347,7 @@ int hook_arm(void)
     if (getitem_ignores_hook())
         functions_each(hide_version, NULL);
 #endif
-    functions_follow(arm_new_code, NULL);
+    functions_follow(arm_new_code, NULL, NULL);
     install();
     armed = true;
     if (selection_any_builtins())
@@ -358,7 +358,7 @@ int hook_arm(void)
 void hook_disarm(void)
 {
     armed = false;
-    functions_follow(NULL, NULL);
+    functions_follow(NULL, NULL, NULL);
     if (profiling)
         profile_all(false);
     if (_PyInterpreterState_GetEvalFrameFunc(home) == evaluate)

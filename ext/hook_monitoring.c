@@ -329,6 +329,7 @@ static struct {
     PyObject *call_callback[CALL_EVENTS]; /* while C functions are selected */
     long call_event[CALL_EVENTS];
     bool armed;
+    bool to_restart; /* code has been armed whose events may be disabled */
     long tool_id;
 } m = {.tool_id = -1};
 
@@ -464,6 +465,7 @@ static int set_global(bool on)
 static int restart_events(void)
 {
     PyObject *done = selection_any() ? PyObject_CallMethod(m.monitoring, "restart_events", NULL) : Py_NewRef(Py_None);
+    m.to_restart &= !done;
     Py_XDECREF(done);
     return done ? 0 : -1;
 }
@@ -484,14 +486,17 @@ static int arm_code(PyCodeObject *code, PyFunctionObject *function, void *contex
     return MARKS_SITE(python_code_extra(code, marks_extra)) ? set_local(code, context) : 0;
 }
 
-/* Code that gets its site while armed, or loses it. */
+/* Code that gets its site while armed, or loses it. Each restart makes the interpreter look at all code again: one does for many. */
 static int follow_code(PyCodeObject *code, PyFunctionObject *function, void *context)
 {
     (void)function;
     if (!MARKS_SITE(python_code_extra(code, marks_extra)))
         return set_local(code, m.none);
-    return set_local(code, context) < 0 ? -1 : restart_events();
+    m.to_restart = true;
+    return set_local(code, context);
 }
+
+static int settle(void) { return m.to_restart ? restart_events() : 0; }
 
 /* ---- arming ---- */
 
@@ -521,14 +526,14 @@ int hook_arm(void)
         return -1;
     }
     m.armed = true;
-    functions_follow(follow_code, all_local);
+    functions_follow(follow_code, settle, all_local);
     return 0;
 }
 
 void hook_disarm(void)
 {
     m.armed = false;
-    functions_follow(NULL, NULL);
+    functions_follow(NULL, NULL, NULL);
     give_tool_id_back();
 }
 

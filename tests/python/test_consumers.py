@@ -180,6 +180,27 @@ def test_a_session_sees_what_is_decorated_and_a_profiler_what_it_selected(consum
     assert seen(everything) == {"decorated": 2, "leaf": 1}
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="events are not disabled there")
+def test_many_functions_are_armed_with_one_restart_of_all_events(consumer, monkeypatch):
+    restarts, restart = [], sys.monitoring.restart_events
+    monkeypatch.setattr(sys.monitoring, "restart_events", lambda: restarts.append(restart()))
+    space = {}
+    exec("".join(f"def f{i}(): pass\n" for i in range(50)), space)
+    functions = [space[f"f{i}"] for i in range(50)]
+    rules, many = consumer(kind="yappi"), consumer(name="many")
+    rules.select("match=nowhere:*")
+    rules.begin()
+    for function in functions:
+        function()  # nobody wants it: its events are disabled
+    many.begin()
+    restarts.clear()
+    many.select_sites([_core._place(function) for function in functions])
+    assert len(restarts) == 1
+    for function in functions:
+        function()
+    assert seen(many) == {function.__name__: 1 for function in functions}
+
+
 def test_a_reset_is_the_commands_own(consumer):
     one = consumer(leaf)
     one.begin(), start()
