@@ -12,16 +12,25 @@
 #define CALLS 400
 #define ROUNDS 5
 
-/* Nothing holds the function but the caller, so that it goes, and its mark with it. */
+static PyObject *probe; /* the code of the empty function */
+
+/* By now, and not when recording begins: a compiler that runs short of memory has been seen to crash (3.13). */
+int measure_prepare(void)
+{
+    PyObject *module = probe ? NULL : Py_CompileString("def tscap_own_cost(): pass\n", "<string>", Py_file_input);
+    PyObject *constants = module ? ((PyCodeObject *)module)->co_consts : NULL; /* borrowed */
+    for (Py_ssize_t i = 0; constants && !probe && i < PyTuple_GET_SIZE(constants); i++)
+        if (PyCode_Check(PyTuple_GET_ITEM(constants, i)))
+            probe = Py_NewRef(PyTuple_GET_ITEM(constants, i));
+    Py_XDECREF(module);
+    return probe ? 0 : -1;
+}
+
+/* Nothing holds the function but the caller, so that it goes, and its mark with it: that is on a copy of the code. */
 static PyObject *make_function(void)
 {
     PyObject *globals = Py_BuildValue("{s:s}", "__name__", FUNCTIONS_OWN_MODULE);
-    PyObject *result = globals ? PyRun_String("def tscap_own_cost(): pass\n", Py_file_input, globals, globals) : NULL;
-    PyObject *function = result ? python_dict_get(globals, "tscap_own_cost") : NULL; /* borrowed */
-    Py_XINCREF(function);
-    if (function && PyDict_DelItemString(globals, "tscap_own_cost") < 0)
-        Py_CLEAR(function);
-    Py_XDECREF(result);
+    PyObject *function = globals && probe ? PyFunction_New(probe, globals) : NULL;
     Py_XDECREF(globals);
     return function;
 }

@@ -16,6 +16,7 @@
 #include "labels.h"
 #include "lifetime.h"
 #include "listener.h"
+#include "measure.h"
 #include "own_recording.h"
 #include "own_segment.h"
 #include "place.h"
@@ -276,7 +277,7 @@ static int set_up(PyObject *module)
         PyErr_Format(PyExc_ImportError, "timestamp_capture cannot start: %s", strerror(-error));
         return -1;
     }
-    if (marks_init() < 0 || scope_init(collector_ledger) < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0 ||
+    if (measure_prepare() < 0 || marks_init() < 0 || scope_init(collector_ledger) < 0 || block_add_type(module) < 0 || collector_add_type(module) < 0 ||
         place_add_types(module) < 0 || consumer_add_type(module) < 0)
         return -1;
     if (recorder_available()) {

@@ -844,6 +844,16 @@ def test_no_allocation_that_fails_is_noticed_by_the_program(run_directory, tmp_p
     assert int(failures) > 50
 
 
+def test_no_allocation_of_the_interpreter_that_fails_crashes_a_start():
+    """Nothing is compiled when recording begins: CPython 3.13's compiler does not stand it."""
+    pytest.importorskip("_testcapi", reason="this Python has no _testcapi")
+    script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs", "scarce_start.py")
+    done = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wrong, refused = done.stdout.rsplit(" ", 1)
+    assert wrong == "{}", done.stderr
+    assert int(refused) > 20
+
+
 # ---- the decorator ----
 
 
