@@ -138,7 +138,7 @@ static void note_running(struct consumer_handle *c, bool running)
 static int arm_for(const struct consumer_handle *c, bool look_again)
 {
     int r;
-    if (!c->running && selection_wants_builtins(c->member))
+    if (!c->running && selection_hears_of_builtins(c->member))
         arming_suspend(); /* C functions have events of their own */
     do {
         membership_running |= MEMBER_BIT(c->member);

@@ -83,9 +83,20 @@ static bool ask_until_it_holds(uint32_t *label)
     return true;
 }
 
+static bool may_ask(const PyCodeObject *code)
+{
+    return !demand_is_of_parent() && !thread_is_hushed() && !python_is_finalizing() && thread_names_is_settled(code);
+}
+
+bool labels_note_call(void)
+{
+    uint32_t label;
+    return !may_ask(NULL) || ask_until_it_holds(&label);
+}
+
 bool labels_find_site(const PyCodeObject *code, uint32_t *site)
 {
-    if (demand_is_of_parent() || thread_is_hushed() || python_is_finalizing() || !thread_names_is_settled(code))
+    if (!may_ask(code))
         return true;
     uint32_t generation = recorder_generation(), label;
     int32_t process = recorder_segment()->pid;

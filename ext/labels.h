@@ -27,6 +27,10 @@ static inline bool labels_site(const PyCodeObject *code, uint32_t *site)
     return !(__builtin_expect(labels_on, 0) && *site) || labels_find_site(code, site);
 }
 
+/* The callable is asked, for what it notes itself. False: as before. */
+bool labels_note_call(void);
+static inline bool labels_note(void) { return !__builtin_expect(labels_on, 0) || labels_note_call(); }
+
 /* The same for a generator or coroutine with this key that goes on: the label is that of its beginning. */
 uint32_t labels_resumed_site(uint32_t site, uint64_t key);
 

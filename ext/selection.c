@@ -15,7 +15,7 @@ static char *library; /* where the standard library lies, with a slash at its en
 
 bool selection_any(void) { return in_force != 0; }
 bool selection_has(unsigned member) { return in_force & MEMBER_BIT(member); }
-bool selection_wants_builtins(unsigned member) { return selection_has(member) && of[member].builtins; }
+bool selection_hears_of_builtins(unsigned member) { return selection_has(member) && (of[member].builtins || of[member].labels); }
 
 /* The lowest of the set is taken out of it. */
 static unsigned next(member_set *left)
@@ -35,7 +35,13 @@ member_set selection_with_builtins(void)
     return set;
 }
 
-bool selection_any_builtins(void) { return selection_with_builtins() & membership_running; }
+bool selection_any_builtins(void)
+{
+    for (member_set left = in_force & membership_running; left;)
+        if (selection_hears_of_builtins(next(&left)))
+            return true;
+    return false;
+}
 
 /* ---- beginning and ending ---- */
 

@@ -16,10 +16,10 @@ int selection_exchange(unsigned member, struct rules *rules);
 void selection_drop(unsigned member);
 bool selection_has(unsigned member);
 
-/* Does any want functions; does one that runs want C functions, too? */
+/* Does any want functions; does one that runs want to be told of C functions, too, to record them or for labels? */
 bool selection_any(void);
 bool selection_any_builtins(void);
-bool selection_wants_builtins(unsigned member);
+bool selection_hears_of_builtins(unsigned member);
 /* Its rules in words, short. Returns `buffer`. */
 #define SELECTION_TEXT 88
 const char *selection_describe(unsigned member, char buffer[SELECTION_TEXT]);

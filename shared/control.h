@@ -29,6 +29,7 @@ enum control_command {
 #define CONTROL_RULE_EXCLUDE "exclude="
 #define CONTROL_RULE_ALL "all"           /* the standard library and what is installed, too */
 #define CONTROL_RULE_BUILTINS "builtins" /* C functions, too */
+#define CONTROL_RULE_LABELS "labels"     /* calls of C functions are told of, too, to whoever gives calls their labels, wanted or not */
 #define CONTROL_RULE_START "start"       /* begin to record */
 #define CONTROL_RULE_TETHER "tether"     /* detach when this connection ends, which stays open after the reply; closed on detaching */
 #define CONTROL_RULE_SUBPROCESSES "subprocesses" /* those that it starts from now on, too */

@@ -55,6 +55,7 @@ static bool take_line(struct rules *r, const char *line, size_t length)
         take_keeper(r, line + strlen(CONTROL_RULE_KEEPER));
     r->all |= is(line, length, CONTROL_RULE_ALL);
     r->builtins |= is(line, length, CONTROL_RULE_BUILTINS);
+    r->labels |= is(line, length, CONTROL_RULE_LABELS);
     r->start |= is(line, length, CONTROL_RULE_START);
     r->tether |= is(line, length, CONTROL_RULE_TETHER);
     r->subprocesses |= is(line, length, CONTROL_RULE_SUBPROCESSES);

@@ -22,6 +22,7 @@ struct rules {
     size_t count;
     bool chosen;               /* there is one that says what, not only what not */
     bool all, builtins;        /* whatever else is there; C functions, too */
+    bool labels;               /* those are told of, wanted or not */
     bool start, tether, alone, subprocesses, stays; /* how to attach */
     pid_t keeper;              /* 0: none */
     uint64_t keeper_start;

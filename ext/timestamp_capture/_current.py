@@ -103,7 +103,7 @@ def set_backend(type: str) -> None:
     if type.upper() != _backend and _session.has_counted:
         raise YappiError("The context backend cannot be changed while there are statistics: clear_stats() first.")
     id_callback, name_callback = _greenlet_callbacks() if type.upper() == GREENLET else (None, None)
-    set_callback(_labels.CONTEXT_ID, id_callback)
+    set_callback(_labels.CONTEXT_ID, id_callback, at_c_functions=False)  # asked often enough: a greenlet is Python code
     set_callback(_labels.CONTEXT_NAME, name_callback)
     _backend = type.upper()
 
@@ -129,8 +129,8 @@ def _greenlet_callbacks() -> Tuple[Callable[[], int], Callable[[], str]]:
 
 
 @hushed
-def set_callback(what: str, callback: Optional[Callable[[], Any]]) -> None:
+def set_callback(what: str, callback: Optional[Callable[[], Any]], at_c_functions: bool = True) -> None:
     if callback is not None and not callable(callback):
         raise TypeError("callback must be callable, or None")
-    _session.labels.set(what, callback)
+    _session.labels.set(what, callback, at_c_functions=at_c_functions)
     _session.ask_labels()

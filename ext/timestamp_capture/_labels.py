@@ -90,13 +90,17 @@ class Labels:
 
     def __init__(self) -> None:
         self._callbacks: Dict[str, Callback] = {}
+        self._at_c_functions = False
         self.forget()
 
     def forget(self) -> None:
         """Labels get other numbers: who asks for them has to be told."""
         self._book = _Book()
 
-    def set(self, what: str, callback: Optional[Callback]) -> None:
+    def set(self, what: str, callback: Optional[Callback], *, at_c_functions: bool = False) -> None:
+        """``at_c_functions``: of a context, that it is asked for at calls of C functions, too, recorded or not: what waits is C."""
+        if what == CONTEXT_ID:
+            self._at_c_functions = at_c_functions
         if callback is None:
             self._callbacks.pop(what, None)
         else:
@@ -104,6 +108,10 @@ class Labels:
 
     def __bool__(self) -> bool:
         return bool(self._callbacks)
+
+    @property
+    def at_c_functions(self) -> bool:
+        return self._at_c_functions and CONTEXT_ID in self._callbacks
 
     def meaning(self, number: int) -> Label:
         return self._book.meanings.get(number, NO_LABEL)

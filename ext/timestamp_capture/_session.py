@@ -15,6 +15,7 @@ from ._stretches import Stretches
 from ._thread_clocks import NOTHING, Thread_Clocks, Used
 
 _PYTHON, _AND_C = "all\n", "all\nbuiltins\n"  # functions that are selected
+_LABELS = "labels\n"  # others are told of to who gives calls their labels
 _BUILTIN = 4  # kind of a site: a C function
 _LANE, _FUNCTION, _PAIR, _SITE = (struct.Struct(f"={words}Q") for words in (8, 8, 9, 5))
 
@@ -164,8 +165,9 @@ class Session:
             if self.is_running():
                 return
             consumer = self._consumer_now()
-            consumer.select(_AND_C if builtins else _PYTHON)
             self.builtins, self.everyone = builtins, everyone
+            self._selected = self._to_select()
+            consumer.select(self._selected)
             self._tids = None if everyone else {*(self._tids or ()), threading.get_native_id()}
             self._clocks.begin()
             self._only = self.labels.context_now() if not everyone else None
@@ -199,9 +201,16 @@ class Session:
             if self.is_running():
                 self._ran.begin(time.monotonic_ns())
 
+    def _to_select(self) -> str:
+        return (_AND_C if self.builtins else _PYTHON) + (_LABELS if self.labels.at_c_functions else "")
+
     def ask_labels(self) -> None:
         """The recorder asks for them while this runs and there are callbacks."""
-        self._ask_labels(self.is_running())
+        running = self.is_running()
+        if running and self._selected != self._to_select():
+            self._consumer.select(self._to_select())
+            self._selected = self._to_select()
+        self._ask_labels(running)
 
     def _ask_labels(self, runs: bool) -> None:
         _select.core._ask_labels(self.labels if self.labels and runs else None)

@@ -151,6 +151,25 @@ def test_contexts_by_a_callback():
     assert [counts(ctx_id=n) for n in (0, 1, 2)] == [{"leaf": 1}, {"leaf": 2}, {"leaf": 1}]
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_a_context_is_asked_for_where_a_c_function_is_called(late):
+    """What waits is C. Nothing of it is recorded."""
+    context = 0
+    if not late:
+        yappi.set_context_id_callback(lambda: context)
+    yappi.start()
+    if late:
+        yappi.set_context_id_callback(lambda: context)
+    for context in (0, 1, 0):
+        _thread.get_ident()
+    yappi.set_context_id_callback(None)
+    for context in (2, 3):
+        _thread.get_ident()
+    yappi.stop()
+    assert {stat.id: stat.sched_count for stat in yappi.get_thread_stats()} == {0: 2, 1: 1}
+    assert not any(stat.builtin for stat in yappi.get_func_stats())
+
+
 def test_one_context_alone():
     context = 7
     yappi.set_context_id_callback(lambda: context)

@@ -11,7 +11,7 @@ TestSuite(rules, .fini = fini);
 Test(rules, none)
 {
     parse("");
-    cr_expect(!rules.count && !rules.chosen && !rules.all && !rules.builtins && !rules.start && !rules.tether && !rules.alone);
+    cr_expect(!rules.count && !rules.chosen && !rules.all && !rules.builtins && !rules.labels && !rules.start && !rules.tether && !rules.alone);
     cr_expect(rules_want(&rules, "m", "f", true));
     cr_expect(!rules_want(&rules, "m", "f", false));
     cr_expect(!rules_may_want(&rules, "m"));
@@ -19,8 +19,8 @@ Test(rules, none)
 
 Test(rules, how_to_attach)
 {
-    parse("start\ntether\nalone\nbuiltins\nall");
-    cr_expect(rules.start && rules.tether && rules.alone && rules.builtins && rules.all && !rules.count);
+    parse("start\ntether\nalone\nbuiltins\nlabels\nall");
+    cr_expect(rules.labels && rules.start && rules.tether && rules.alone && rules.builtins && rules.all && !rules.count);
 }
 
 Test(rules, lines_are_whole_words)

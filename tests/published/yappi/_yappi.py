@@ -8,6 +8,7 @@ import sys
 import threading
 
 from timestamp_capture import _current, _rows
+from timestamp_capture._hushed import hushed
 from timestamp_capture.yappi import YappiError as error
 
 __name__ = "timestamp_capture._test_clock"  # functions of the recorder's package are not recorded
@@ -44,6 +45,7 @@ def _ends(code, *_):
             return
 
 
+@hushed  # threading.setprofile is called, which is Python
 def _set_test_timings(timings):
     """Calls of the function `name` at recursion level n take timings["name_n"], until the statistics are cleared."""
     _timings.clear()
@@ -80,6 +82,7 @@ else:
         sys.setprofile(_told if on else None)
 
 
+@hushed
 def _cleared(clear=_current.clear):
     clear()
     if _timings:
