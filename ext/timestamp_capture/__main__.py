@@ -56,7 +56,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         status = _script.exit_status(error)
     finally:
         profile.disable()
-        shown = _script.shown("python -m timestamp_capture", lambda: _show(profile, outfile, options.sort))
+        shown = _script.shown("python -m timestamp_capture", lambda: _show(profile, outfile, options.sort), prints=outfile is None)
     return status or int(not shown)
 
 

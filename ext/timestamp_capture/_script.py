@@ -57,11 +57,15 @@ def exit_status(error: SystemExit) -> int:
     return 1
 
 
-def shown(who: str, show: Callable[[], None]) -> bool:
+def shown(who: str, show: Callable[[], None], *, prints: bool) -> bool:
     """Prints or writes what was recorded. What cannot be written is told on standard error, in the name of ``who``: False."""
+    closed = getattr(sys.stdout, "closed", sys.stdout is None)  # json.tool does that
+    if prints and closed:
+        print(f"{who}: cannot print the statistics: the program has closed its standard output; -o FILE writes them to a file", file=sys.stderr)
+        return False
     try:
         show()
-        if sys.stdout is not None:
+        if not closed:
             sys.stdout.flush()
     except BrokenPipeError:  # who reads has read enough
         sys.stdout = open(os.devnull, "w", encoding="utf-8")

@@ -51,7 +51,7 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
         status = _script.exit_status(error)
     finally:
         yappi.stop()
-        shown = _script.shown(NAME, lambda: _show(outfile, options.output_format))
+        shown = _script.shown(NAME, lambda: _show(outfile, options.output_format), prints=outfile is None)
     return status or int(not shown)
 
 

@@ -240,3 +240,13 @@ def test_command_that_cannot_write(folder):
         done = run("-o", "none/out", "exits.py", own, cwd=folder)
         assert done.returncode == status and done.stdout == ""
         assert done.stderr.startswith("python -m timestamp_capture: cannot write the statistics: ") and done.stderr.count("\n") == 1
+
+
+def test_a_program_that_closes_its_output(folder):
+    """As json.tool does on some versions: a file is written all the same; what can be printed nowhere is told in one line."""
+    (folder / "closes.py").write_text("import sys\nprint('done')\nsys.stdout.close()\n")
+    done = run("-o", "out", "closes.py", cwd=folder)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "") and (folder / "out").stat().st_size > 0
+    done = run("closes.py", cwd=folder)
+    assert (done.returncode, done.stdout) == (1, "done\n")
+    assert done.stderr.startswith("python -m timestamp_capture: cannot print the statistics: ") and done.stderr.count("\n") == 1
