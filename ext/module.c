@@ -23,6 +23,7 @@
 #include "recorder.h"
 #include "scope.h"
 #include "session.h"
+#include "stat_rows.h"
 #include "switches.h"
 #include "thread.h"
 #include "thread_names.h"
@@ -212,6 +213,11 @@ static PyObject *thread_class(PyObject *module, PyObject *tid)
     return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace");
 }
 
+PyDoc_STRVAR(add_up_doc, "_add_up($module, rows, lanes, /)\n--\n\nPacked rows of functions, added up by site: of those lanes whose byte is not zero.");
+PyDoc_STRVAR(stats_doc,
+             "_stats($module, type, functions, contexts, children, cpu, rows, /)\n--\n\nA statistic a packed row, but for lanes that are not in contexts.");
+PyDoc_STRVAR(rest_doc, "_rest($module, /)\n--\n\nFor a moment the interpreter's lock is whose who waits for it.");
+
 PyDoc_STRVAR(save_doc, "_save($module, fd, /)\n--\n\nWrites what `tscap save` would of this process as a capture file, uncompressed.");
 static PyObject *save(PyObject *module, PyObject *args)
 {
@@ -253,6 +259,9 @@ static PyMethodDef methods[] = {
     {"_obey_switches", switches_obeyed_by, METH_O, switches_doc},
     {"_ask_labels", ask_labels, METH_O, labels_doc},
     {"_thread_class", thread_class, METH_O, thread_class_doc},
+    {"_add_up", stat_rows_add_up, METH_VARARGS, add_up_doc},
+    {"_stats", stat_rows_make, METH_VARARGS, stats_doc},
+    {"_rest", stat_rows_rest, METH_NOARGS, rest_doc},
     {"_save", save, METH_VARARGS, save_doc},
     {"_convert", convert, METH_VARARGS, convert_doc},
     {"_hand_over", hand_over, METH_O, NULL},

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Set, Tuple
 
 from ._func_stats import YChildFuncStat, YChildFuncStats, YFuncStat
-from ._session import CPU, PAIR_CALLEE, REAL, Function, Reading, Row
+from ._select import core
+from ._session import CPU, PAIR_CALLEE, PIECE, REAL, ROW_BYTES, Function, Reading, Row, unpacked
 
 NS_PER_S = 1e9
 
@@ -35,7 +36,8 @@ class Wanted:
 
     def function(self, function: Function) -> bool:
         """A method is meant by its name alone, too."""
-        return self.name in (None, function.name, function.name.rpartition(".")[2]) and self.module in (None, function.module)
+        name, module, *_ = function
+        return self.name in (None, name, name.rpartition(".")[2]) and self.module in (None, module)
 
 
 EVERYTHING = Wanted()
@@ -62,8 +64,8 @@ class _Rows:
         self.lanes = wanted.lanes(reading)
         self.contexts = dict(reading.contexts)
         self._numbers: Dict[Tuple[int, int], int] = {}  # of contexts and tags
-        self.made: List[YFuncStat] = []
-        self._shown: Optional[Dict[int, YFuncStat]] = None  # those by site: made when children are first asked for
+        self._packed = b""  # rows that were made
+        self._shown: Optional[Set[int]] = None  # sites of what was made: it knows us, and that we knew it would make a circle
         self._pairs: Optional[Dict[int, Dict[int, Row]]] = None  # by caller, then callee: made when children are first asked for
 
     def seen(self) -> List[Row]:
@@ -90,12 +92,33 @@ class _Rows:
                 yield (*(said.of(site)[0] for site in row[: at + 1]), key, *row[at + 2 :])
 
     def functions(self, callback: Optional[Callable[[YFuncStat], object]]) -> List[YFuncStat]:
-        labelled = self.reading.labelled is not None
+        labelled = bool(self.reading.labelled)
+        if callback is None and not labelled and self.wanted.name is None and self.wanted.module is None and hasattr(core, "_stats"):
+            return self.packed()
         rows = [*self.labelled(self.reading.rows(), 0)] if labelled else self.seen()
         if callback is not None:  # it sees one context at a time
             rows = [row for row in rows if callback(self.stats([row])[0])]
-        self.made = self.stats(rows if len(self.lanes) == 1 and not labelled else _by_site(rows).values())
-        return [*self.made]
+        made = self.stats(rows if len(self.lanes) == 1 and not labelled else _by_site(rows).values())
+        self._shown = {stat._site for stat in made}
+        return made
+
+    def packed(self) -> List[YFuncStat]:
+        """The usual way: all that there is, of the lanes that are wanted."""
+        rows = self.reading.packed
+        if len(self.lanes) > 1:
+            wanted = bytearray(max(self.lanes) + 1)
+            for lane in self.lanes:
+                wanted[lane] = 1
+            rows = core._add_up(rows, wanted)
+        contexts = {lane: context for lane, context in self.contexts.items() if lane in self.lanes}
+        self._packed = rows
+        made: List[YFuncStat] = []
+        for begin in range(0, len(rows), PIECE * ROW_BYTES):
+            if begin:
+                core._rest()
+            piece = memoryview(rows)[begin : begin + PIECE * ROW_BYTES]
+            made += core._stats(YFuncStat, self.reading.functions, contexts, self, self.clock == CPU, piece)
+        return made
 
     def stats(self, rows: Iterable[Row]) -> List[YFuncStat]:
         """Thousands are made at a time: no call more than it takes."""
@@ -117,18 +140,20 @@ class _Rows:
 
     def children_of(self, site: int) -> YChildFuncStats:
         children = YChildFuncStats()
-        if self._shown is None:
-            self._shown = {stat._site: stat for stat in self.made}
+        shown = self.shown()
         for callee, row in self.pairs().get(site, {}).items():
-            stat = self._shown.get(callee)
-            if stat is not None:
-                children.append(self.child(stat, row))
+            if callee in shown:
+                children.append(self.child(self.reading.functions[callee], row))
         return children
 
-    def child(self, stat: YFuncStat, row: Row) -> YChildFuncStat:
+    def shown(self) -> Set[int]:
+        if self._shown is None:
+            self._shown = {row[0] for row in unpacked(self._packed) if row[1] in self.lanes}
+        return self._shown
+
+    def child(self, function: Function, row: Row) -> YChildFuncStat:
         child = YChildFuncStat.__new__(YChildFuncStat)
-        child.index, child.name, child.module, child.lineno = stat.index, stat.name, stat.module, stat.lineno
-        child.builtin, child.full_name = stat.builtin, stat.full_name
+        child.name, child.module, child.lineno, child.builtin, child.full_name, child.index = function
         calls = row[2]
         child.ncall, child.nactualcall = calls, row[3]
         child.ttot = ttot = row[self.clock] / NS_PER_S

@@ -20,15 +20,9 @@ _BUILTIN = 4  # kind of a site: a C function
 _LANE, _FUNCTION, _PAIR, _SITE = (struct.Struct(f"={words}Q") for words in (8, 8, 9, 5))
 
 
-class Function(NamedTuple):
-    """How a site is called."""
-
-    name: str  # of a method with its class before it
-    module: str  # the file; of a C function, the module's name
-    lineno: int
-    builtin: bool
-    full_name: str
-    number: int  # counts the session's functions
+# How a site is called: name (of a method with its class before it), module (the file; of a C function, the module's name), line, is it a C
+# function, full name, number (counts the session's functions).
+Function = Tuple[str, str, int, bool, str, int]
 
 
 # A row of a function: site, lane of its thread, calls, primitive calls; nanoseconds in all and of its own, by the real and by the CPU
@@ -36,6 +30,12 @@ class Function(NamedTuple):
 Row = Tuple[int, ...]
 REAL, CPU = 4, 6
 PAIR_CALLEE = 1
+ROW_BYTES = _FUNCTION.size
+PIECE = 1_000  # rows: after as many of thousands the interpreter's lock is free for a moment
+
+
+def unpacked(rows: bytes) -> Iterator[Row]:
+    return _FUNCTION.iter_unpack(rows)
 
 
 def full_name(builtin: bool, module: str, lineno: int, name: str) -> str:
@@ -83,11 +83,11 @@ class Reading:
         self.functions = functions  # by site
         self.contexts = contexts  # by lane: id, name and tag of calls without a label
         self.labelled = labelled
-        self._rows, self._pairs = rows, pairs
+        self.packed, self._pairs = rows, pairs
         self.complete = complete  # nothing is known to be missing
 
     def rows(self) -> Iterator[Row]:
-        return _FUNCTION.iter_unpack(self._rows)
+        return unpacked(self.packed)
 
     def pairs(self) -> Iterator[Row]:
         return _PAIR.iter_unpack(self._pairs)
@@ -268,19 +268,25 @@ class Session:
         return self._tids is None or tid in self._tids
 
     def _learn(self, sites: bytes, names: str) -> None:
-        texts = iter(names.split("\0"))
-        for site, line, variant_of, kind, label in _SITE.iter_unpack(sites):
+        """Thousands come the first time: no call more than it takes."""
+        functions, known, texts = self._functions, self._known, names.split("\0")
+        for number, (site, line, variant_of, kind, label) in enumerate(_SITE.iter_unpack(sites)):
+            if number and number % PIECE == 0:
+                _select.core._rest()
+            name, module, file = texts[3 * number : 3 * number + 3]
             builtin, own = kind == _BUILTIN, variant_of or site
-            name, module, file = next(texts), next(texts), next(texts)
-            name, where = name.rpartition("<locals>.")[2], module if builtin else file
-            if own not in self._functions:
-                self._functions[own] = _made(Function, (name, where, line, builtin, full_name(builtin, where, line, name), len(self._functions)))
+            where = module if builtin else file
+            if "<locals>." in name:
+                name = name.rpartition("<locals>.")[2]
+            if own not in functions:
+                # A plain tuple: the collector of garbage gives it up when it has seen it once.
+                functions[own] = name, where, line, builtin, full_name(builtin, where, line, name), len(functions)
             if variant_of:
-                self._functions[site] = self._functions[own]
+                functions[site] = functions[own]
                 self._variants[site] = own, self.labels.meaning(label)
-            if site // 8 >= len(self._known):
-                self._known.extend(bytes(max(site // 8, 512) + 1))
-            self._known[site // 8] |= 1 << site % 8
+            if site // 8 >= len(known):
+                known.extend(bytes(max(site // 8, 512) + 1))
+            known[site // 8] |= 1 << site % 8
 
     @hushed
     def contexts(self) -> List[Context]:

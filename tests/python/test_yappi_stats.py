@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from timestamp_capture import _rows, yappi
-from timestamp_capture._session import Function, Reading, full_name
+from timestamp_capture._session import Reading, full_name
 
 MS = 1_000_000
 FUNCTIONS = {
@@ -35,7 +35,7 @@ def reading(rows, pairs=(), functions=FUNCTIONS):
         return (sites[name], context, calls, primitive, *(round(ms * MS) for ms in times))
 
     named = {
-        site: Function(name, module, line, builtin, full_name(builtin, module, line, name), site - 10)
+        site: (name, module, line, builtin, full_name(builtin, module, line, name), site - 10)
         for (name, site), (module, line, builtin) in zip(sites.items(), functions.values())
     }
     packed = b"".join(struct.pack("=8Q", *whole(row)) for row in rows)
