@@ -47,7 +47,7 @@ void capture_bytes_free(struct capture_bytes *b)
     *b = (struct capture_bytes){0};
 }
 
-bool capture_cursor_number(struct capture_cursor *c, uint64_t *number)
+static bool read_long_number(struct capture_cursor *c, uint64_t *number)
 {
     *number = 0;
     for (unsigned shift = 0; c->at < c->end && shift < 64; shift += 7) {
@@ -60,6 +60,17 @@ bool capture_cursor_number(struct capture_cursor *c, uint64_t *number)
     }
     return false;
 }
+
+/* Most are of one byte. */
+static inline bool read_number(struct capture_cursor *c, uint64_t *number)
+{
+    if (c->at == c->end || *c->at >= 0x80)
+        return read_long_number(c, number);
+    *number = *c->at++;
+    return true;
+}
+
+bool capture_cursor_number(struct capture_cursor *c, uint64_t *number) { return read_number(c, number); }
 
 /* ---- writing ---- */
 
@@ -139,24 +150,33 @@ static void set_text(char *to, size_t size, const char *text)
     process_printable(to);
 }
 
-static bool set_value(const struct capture_field *f, void *row, uint64_t value, const struct capture_strings *strings)
+static bool set_string(const struct capture_field *f, void *field, uint64_t value, const struct capture_strings *strings)
+{
+    const char *text = string_of(strings, value);
+    if (text && f->type == CAPTURE_STRING)
+        *(const char **)field = text;
+    else if (text)
+        set_text(field, f->size, text);
+    return text;
+}
+
+static inline bool set_value(const struct capture_field *f, void *row, uint64_t value, const struct capture_strings *strings)
 {
     void *field = (char *)row + f->offset;
-    bool string = f->type == CAPTURE_STRING || f->type == CAPTURE_TEXT;
-    const char *text = string ? string_of(strings, value) : "";
-    if (!text || (f->type == CAPTURE_U32 && value > UINT32_MAX) || (f->type == CAPTURE_BOOL && value > 1))
-        return false;
-    if (f->type == CAPTURE_U32)
+    switch (f->type) {
+    case CAPTURE_U32:
         *(uint32_t *)field = (uint32_t)value;
-    else if (f->type == CAPTURE_BOOL)
+        return value <= UINT32_MAX;
+    case CAPTURE_BOOL:
         *(bool *)field = value;
-    else if (f->type == CAPTURE_STRING)
-        *(const char **)field = text;
-    else if (f->type == CAPTURE_TEXT)
-        set_text(field, f->size, text);
-    else
+        return value <= 1;
+    case CAPTURE_STRING:
+    case CAPTURE_TEXT:
+        return set_string(f, field, value, strings);
+    default:
         memcpy(field, &value, sizeof value);
-    return true;
+        return true;
+    }
 }
 
 /* What has no column is 0, or "". */
@@ -172,7 +192,7 @@ static bool read_row(struct capture_cursor *c, const struct columns *columns, co
 {
     uint64_t value;
     for (uint64_t i = 0; i < columns->count; i++) {
-        if (!capture_cursor_number(c, &value))
+        if (!read_number(c, &value))
             return false;
         if (columns->field[i] && !set_value(columns->field[i], row, value, strings))
             return false;

@@ -51,7 +51,12 @@ uint32_t profile_next(const struct profile *p, uint32_t i, unsigned *depth)
 /* Sites are in the order of their ids, but not all ids are there. */
 const struct profile_site *profile_site(const struct profile *p, uint32_t id)
 {
-    uint32_t low = 0, high = p->sites;
+    uint32_t first = p->sites ? p->site[0].id : 1, last = p->sites ? p->site[p->sites - 1].id : 0;
+    if (id < first || id > last)
+        return NULL;
+    /* They rise: as many as are missing between the first and the last is how far one may be from where it would be. */
+    uint32_t missing = last - first + 1 - p->sites, at = id - first;
+    uint32_t low = at > missing ? at - missing : 0, high = at < p->sites ? at + 1 : p->sites;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         if (p->site[middle].id == id)

@@ -7,37 +7,39 @@
 
 #include "names.h"
 
-static int compare_labels(const void *a, const void *b)
+struct named {
+    const char *plain;
+    uint32_t site; /* which of the profile's */
+};
+
+static int compare_names(const void *a, const void *b)
 {
-    const struct profile_site *x = *(const struct profile_site *const *)a, *y = *(const struct profile_site *const *)b;
-    int r = strcmp(names_plain(x), names_plain(y));
-    return r ? r : (x > y) - (x < y);
+    const struct named *x = a, *y = b;
+    int r = strcmp(x->plain, y->plain);
+    return r ? r : (x->site > y->site) - (x->site < y->site);
 }
 
-static bool same_label(const struct profile_site *a, const struct profile_site *b)
-{
-    return strcmp(names_plain(a), names_plain(b)) == 0;
-}
+static bool same_name(const struct named *a, const struct named *b) { return strcmp(a->plain, b->plain) == 0; }
 
-static char *make_label(const struct profile_site *s, bool ambiguous)
+/* With the module before it, where there is one. */
+static char *make_label(const struct profile_site *s, const char *plain)
 {
     char *label;
-    const char *plain = names_plain(s);
-    bool with_module = ambiguous && s->module[0];
-    return asprintf(&label, "%s%s%s", with_module ? s->module : "", with_module ? "." : "", plain) < 0 ? NULL : label;
+    return asprintf(&label, "%s%s%s", s->module, s->module[0] ? "." : "", plain) < 0 ? NULL : label;
 }
 
-/* `order`: sorted by label, so that equal ones are neighbours. */
-static bool fill(char **label, const struct profile *p, const struct profile_site **order)
+/* `order`: sorted by name, so that equal ones are neighbours. */
+static bool fill(char **label, const struct profile *p, const struct named *order)
 {
     uint32_t count = p->sites;
-    bool whole = true;
+    bool whole = true, like_previous = false;
     for (uint32_t i = 0; i < count; i++) {
-        bool like_previous = i > 0 && same_label(order[i - 1], order[i]);
-        bool like_next = i + 1 < count && same_label(order[i], order[i + 1]);
-        char *text = make_label(order[i], like_previous || like_next);
-        label[order[i] - p->site] = text;
+        bool like_next = i + 1 < count && same_name(&order[i], &order[i + 1]);
+        bool ambiguous = like_previous || like_next;
+        char *text = ambiguous ? make_label(&p->site[order[i].site], order[i].plain) : (char *)order[i].plain;
+        label[order[i].site] = text;
         whole &= text != NULL;
+        like_previous = like_next;
     }
     return whole;
 }
@@ -45,11 +47,11 @@ static bool fill(char **label, const struct profile *p, const struct profile_sit
 char **labels_make(const struct profile *p)
 {
     char **label = calloc((size_t)p->sites + 1, sizeof *label);
-    const struct profile_site **order = calloc((size_t)p->sites + 1, sizeof *order);
+    struct named *order = malloc(((size_t)p->sites + 1) * sizeof *order);
     for (uint32_t i = 0; order && i < p->sites; i++)
-        order[i] = &p->site[i];
+        order[i] = (struct named){names_plain(&p->site[i]), i};
     if (order && p->sites)
-        qsort(order, p->sites, sizeof *order, compare_labels);
+        qsort(order, p->sites, sizeof *order, compare_names);
     if (!label || !order || !fill(label, p, order)) {
         labels_free(label, p);
         label = NULL;
@@ -58,10 +60,12 @@ char **labels_make(const struct profile *p)
     return label;
 }
 
+/* What needs no module is the profile's own text. */
 void labels_free(char **label, const struct profile *p)
 {
     for (uint32_t i = 0; label && i < p->sites; i++)
-        free(label[i]);
+        if (label[i] != p->site[i].name && label[i] != p->site[i].qualname)
+            free(label[i]);
     free(label);
 }
 

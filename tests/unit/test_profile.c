@@ -215,6 +215,26 @@ Test(profile, sites_of_the_recorder_itself_are_not_shown)
     profile_free(&p);
 }
 
+/* Whatever numbers are missing, and wherever. */
+Test(profile, a_site_is_found_among_numbers_with_gaps)
+{
+    enum { NUMBERS = 9 };
+    for (uint32_t set = 0; set < 1u << NUMBERS; set++) {
+        struct profile_site site[NUMBERS];
+        struct profile p = {.site = site};
+        for (uint32_t id = 1; id <= NUMBERS; id++)
+            if (set >> (id - 1) & 1)
+                site[p.sites++] = (struct profile_site){.id = id * 3};
+        for (uint32_t id = 0; id <= 3 * NUMBERS + 3; id++) {
+            const struct profile_site *found = profile_site(&p, id);
+            bool there = id && id % 3 == 0 && id <= 3 * NUMBERS && set >> (id / 3 - 1) & 1;
+            cr_assert_eq(found != NULL, there, "%u in %x", id, set);
+            cr_assert(!found || found->id == id);
+        }
+        cr_assert_null(profile_site(&p, UINT32_MAX));
+    }
+}
+
 /* Somebody began to record while the recorder measured itself. */
 Test(profile, calls_of_the_recorder_itself_are_no_roots)
 {
