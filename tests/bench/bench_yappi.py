@@ -7,9 +7,10 @@
     templates  the same with a template that is compiled for each request: new code objects all the time
 
 A round starts a process for each way to record, and one that does not; a row has the medians of rounds: what one run takes without a
-recorder, what each adds to that, and what ours adds as a share of what cProfile does, with 95 % intervals. By the real clock.
+recorder, what each adds to that, and what ours adds as a share of what cProfile does and of what yappi does, with 95 % intervals. By the
+real clock.
 
-    bench_yappi.py [ROUNDS]
+    bench_yappi.py [ROUNDS [PROGRAM ...]]
 """
 import importlib
 import importlib.util
@@ -25,6 +26,7 @@ ROUNDS = 15
 RUNS = 9  # of the program, in each process
 LIMIT = 0.60  # of what cProfile(builtins=False) adds, without builtins
 LIMIT_BUILTINS = 1.00  # of what cProfile adds, with builtins
+LIMIT_YAPPI = 0.40  # of what yappi adds, without
 
 # ---- programs ----
 
@@ -153,6 +155,9 @@ WAYS = {
 }
 
 
+BESIDE = (("ours", "cProfile", LIMIT), ("ours, builtins", "cProfile, builtins", LIMIT_BUILTINS), ("ours", "yappi", LIMIT_YAPPI))
+
+
 def measure(program, way):
     """Seconds of a run: the median. In a process of its own."""
     run = PROGRAMS[program]()
@@ -183,7 +188,9 @@ def row(program, ways, rounds):
     base = statistics.median(times["none"])
     cells = [f"{program:9} {base * 1e3:8.2f}"] + [f"{statistics.median(added[way]) * 1e3:10.2f}" for way in ways[1:]]
     within = True
-    for ours, theirs, limit in (("ours", "cProfile", LIMIT), ("ours, builtins", "cProfile, builtins", LIMIT_BUILTINS)):
+    for ours, theirs, limit in BESIDE:
+        if theirs not in ways:
+            continue
         share, low, high = support.median_interval([mine / yours for mine, yours in zip(added[ours], added[theirs])])
         cells.append(f"{share:6.2f} ({low:.2f} to {high:.2f})")
         within = within and low <= limit
@@ -196,9 +203,9 @@ def main():
     support.pin_to_one_core()
     support.use_private_directory()
     ways = [way for way in WAYS if way != "yappi" or importlib.util.find_spec("yappi")]
-    programs = [name for name in PROGRAMS if name not in OF_FLASK or importlib.util.find_spec("flask")]
+    programs = [name for name in sys.argv[2:] or PROGRAMS if name not in OF_FLASK or importlib.util.find_spec("flask")]
     print(f"CPython {support.python_version()}: ms of a run, and what it takes longer: {', '.join(ways)};")
-    print(f"then our share of cProfile's (at most {LIMIT:.0%}), and with builtins (at most {LIMIT_BUILTINS:.0%})")
+    print(f"then our share of cProfile's (at most {LIMIT:.0%}), with builtins (at most {LIMIT_BUILTINS:.0%}), of yappi's (at most {LIMIT_YAPPI:.0%})")
     if not all([row(program, ways, rounds) for program in programs]):
         raise SystemExit("over the limit")
 
