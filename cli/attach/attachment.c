@@ -18,6 +18,7 @@
 
 #define DETACHED_MEANWHILE 3 /* times, by others */
 #define LOOK_NS 1000000
+#define HEIRS_MS 1000 /* for those that a process which has ended has handed its attachment on to */
 
 void attachment_init(struct attachment *a, const struct settings *s)
 {
@@ -232,6 +233,8 @@ int attachment_order(struct attachment *a, const struct subject *subject)
     return code;
 }
 
+bool attachment_ordered(const struct attachment *a) { return a->tether >= 0 || a->refused; }
+
 /* ---- getting out ---- */
 
 bool attachment_lasts(const struct attachment *a)
@@ -256,6 +259,15 @@ static int await_detachment(const struct attachment *a, const struct subject *su
     return EXIT_OK;
 }
 
+/* Its heirs, if there are any, hear that we let go, and nobody need answer. */
+static void let_go(const struct attachment *a)
+{
+    struct pollfd p = {.fd = a->tether, .events = POLLIN};
+    shutdown(a->tether, SHUT_WR);
+    while (poll(&p, 1, HEIRS_MS) < 0 && errno == EINTR)
+        ;
+}
+
 /* It was brought in and then not told what for. */
 static void take_back(const struct attachment *a, const struct subject *subject)
 {
@@ -266,7 +278,9 @@ static void take_back(const struct attachment *a, const struct subject *subject)
 int attachment_end(struct attachment *a, const struct subject *subject)
 {
     int code = EXIT_OK;
-    if (attachment_lasts(a))
+    if (attachment_lasts(a) && !process_runs(subject->pid, subject->start_time))
+        let_go(a);
+    else if (attachment_lasts(a))
         code = await_detachment(a, subject);
     else if (a->injected && a->tethered && a->tether < 0 && !a->refused)
         take_back(a, subject);

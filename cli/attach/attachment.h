@@ -46,6 +46,9 @@ int attachment_check(struct attachment *a);
 /* Says what to record, and tells the user. */
 int attachment_order(struct attachment *a, const struct subject *subject);
 
+/* Was it told what to record, by us, or by others before? */
+bool attachment_ordered(const struct attachment *a);
+
 /* Is the process ours still: has it neither ended nor been detached from, or attached to anew, by others? */
 bool attachment_lasts(const struct attachment *a);
 

@@ -13,6 +13,7 @@
 #include "hold.h"
 #include "message.h"
 #include "pids.h"
+#include "process.h"
 #include "process_tree.h"
 #include "stray.h"
 #include "target.h"
@@ -20,6 +21,7 @@
 #define PAUSE_NS 10000000u    /* between looks while somebody is being made */
 #define NEWBORN_NS 100000000u /* it may be between fork and exec, or its interpreter may not be there yet */
 #define YOUNG_NS 1000000000u  /* it may not have come to its hooks of fork yet, if there are any */
+#define HEIRS_MS 1000         /* for those that one which has ended has handed its attachment on to */
 #define TRIES 20              /* at one whose interpreter has not begun, or that becomes another program meanwhile */
 
 struct member {
@@ -46,6 +48,9 @@ static struct member *find(const struct tree_attachment *t, pid_t pid, uint64_t 
 
 static int no_memory(struct tree_attachment *t)
 {
+    t->untold |= t->silent;
+    if (t->code == EXIT_OK && t->silent)
+        t->code = EXIT_FAILED;
     if (t->code == EXIT_OK)
         t->code = fail(EXIT_FAILED,
                        "not all processes were attached to\n"
@@ -81,7 +86,9 @@ static bool judge(struct tree_attachment *t, struct member *m, int code, const c
     m->settled = true;
     if (code == EXIT_OK || target_has_ended(m->pid))
         return true;
-    fail((enum exit_code)code, "%s", message);
+    t->untold |= t->silent;
+    if (!t->silent)
+        fail((enum exit_code)code, "%s", message);
     if (t->code == EXIT_OK)
         t->code = code;
     return true;
@@ -104,10 +111,12 @@ static bool attach(struct tree_attachment *t, struct member *m)
     int code = attachment_find(&a, &operand);
     if (code == EXIT_OK)
         code = attachment_order(&a, operand.subject);
+    if (code != EXIT_OK && operand.subject)
+        attachment_end(&a, operand.subject); /* brought in for nothing */
     message_keep(NULL, 0);
     hold_end(&before);
     m->tether = a.tether;
-    m->told = code == EXIT_OK ? ticks_now() : 0;
+    m->told = code == EXIT_OK && !a.refused ? ticks_now() : 0;
     operand_free(&operand);
     return judge(t, m, code, message);
 }
@@ -262,10 +271,11 @@ int tree_attachment_begin(struct tree_attachment *t, const struct attachment *ro
 
 /* ---- the end ---- */
 
+/* Of one that has ended its heirs may hold the other end, and so may children that know nothing of it. */
 static void await_end(const struct member *m, uint64_t timeout)
 {
     struct pollfd p = {.fd = m->tether, .events = POLLIN};
-    poll(&p, 1, (int)(timeout / 1000000 + 1));
+    poll(&p, 1, process_runs(m->pid, m->start_time) ? (int)(timeout / 1000000 + 1) : HEIRS_MS);
 }
 
 void tree_attachment_end(struct tree_attachment *t)

@@ -15,7 +15,9 @@ struct tree_attachment {
     struct descendants descendants;   /* of the root */
     struct member *member;
     size_t count, room;
-    int code; /* of the first that failed, after its message */
+    int code;    /* of the first that failed, after its message */
+    bool silent; /* without it: the terminal is somebody else's */
+    bool untold; /* so it was */
 };
 
 /* Those that live now, once the root has its order: each one that runs Python and is not an heir already. Waits for those that are

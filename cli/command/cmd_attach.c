@@ -19,7 +19,7 @@
 
 static int milliseconds(uint64_t ns) { return ns < LONGEST_MS * 1000000ull ? (int)(ns / 1000000) + 1 : LONGEST_MS; }
 
-/* Until we are ended, or the process is: the connection is what it goes by. Children may hold that open, too. `tree`: NULL: it alone. */
+/* Until we are ended, or the process is. The connection tells of both, unless children hold it open, too. `tree`: NULL: it alone. */
 static int stay(int fd, const struct subject *subject, struct tree_attachment *tree)
 {
     struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -27,9 +27,9 @@ static int stay(int fd, const struct subject *subject, struct tree_attachment *t
     const uint64_t start_time = subject->start_time;
     note("until this command ends (^C)");
     for (int r = 0; r == 0 || (r < 0 && errno == EINTR);) {
-        if (tree && !process_runs(pid, start_time))
+        if (!process_runs(pid, start_time))
             break;
-        r = poll(&p, 1, tree ? milliseconds(tree_attachment_look(tree)) : -1);
+        r = poll(&p, 1, tree ? milliseconds(tree_attachment_look(tree)) : LONGEST_MS);
     }
     note("process %d has ended, or was detached from, or attached to anew", (int)pid);
     return EXIT_OK;

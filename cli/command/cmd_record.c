@@ -9,6 +9,7 @@
 #include "attachment.h"
 #include "clock.h"
 #include "command.h"
+#include "following.h"
 #include "message.h"
 #include "operand.h"
 #include "own_session.h"
@@ -34,6 +35,7 @@ struct record {
     struct subject *subject; /* its root */
     struct saving saving;
     struct own_session session;
+    struct following following; /* its descendants, where it was attached to for this */
     struct capture first, last; /* what it began with, if there was anything; the last look */
     bool has_first, has_last;
     bool written; /* the last look is in the file */
@@ -144,7 +146,7 @@ static uint64_t sooner(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static uint64_t next_deed(const struct record *r, uint64_t now)
 {
     uint64_t until = r->session.asked >= 0 ? r->session.patience : sooner(r->due_look, r->due_write);
-    until = sooner(until, r->until);
+    until = sooner(sooner(until, r->until), r->following.due);
     if (isatty(STDERR_FILENO))
         until = sooner(until, r->due_beat);
     return r->target < 0 ? sooner(until, now + WATCH_NS) : until;
@@ -183,6 +185,7 @@ static int run(struct record *r)
     int code = check_session(r);
     while (!r->over && code == EXIT_OK) {
         code = look_in_time(r);
+        following_look(&r->following);
         show_progress(r);
         if (code == EXIT_OK && !r->over)
             wait_for_anything(r);
@@ -266,7 +269,8 @@ static int look_first(struct record *r)
     return code;
 }
 
-/* `fresh`: it has just been attached to, and has recorded nothing before. `order`: to be attached to. */
+/* `fresh`: it has just been attached to, and has recorded nothing before, nor has one below it. `order`: to be attached to. Those below
+ * it are attached to once it is: what they recorded before is looked at first. */
 static int record_subject(struct record *r, struct attachment *a, const struct operand *o, bool fresh, bool order)
 {
     struct source source;
@@ -282,14 +286,17 @@ static int record_subject(struct record *r, struct attachment *a, const struct o
         code = attachment_order(a, r->subject);
     if (code == EXIT_OK && order)
         subject_refresh(r->subject);
+    if (code == EXIT_OK && attachment_ordered(a))
+        following_begin(&r->following, a, r->subject);
     if (code == EXIT_OK)
         code = record(r);
+    int followed = following_end(&r->following);
     if (r->has_first)
         capture_free(&r->first);
     if (r->has_last)
         capture_free(&r->last);
     source_free(&source);
-    return code;
+    return code == EXIT_OK ? followed : code;
 }
 
 static int record_prepared(struct record *r, struct attachment *a, const struct operand *o, bool order)
@@ -314,7 +321,7 @@ static int record_unprepared(struct record *r, struct attachment *a, struct oper
     if (code != EXIT_OK)
         return code;
     subject_refresh(o->subject);
-    return record_subject(r, a, o, a->injected, false);
+    return record_subject(r, a, o, a->injected && !r->settings->subprocesses, false);
 }
 
 static int record_with(struct record *r, struct attachment *a)
@@ -342,7 +349,7 @@ int cmd_record(const struct settings *s)
     int code = python_operand_find(&named, s);
     if (code != EXIT_OK)
         return code;
-    struct record r = {.settings = &named.settings, .saving = {.fd = -1}, .target = -1};
+    struct record r = {.settings = &named.settings, .saving = {.fd = -1}, .target = -1, .following = {.due = UINT64_MAX}};
     attachment_init(&a, r.settings);
     a.tethered = a.alone = true;
     code = attachment_check(&a);

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "command.h"
 #include "diagnosis.h"
+#include "following.h"
 #include "format.h"
 #include "hold.h"
 #include "functions.h"
@@ -31,6 +32,7 @@ struct top {
     struct source *source;
     struct subject *subject; /* its root */
     const struct settings *settings;
+    struct following *following;
     const struct format *format;
     uint64_t delay;
     uint64_t tables; /* printed so far */
@@ -44,6 +46,16 @@ static void sleep_until(uint64_t ns)
     struct timespec t = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
         ;
+}
+
+/* Until the next table is due, those that come meanwhile are attached to. */
+static void await_table(struct top *t, uint64_t due)
+{
+    while (t->following->due < due) {
+        sleep_until(t->following->due);
+        following_look(t->following);
+    }
+    sleep_until(due);
 }
 
 static int print_interval(const struct top *t, const struct capture *now, const struct capture *before)
@@ -128,7 +140,7 @@ static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
         return code;
     uint64_t due = last.taken;
     for (t->tables = 0; t->tables < tables && code == EXIT_OK && !t->ended; t->tables++) {
-        sleep_until(due += t->delay);
+        await_table(t, due += t->delay);
         code = next_table(t, &last);
         t->ended |= !anybody_lives(t);
     }
@@ -163,12 +175,13 @@ static int check_form(const struct settings *s)
     return EXIT_OK;
 }
 
-static int show_tables(struct source *source, const struct settings *s)
+static int show_tables(struct source *source, const struct settings *s, struct following *following)
 {
     struct top t = {
         .source = source,
         .subject = source_root(source),
         .settings = s,
+        .following = following,
         .format = format_choose(FORMAT_INTERVAL, s),
         .delay = setting_or(s->delay, DEFAULT_DELAY),
         .complete = true,
@@ -176,11 +189,12 @@ static int show_tables(struct source *source, const struct settings *s)
     return print_tables(&t, s->batch, setting_or(s->max_loss, 0));
 }
 
-static int show_screen(struct source *source, const struct attachment *a, const struct column *sort)
+static int show_screen(struct source *source, const struct attachment *a, const struct column *sort, struct following *following)
 {
     const struct settings *s = a->settings;
     struct live_options o = {
         .attachment = a,
+        .following = following,
         .sort = sort,
         .delay = setting_or(s->delay, DEFAULT_DELAY),
         .max_loss = setting_or(s->max_loss, 0),
@@ -189,8 +203,10 @@ static int show_screen(struct source *source, const struct attachment *a, const 
     return live_run(source, &o);
 }
 
+/* The first look shows those that are attached to, too. */
 static int show(struct operand *o, const struct attachment *a, const struct column *sort)
 {
+    struct following following = {.due = UINT64_MAX};
     struct source source;
     struct view view;
     const struct settings *s = a->settings;
@@ -198,10 +214,13 @@ static int show(struct operand *o, const struct attachment *a, const struct colu
     int code = source_open(&source, &o->places, o->subject, s->subprocesses, &choice);
     if (operand_take_view(o, o->subject, &view))
         source_begin_with(&source, &view);
+    if (code == EXIT_OK && attachment_ordered(a))
+        following_begin(&following, a, o->subject);
     if (code == EXIT_OK)
-        code = s->batch == UNSET ? show_screen(&source, a, sort) : show_tables(&source, s);
+        code = s->batch == UNSET ? show_screen(&source, a, sort, &following) : show_tables(&source, s, &following);
     source_free(&source);
-    return code;
+    int followed = following_end(&following);
+    return code == EXIT_OK ? followed : code;
 }
 
 /* ---- attaching ---- */

@@ -212,7 +212,9 @@ static void look_in_time(struct live *l)
 static void wait_for_anything(struct live *l)
 {
     struct pollfd p[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = l->session.asked, .events = POLLIN}};
-    uint64_t now = clock_ns(CLOCK_MONOTONIC), until = l->ended ? UINT64_MAX : l->due;
+    uint64_t now = clock_ns(CLOCK_MONOTONIC), until = l->ended ? UINT64_MAX : l->due, follow = l->options->following->due;
+    if (!l->ended && follow < until)
+        until = follow;
     if (l->session.asked >= 0 && l->session.patience < until)
         until = l->session.patience;
     if (signals_poll(p, 2, until == UINT64_MAX ? until : until > now ? until - now : 0) < 0)
@@ -228,6 +230,8 @@ static void watch(struct live *l)
     while (!l->failure && !l->picture.leaving && !signals_leave()) {
         wait_for_anything(l);
         heed_signals();
+        if (!l->ended)
+            following_look(l->options->following);
         look_in_time(l);
         if (!l->failure)
             draw(l);

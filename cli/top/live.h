@@ -6,11 +6,13 @@
 #include <stdint.h>
 
 #include "attachment.h"
+#include "following.h"
 #include "source.h"
 #include "table.h"
 
 struct live_options {
     const struct attachment *attachment; /* (borrowed) what was attached for it, if anything */
+    struct following *following;         /* (borrowed) those below it */
     const struct column *sort;
     uint64_t delay;    /* ns between two looks */
     uint64_t max_loss; /* calls */
