@@ -65,6 +65,7 @@ int lifetime_reopen(void)
     return 0;
 }
 
+/* Of a child: has it the session from its parent? Of the parent: do its children have it? */
 static bool is_heir(void) { return session_running() && session_has_subprocesses(); }
 
 /* A segment of the child's own, and the session if it was handed on; no exception. */
@@ -219,7 +220,7 @@ static PyObject *at_exit(PyObject *self, PyObject *unused)
 {
     (void)self, (void)unused;
     if (!demand_is_of_parent()) {
-        listener_stop();
+        listener_stop(is_heir());
         own_segment_close();
     }
     Py_RETURN_NONE;

@@ -49,7 +49,7 @@ static struct {
     _Atomic pid_t tid; /* of it; 0: it has not begun */
     struct own_fd socket;
     struct own_fd tether; /* connection that an attachment lasts as long as; -1: none */
-    bool tether_inherited; /* it is the parent's, too: what it lasts for was handed on to us */
+    bool tether_shared; /* with our parent, or with children that go on when we end: what it lasts for was handed on */
     bool shortage; /* somebody waits to be accepted, and cannot be now */
     int looks;     /* still to be made: who closes descriptors one after the other may not have come to the end */
     char directory[PATH_MAX], name[64]; /* of the socket */
@@ -179,14 +179,14 @@ static uint32_t obey(int fd, const struct control_request *request, struct enclo
     return with_interpreter(fd, request, e, reply);
 }
 
-/* Children that inherited it hold it open, too: who waits at the other side hears of us, and they do. We hold it for nobody but us
- * if it is our parent's. */
+/* Children that inherited it hold it open, too: who waits at the other side hears of us, and they do. Where
+ * it is shared, it ends for us alone. */
 static void drop_tether(void)
 {
-    if (!l.tether_inherited && own_fd_is_ours(&l.tether))
+    if (!l.tether_shared && own_fd_is_ours(&l.tether))
         shutdown(l.tether.fd, SHUT_RDWR);
     own_fd_close(&l.tether);
-    l.tether_inherited = false;
+    l.tether_shared = false;
 }
 
 /* What it was attached for before does not hold any more: that connection ends. True: the new one stays open, what was asked
@@ -427,9 +427,10 @@ void listener_pause(void)
     Py_END_ALLOW_THREADS
 }
 
-void listener_stop(void)
+void listener_stop(bool heirs)
 {
     listener_pause();
+    l.tether_shared |= heirs;
     close_all();
 }
 
@@ -439,7 +440,7 @@ void listener_forget(bool heir)
     l.running = false;
     own_fd_close(&l.socket);
     wakeup_close();
-    l.tether_inherited = l.tether.fd >= 0;
+    l.tether_shared = l.tether.fd >= 0;
     if (!heir)
         drop_tether();
 }

@@ -7,8 +7,9 @@
 
 int listener_start(void); /* 0 or -errno */
 
-/* Ends the thread and waits for it. The interpreter's lock is held on entry and given up meanwhile. */
-void listener_stop(void);
+/* Ends the thread and waits for it. The interpreter's lock is held on entry and given up meanwhile. `heirs`: children have the session,
+ * and what was attached for, and go on: what that lasts as long as is theirs from now on. */
+void listener_stop(bool heirs);
 
 /* The same around a fork, so that the program is not told of a thread that it knows nothing about: whoever asks meanwhile
  * waits at the socket until listener_start(). */
