@@ -74,6 +74,49 @@ def test_budgets_of_other_times(app):
         assert over.code == 7 and over.out.rstrip().endswith("OVER"), over
 
 
+# Calls that are slow, once SLOW is set, in one way each: in what they call, in each tenth call, and in what they await.
+SLOW = """
+import asyncio
+SLOW, turn = False, 0
+@timestamp
+def inner():
+    time.sleep(0.3 if SLOW else 0)
+@timestamp
+def outer():
+    inner()
+@timestamp
+def tail():
+    global turn
+    turn += 1
+    time.sleep(0.3 if SLOW and turn % 10 == 0 else 0)
+@timestamp
+async def wait():
+    await asyncio.sleep(0.3 if SLOW else 0)
+"""
+BROKEN = ["inclusive:outer=200ms", "p95:tail=200ms", "elapsed:wait=200ms"]
+HELD = ["self:outer=200ms", "p50:tail=200ms", "inclusive:wait=200ms"]  # all the time
+
+
+def verdicts(result):
+    return [line.split()[-1] for line in result.out.splitlines()]
+
+
+def test_a_budget_is_broken_by_the_time_that_it_is_of(app):
+    app.do("exec(%r, globals())" % SLOW)
+    for call in ("outer()", "tail()", "asyncio.run(wait())"):
+        app.do("in_background(lambda: (%s, time.sleep(0.001)))" % call)
+    common = ["--python", sys.executable, "--warmup", "0", "--duration", "2", "--pid", app.pid]
+    both = [word for budget in BROKEN + HELD for word in ("--budget", budget)]
+    quick = run(*common, *both)
+    assert quick.code == 0 and verdicts(quick) == ["ok"] * 6, quick
+    app.do("SLOW = True")
+    slow = run(*common, *both)
+    assert slow.code == 7 and verdicts(slow) == ["OVER"] * 3 + ["ok"] * 3, slow
+    for budget in BROKEN:
+        one = run(*common, "--budget", budget)
+        assert one.code == 7 and verdicts(one) == ["OVER"], one
+
+
 def test_a_load_that_fails_has_no_verdict(app):
     result = run("--python", sys.executable, "--warmup", "0.5", "--duration", "60", "--pid", app.pid, "--", "sh", "-c", "exit 9")
     assert result.code == 1, result
