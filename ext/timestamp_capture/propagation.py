@@ -60,13 +60,15 @@ def _bound_coroutine(collector: core.Collector, coroutine: Any) -> Any:
 
 
 class _Entered:
-    """``with collector`` for the frame around it, without what a subclass does besides."""
+    """``with collector`` for the frame around it, without what a subclass does besides. While the collector is entered already, it is that
+    stay which goes on here, and no other call of its name to those who record as well."""
 
     def __init__(self, collector: core.Collector) -> None:
         self.collector = collector
 
     def __enter__(self) -> None:
-        core.Collector.__enter__(self.collector)
+        enter = core.Collector._join if core.Collector.is_active(self.collector) else core.Collector.__enter__
+        enter(self.collector)
 
     def __exit__(self, *exception: object) -> None:
         core.Collector.__exit__(self.collector, *exception)
