@@ -105,31 +105,11 @@ const char *selection_describe(unsigned member, char buffer[SELECTION_TEXT])
 
 /* ---- matching ---- */
 
-/* What belongs to Python or was installed: not the program's own. Nor is generated code of a module that has no file, unless
- * that is what was run, as by `python -c`. */
-static bool is_library(const char *module, const char *file)
-{
-    if (file[0] == '<')
-        return strcmp(module, "__main__") != 0 || strncmp(file, "<frozen ", 8) == 0;
-    return strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") || (library && strncmp(file, library, strlen(library)) == 0);
-}
-
-static bool is_ours(const char *module)
-{
-    static const char package[] = "timestamp_capture";
-    return strncmp(module, package, sizeof package - 1) == 0 && (module[sizeof package - 1] == '.' || module[sizeof package - 1] == '\0');
-}
-
-static bool wanted_without_rule(const struct rules *r, const char *module, const char *file)
-{
-    return r->all || (!r->chosen && !is_library(module, file));
-}
-
 bool selection_may_want(const char *module, const char *file)
 {
-    for (member_set left = is_ours(module) ? 0 : in_force; left;) {
+    for (member_set left = rules_is_ours(module) ? 0 : in_force; left;) {
         const struct rules *r = &of[next(&left)];
-        if (wanted_without_rule(r, module, file) || rules_may_want(r, module))
+        if (rules_otherwise(r, module, file, library) || rules_may_want(r, module))
             return true;
     }
     return false;
@@ -138,9 +118,9 @@ bool selection_may_want(const char *module, const char *file)
 member_set selection_wants(const char *module, const char *qualname, const char *file)
 {
     member_set set = 0;
-    for (member_set left = is_ours(module) ? 0 : in_force; left;) {
+    for (member_set left = rules_is_ours(module) ? 0 : in_force; left;) {
         unsigned member = next(&left);
-        if (rules_want(&of[member], module, qualname, wanted_without_rule(&of[member], module, file)))
+        if (rules_want(&of[member], module, qualname, rules_otherwise(&of[member], module, file, library)))
             set |= MEMBER_BIT(member);
     }
     return set;
@@ -149,7 +129,7 @@ member_set selection_wants(const char *module, const char *qualname, const char 
 member_set selection_wants_builtin(const char *module, const char *qualname)
 {
     member_set set = 0;
-    for (member_set left = is_ours(module) ? 0 : in_force; left;) {
+    for (member_set left = rules_is_ours(module) ? 0 : in_force; left;) {
         unsigned member = next(&left);
         const struct rules *r = &of[member];
         if (r->builtins && rules_want(r, module, qualname, r->all || !r->chosen))

@@ -6,13 +6,12 @@
 #include <string.h>
 
 #include "array.h"
-#include "process.h"
+#include "python_text.h"
 
 #define INTERPRETERS_MAX 256
 #define THREADS_MAX 65536
 #define FRAMES_MAX (1u << 20) /* of one thread */
 #define READS_MAX (1u << 24)  /* of frames, in all */
-#define TEXT_MAX 1024         /* characters; more are cut off */
 #define TABLE_MAX (1u << 20)
 #define FRAME_BYTES 256
 #define LOOKS 5
@@ -121,53 +120,13 @@ static int choose_layout(struct reader *r, uint32_t version)
 
 /* ---- texts ---- */
 
-static size_t put_utf8(char *out, uint32_t c)
-{
-    if (c < 0x80) {
-        out[0] = (char)c;
-        return 1;
-    }
-    size_t more = c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-    for (size_t i = more; i > 0; i--, c >>= 6)
-        out[i] = (char)(0x80 | (c & 0x3f));
-    out[0] = (char)((0xff00 >> (more + 1) & 0xff) | c);
-    return more + 1;
-}
-
-static char *make_text(const uint8_t *data, size_t length, unsigned width)
-{
-    char *text = malloc(4 * length + 1), *end = text;
-    for (size_t i = 0; text && i < length; i++) {
-        uint32_t c = 0;
-        memcpy(&c, data + i * width, width);
-        end += put_utf8(end, c && c < 0x110000 ? c : '?');
-    }
-    if (!text)
-        return NULL;
-    *end = '\0';
-    process_printable(text);
-    return text;
-}
-
 /* A copy of a str; "?" where there is none to be read. NULL: no memory. */
 static char *read_text(const struct reader *r, uint64_t object)
 {
-    uint8_t data[4 * TEXT_MAX];
-    uint64_t length;
-    uint32_t state;
     const uint64_t *at = r->layout.at;
-    if (read_field(r, object, PYTHON_TEXT_LENGTH, &length) < 0 || read_bytes(r, object + at[PYTHON_TEXT_STATE], &state, sizeof state) < 0)
-        return strdup("?");
-    state >>= at[PYTHON_TEXT_KIND];
-    unsigned width = state & 7;
-    bool compact = state & 8, ascii = state & 16;
-    if (!compact || (width != 1 && width != 2 && width != 4))
-        return strdup("?");
-    length = length < TEXT_MAX ? length : TEXT_MAX;
-    uint64_t begin = object + at[PYTHON_TEXT_ASCII] + (ascii ? 0 : at[PYTHON_TEXT_OTHER]);
-    if (read_bytes(r, begin, data, (size_t)length * width) < 0)
-        return strdup("?");
-    return make_text(data, (size_t)length, width);
+    const struct python_text_layout l = {at[PYTHON_TEXT_LENGTH], at[PYTHON_TEXT_STATE], at[PYTHON_TEXT_KIND], at[PYTHON_TEXT_ASCII],
+                                         at[PYTHON_TEXT_OTHER]};
+    return python_text_read(r->memory, &l, object);
 }
 
 /* ---- lines ---- */

@@ -5,45 +5,24 @@
 #include <string.h>
 
 #include "process.h"
+#include "python_process.h"
 #include "remote.h"
 #include "status.h"
-#include "target.h"
 #include "tasks.h"
 
 /* ---- the interpreter ---- */
 
-/* With Py_DEBUG its structures differ; since 3.13 that does not matter, for the process tells. */
-static bool is_known_build(const struct images *images, uint32_t version)
-{
-    return version >= 0x030d0000 || !images_symbol(images, "_Py_NegativeRefcount", NULL);
-}
-
-/* Stripped or not: by the symbol, else by its section. */
-static uint64_t find_runtime(const struct images *images)
-{
-    uint64_t runtime = images_symbol(images, "_PyRuntime", NULL);
-    for (size_t i = 0; i < images->count && !runtime; i++)
-        runtime = images->image[i].python_runtime;
-    return runtime;
-}
-
 struct source {
     struct stacks *stacks;
-    pid_t pid;
-    uint64_t runtime;
+    struct python_process process;
     int error;
 };
-
-static int read_memory(void *context, uint64_t address, void *buffer, size_t size)
-{
-    return remote_read(*(pid_t *)context, address, buffer, size);
-}
 
 static void read_python(void *context)
 {
     struct source *s = context;
-    struct python_memory memory = {.read = read_memory, .context = &s->pid};
-    s->error = python_frames_read(&s->stacks->python, &memory, s->runtime, s->stacks->version);
+    struct python_memory memory = {.read = python_process_read, .context = &s->process};
+    s->error = python_frames_read(&s->stacks->python, &memory, s->process.runtime, s->process.version);
 }
 
 /* ---- which Python thread is which ---- */
@@ -178,36 +157,18 @@ static int join(struct stacks *s, pid_t pid)
 
 /* ---- all of it ---- */
 
-static int look(struct stacks *s, struct source *source, const struct images *images)
-{
-    source->runtime = find_runtime(images);
-    if (!source->runtime)
-        return -ENOEXEC;
-    return is_known_build(images, s->version) ? 0 : -EPROTONOSUPPORT;
-}
-
 static int read_both(struct stacks *s, struct source *source)
 {
-    int r = native_frames_read(&s->native, source->pid, read_python, source);
+    int r = native_frames_read(&s->native, source->process.pid, read_python, source);
     return r == 0 ? source->error : r;
 }
 
 int stacks_read(struct stacks *s, pid_t pid, bool with_native)
 {
-    struct target target;
-    struct images images;
-    struct source source = {.stacks = s, .pid = pid};
+    struct source source = {.stacks = s};
     *s = (struct stacks){.with_native = with_native};
-    int r = target_inspect(pid, &target);
-    if (r == 0 && !target.python)
-        r = -ENOEXEC;
-    s->version = r == 0 ? target.version : 0;
-    if (r == 0)
-        r = images_read(&images, pid, ELF_EXPORTED);
-    if (r < 0)
-        return r;
-    r = look(s, &source, &images);
-    images_free(&images);
+    int r = python_process_find(&source.process, pid);
+    s->version = source.process.version;
     if (r == 0 && !with_native) {
         read_python(&source);
         r = source.error;

@@ -119,3 +119,22 @@ bool rules_may_want(const struct rules *r, const char *module)
             return true;
     return false;
 }
+
+/* Generated code of a module that has no file is not the program's own either, unless that is what was run, as by `python -c`. */
+bool rules_is_library(const char *module, const char *file, const char *library)
+{
+    if (file[0] == '<')
+        return strcmp(module, "__main__") != 0 || strncmp(file, "<frozen ", 8) == 0;
+    return strstr(file, "/site-packages/") || strstr(file, "/dist-packages/") || (library && strncmp(file, library, strlen(library)) == 0);
+}
+
+bool rules_otherwise(const struct rules *r, const char *module, const char *file, const char *library)
+{
+    return r->all || (!r->chosen && !rules_is_library(module, file, library));
+}
+
+bool rules_is_ours(const char *module)
+{
+    static const char package[] = "timestamp_capture";
+    return strncmp(module, package, sizeof package - 1) == 0 && (module[sizeof package - 1] == '.' || module[sizeof package - 1] == '\0');
+}

@@ -35,6 +35,16 @@ void rules_free(struct rules *r);
 /* Is this function meant? `otherwise`: as long as no rule fits. An exclusion goes before any other. */
 bool rules_want(const struct rules *r, const char *module, const char *qualname, bool otherwise);
 
+/* Does this belong to Python, or was it installed, so that it is not the program's own? `file`: where it comes from; `library`: the folder of
+ * the standard library, with a slash at its end; NULL: not known. */
+bool rules_is_library(const char *module, const char *file, const char *library);
+
+/* Is it meant as long as no rule fits? */
+bool rules_otherwise(const struct rules *r, const char *module, const char *file, const char *library);
+
+/* Nothing of this package is ever meant. */
+bool rules_is_ours(const char *module);
+
 /* Could a rule mean a function of this module? To ask before names are looked for. */
 bool rules_may_want(const struct rules *r, const char *module);
 
