@@ -7,6 +7,7 @@
 #include "command.h"
 #include "failure.h"
 #include "hold.h"
+#include "matching.h"
 #include "message.h"
 #include "operand.h"
 #include "process.h"
@@ -104,18 +105,10 @@ static int rehearse_ptrace(struct attachment *a)
     return EXIT_OK;
 }
 
-static int rehearse(struct attachment *a, pid_t pid)
+static int rehearse_bringing(struct attachment *a, pid_t pid)
 {
     char version[32];
-    struct operand operand;
-    int code = operand_look(&operand, a->settings);
-    bool prepared = operand.subject;
-    operand_free(&operand);
-    if (prepared)
-        printf("process %d has timestamp_capture already: it would be told over its socket\n", (int)pid);
-    if (code != EXIT_OK || prepared)
-        return code;
-    code = attachment_look(a, pid);
+    int code = attachment_look(a, pid);
     if (code != EXIT_OK)
         return code;
     target_version(&a->plan.target, version, sizeof version);
@@ -124,6 +117,19 @@ static int rehearse(struct attachment *a, pid_t pid)
         return rehearse_ptrace(a);
     printf("its threads would be asked to run a script that loads %s (PEP 768)\n", a->plan.extension.library);
     return EXIT_OK;
+}
+
+static int rehearse(struct attachment *a, pid_t pid)
+{
+    struct operand operand;
+    int code = operand_look(&operand, a->settings);
+    bool prepared = operand.subject;
+    operand_free(&operand);
+    if (prepared)
+        printf("process %d has timestamp_capture already: it would be told over its socket\n", (int)pid);
+    if (code == EXIT_OK && !prepared)
+        code = rehearse_bringing(a, pid);
+    return code == EXIT_OK ? matching_show(a, pid) : code;
 }
 
 /* Children get what was selected with the session, when they are forked. */
