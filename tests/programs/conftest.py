@@ -1,34 +1,17 @@
 """Fixtures of these tests: a run directory each, the command, and programs that are ended by their pids."""
 import json
 import os
-import pathlib
-import shutil
 import subprocess
 
 import pytest
+from outside import LIMIT, run_directory, run_tscap  # noqa: F401  (a fixture, and what tests import from here)
 from processes import environment_without_us
-
-LIMIT = 120  # seconds, for what may hang: compilers take long on a busy machine
-
-
-@pytest.fixture(autouse=True)
-def run_directory(monkeypatch):
-    """$TSCAP_DIR of this test."""
-    path = pathlib.Path(os.environ["TSCAP_DIR"]) / str(os.getpid())
-    path.mkdir(mode=0o700)
-    monkeypatch.setenv("TSCAP_DIR", str(path))
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture
 def tscap():
     """Runs tscap and returns what subprocess.run does."""
-
-    def run(*arguments):
-        return subprocess.run([os.environ["TSCAP"], *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT)
-
-    return run
+    return run_tscap
 
 
 @pytest.fixture

@@ -7,8 +7,6 @@ import collections
 import http.client
 import json
 import os
-import pathlib
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,9 +15,9 @@ import threading
 import time
 
 import pytest
+from outside import LIMIT, run_directory, run_tscap  # noqa: F401  (a fixture, and what tests import from here)
 from processes import children, environment_without_us, is_gone
 
-LIMIT = 120  # seconds, for what may hang
 SLEEP_NS = 200_000_000
 COMPUTE_NS = 50_000_000
 NEAR = 0.02  # relative: as near as the latencies have to be
@@ -48,22 +46,12 @@ def answered(path, began):
 """
 
 
-@pytest.fixture(autouse=True)
-def run_directory(monkeypatch):
-    """$TSCAP_DIR of this test."""
-    path = pathlib.Path(os.environ["TSCAP_DIR"]) / str(os.getpid())
-    path.mkdir(mode=0o700)
-    monkeypatch.setenv("TSCAP_DIR", str(path))
-    yield path
-    shutil.rmtree(path)
-
-
 @pytest.fixture
 def tscap():
     """Runs tscap; returns what subprocess.run does, if the exit code is 0."""
 
     def run(*arguments):
-        result = subprocess.run([os.environ["TSCAP"], *map(str, arguments)], capture_output=True, text=True, timeout=LIMIT)
+        result = run_tscap(*arguments)
         assert result.returncode == 0, (arguments, result.returncode, result.stdout[-2000:], result.stderr)
         return result
 
