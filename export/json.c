@@ -1,5 +1,6 @@
 #include "json.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,35 +50,35 @@ static void put_text(struct json *j, const char *text) { put(j, text, strlen(tex
 
 /* ---- strings ---- */
 
-static void put_control(struct json *j, unsigned char c)
+static void put_escaped(struct json *j, uint32_t c)
 {
     static const char named[] = "\b\f\n\r\t", letters[] = "bfnrt";
-    const char *p = c ? strchr(named, c) : NULL;
+    const char *p = c && c < 0x20 ? strchr(named, (int)c) : NULL;
     char text[8];
     if (p)
         snprintf(text, sizeof text, "\\%c", letters[p - named]);
     else
-        snprintf(text, sizeof text, "\\u%04x", c);
+        snprintf(text, sizeof text, "\\u%04" PRIx32, c);
     put_text(j, text);
 }
 
 static bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
 
-/* What is not plain: one character, or a byte that is none. Returns how many bytes that was. */
+static bool is_surrogate(uint32_t code) { return code >= 0xd800 && code < 0xe000; }
+
+/* What is not plain: one character, as utf8.h has them. Returns how many bytes that was. */
 static size_t put_other(struct json *j, const char *text)
 {
-    unsigned char c = (unsigned char)*text;
-    size_t n = utf8_sequence(text);
-    if (n == 0)
-        put_text(j, "\\ufffd");
-    else if (c < 0x20 || c == 0x7f)
-        put_control(j, c);
-    else if (c == '"' || c == '\\') {
+    uint32_t code;
+    size_t n = utf8_character(text, &code);
+    if (code < 0x20 || code == 0x7f || is_surrogate(code))
+        put_escaped(j, code);
+    else if (code == '"' || code == '\\') {
         put_byte(j, '\\');
-        put_byte(j, (char)c);
+        put_byte(j, (char)code);
     } else
         put(j, text, n);
-    return n ? n : 1;
+    return n;
 }
 
 static void put_string(struct json *j, const char *text)

@@ -1,5 +1,5 @@
 /* Writes JSON (RFC 8259) as a stream. Commas, brackets and escapes come right by construction: what is begun is counted,
- * and json_end() knows what it ends. `key`: NULL inside an array; ours, so it has nothing to
+ * and json_end() knows what it ends. Texts are names as utf8.h has them: lone surrogates are written as \uDC80, as Python's json does. `key`: NULL inside an array; ours, so it has nothing to
  * escape. */
 #ifndef TSCAP_JSON_H
 #define TSCAP_JSON_H

@@ -54,13 +54,13 @@ void marshal_float(FILE *out, double value)
 
 int marshal_text(FILE *out, const char *text)
 {
-    char *valid = escape_invalid(text);
-    size_t size = valid ? strlen(valid) : 0;
-    if (!valid)
+    size_t size;
+    char *encoded = escape_python(text, &size);
+    if (!encoded)
         return -ENOMEM;
     putc('u', out);
     write_bytes(out, size, 4);
-    fwrite(valid, 1, size, out);
-    free(valid);
+    fwrite(encoded, 1, size, out);
+    free(encoded);
     return 0;
 }

@@ -36,8 +36,8 @@ static uint32_t new_site(PyObject *name, uint32_t kind)
     PyCodeObject *code = frame ? PyFrame_GetCode(frame) : NULL;
     PyObject *kept[2];
     struct site site = {
-        .name = text_utf8(name, &kept[0]),
-        .file = text_utf8(code ? code->co_filename : NULL, &kept[1]),
+        .name = text_name(name, &kept[0]),
+        .file = text_name(code ? code->co_filename : NULL, &kept[1]),
         .line = frame ? (uint32_t)PyFrame_GetLineNumber(frame) : 0,
         .kind = kind,
     };

@@ -10,6 +10,7 @@
 #include "lifetime.h"
 #include "recorder.h"
 #include "stays.h"
+#include "text.h"
 
 static PyTypeObject collector_type;
 
@@ -164,9 +165,10 @@ static PyObject *collector_end(PyObject *self, PyObject *name)
 
 static PyObject *name_of(uint32_t site)
 {
-    char name[SITE_STRING_MAX + 1];
-    sites_name(recorder_sites(), site, name, sizeof name);
-    return PyUnicode_DecodeUTF8(name, (Py_ssize_t)strlen(name), "replace");
+    char *name = PyMem_Malloc(SITE_STRING_MAX + 1); /* too much for a small stack */
+    PyObject *text = name ? text_of_name(sites_name(recorder_sites(), site, name, SITE_STRING_MAX + 1)) : PyErr_NoMemory();
+    PyMem_Free(name);
+    return text;
 }
 
 typedef PyObject *make_row(struct collector *c, const struct ledger_sum *s);

@@ -143,10 +143,10 @@ static uint32_t site_of_mark(const struct mark *m)
 {
     PyObject *kept[4];
     struct site site = {
-        .name = text_utf8(m->name, &kept[0]),
-        .qualname = text_utf8(m->qualname, &kept[1]),
-        .module = text_utf8(m->module, &kept[2]),
-        .file = text_utf8(m->code->co_filename, &kept[3]),
+        .name = text_name(m->name, &kept[0]),
+        .qualname = text_name(m->qualname, &kept[1]),
+        .module = text_name(m->module, &kept[2]),
+        .file = text_name(m->code->co_filename, &kept[3]),
         .line = (uint32_t)m->code->co_firstlineno,
         .track = m->track,
         .kind = SITE_FUNCTION,

@@ -40,7 +40,7 @@ static uint32_t numbering = 1; /* of sites: another segment has another one */
 static uint32_t new_site(const struct place *p)
 {
     PyObject *kept[2];
-    struct site site = {.name = text_utf8(p->name, &kept[0]), .file = text_utf8(p->file, &kept[1]), .line = p->line, .track = p->track, .kind = SITE_BLOCK};
+    struct site site = {.name = text_name(p->name, &kept[0]), .file = text_name(p->file, &kept[1]), .line = p->line, .track = p->track, .kind = SITE_BLOCK};
     site.qualname = site.name;
     uint32_t number = sites_intern(recorder_sites(), &site);
     Py_XDECREF(kept[0]);

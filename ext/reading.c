@@ -12,6 +12,7 @@
 #include "profile.h"
 #include "recorder.h"
 #include "snapshot.h"
+#include "text.h"
 #include "view.h"
 
 #define PATIENCE_NS 500000000u /* for lanes that meet their writer at work */
@@ -120,7 +121,7 @@ int reading_copy(struct reading_copy *copy, reading_use *use, void *context)
 
 static PyObject *ns(const struct reading *r, uint64_t ticks) { return PyLong_FromUnsignedLongLong(clock_scale_duration(&r->copy.scale, ticks)); }
 static PyObject *count(uint64_t n) { return PyLong_FromUnsignedLongLong(n); }
-static PyObject *text(const char *s) { return PyUnicode_DecodeUTF8(s, (Py_ssize_t)strlen(s), "replace"); }
+static PyObject *text(const char *s) { return text_of_name(s); }
 
 /* A tuple that takes over the references; NULL, and all released, if one of them is. */
 static PyObject *row_of(PyObject **item, Py_ssize_t items)

@@ -8,6 +8,7 @@
 #include "profile.h"
 #include "reading.h"
 #include "recorder.h"
+#include "text.h"
 #include "variants.h"
 
 enum { SITE_LABEL = 4, SITE_WORDS }; /* of a row of a site */
@@ -60,9 +61,10 @@ static uint64_t lasting(const struct tables *t, uint32_t site, const struct prof
 
 static int add_text(struct tables *t, uint32_t ref)
 {
-    char buffer[2048];
-    const char *text = snapshot_string(&t->copy.snapshot, ref, buffer, sizeof buffer);
-    return add(&t->names, text, strlen(text) + 1);
+    char *text = snapshot_text(&t->copy.snapshot, ref);
+    int error = text ? add(&t->names, text, strlen(text) + 1) : -ENOMEM;
+    free(text);
+    return error;
 }
 
 /* Once for each site. */
@@ -208,10 +210,23 @@ static void add_labels(const struct tables *t)
         row[i + SITE_LABEL] = variants_label((uint32_t)row[i]);
 }
 
+/* A list: each text, which ends with 0. */
+static PyObject *names_of(const struct buffer *b)
+{
+    PyObject *list = PyList_New(0);
+    for (size_t at = 0; list && at < b->used; at += strlen((const char *)b->at + at) + 1) {
+        PyObject *text = text_of_name((const char *)b->at + at);
+        if (!text || PyList_Append(list, text) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(text);
+    }
+    return list;
+}
+
 static PyObject *made_of(const struct tables *t)
 {
     add_labels(t);
-    PyObject *names = PyUnicode_DecodeUTF8(t->names.at ? t->names.at : "", (Py_ssize_t)t->names.used, "replace");
+    PyObject *names = names_of(&t->names);
     return names ? Py_BuildValue("(NNNNNO)", bytes(&t->lanes), bytes(&t->functions), bytes(&t->pairs), bytes(&t->sites), names,
                                  t->complete ? Py_True : Py_False)
                  : NULL;

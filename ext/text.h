@@ -9,4 +9,10 @@
  * code of the program runs; no exception is left. */
 const char *text_utf8(PyObject *o, PyObject **kept);
 
+/* The same for the site table: whole and unchanged, as utf8.h has names. */
+const char *text_name(PyObject *o, PyObject **kept);
+
+/* What text_name() made, as Python's again; a new reference. NULL with an exception. */
+PyObject *text_of_name(const char *name);
+
 #endif

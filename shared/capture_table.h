@@ -54,7 +54,7 @@ typedef uint64_t capture_string_number(void *context, const char *text);
 void capture_table_heading(struct capture_bytes *b, const struct capture_table *t, capture_string_number *number, void *context);
 void capture_table_row(struct capture_bytes *b, const struct capture_table *t, const void *row, capture_string_number *number, void *context);
 
-/* Strings by number, [1 .. count]; printable. */
+/* Strings by number, [1 .. count]: names as utf8.h has them, and others; not printable. */
 struct capture_strings {
     const char **text;
     uint32_t count;

@@ -40,7 +40,15 @@ static void copy_text(char *to, const uint8_t *from, size_t bytes)
     for (size_t i = 0; i < bytes; i++)
         to[i] = from[i] ? (char)from[i] : '?';
     to[bytes] = '\0';
-    process_printable(to);
+}
+
+/* What is no name, and shown as it is. NULL: no memory. */
+static char *printable(const char *text)
+{
+    char *copy = strdup(text);
+    if (copy)
+        process_printable(copy);
+    return copy;
 }
 
 static int take_strings(struct capture_taking *t, struct capture_cursor *c)
@@ -82,7 +90,7 @@ static int take_note(void *context, const void *row)
     struct recording_note *note = NEW_ROW(r->note, r->notes, t->notes_room);
     if (!note)
         return -ENOMEM;
-    *note = (struct recording_note){strdup(from->key), strdup(from->value)};
+    *note = (struct recording_note){printable(from->key), printable(from->value)};
     return note->key && note->value ? 0 : -ENOMEM;
 }
 
@@ -97,7 +105,7 @@ static int take_process(void *context, const void *row)
     if (!process)
         return -ENOMEM;
     *process = *from;
-    process->command = strdup(from->command);
+    process->command = printable(from->command);
     return process->command ? 0 : -ENOMEM;
 }
 

@@ -17,7 +17,7 @@
 
 struct profile_site {
     uint32_t id;
-    char *name, *qualname, *module, *file; /* printable UTF-8 */
+    char *name, *qualname, *module, *file; /* as utf8.h has names, not printable */
     uint32_t line, track, kind;
     struct profile_times t;
     struct profile_spread spread;

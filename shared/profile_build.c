@@ -168,21 +168,15 @@ static int add_spreads(struct builder *b)
     return 0;
 }
 
-static char *copy_string(const struct snapshot *s, uint32_t ref)
-{
-    char buffer[2048];
-    return strdup(snapshot_string(s, ref, buffer, sizeof buffer));
-}
-
 static bool fill_site(struct profile_site *site, const struct snapshot *s, const struct site_record *r, uint32_t id, bool brief)
 {
     *site = (struct profile_site){.id = id, .line = r->line, .track = r->track, .kind = r->kind};
     if (brief)
         return true;
-    site->name = copy_string(s, r->name);
-    site->qualname = copy_string(s, r->qualname);
-    site->module = copy_string(s, r->module);
-    site->file = copy_string(s, r->file);
+    site->name = snapshot_text(s, r->name);
+    site->qualname = snapshot_text(s, r->qualname);
+    site->module = snapshot_text(s, r->module);
+    site->file = snapshot_text(s, r->file);
     return site->name && site->qualname && site->module && site->file;
 }
 

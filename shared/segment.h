@@ -14,7 +14,8 @@
  *     UNDO      UNDO_PAGES in a row without page headers: struct undo_word[]
  *     SUSPENDED struct suspended[63] generators and coroutines that wait
  *     SITE      struct site_record[126]
- *     STRING    packed strings: 16-bit length, bytes
+ *     STRING    packed strings: 16-bit length, bytes. Of one beyond STRING_PIECE bytes length STRING_LONG, a 16-bit count, and as
+ *               many 32-bit refs of strings, which are its pieces: all but the last have STRING_PIECE bytes
  *     CONSUMER  CONSUMER_PAGES twice in a row: struct consumer_table[2]
  *     SELECTION a bit per site, bit 0 of the first page that of site 0
  *     TRACK     struct track_record[126]
@@ -459,6 +460,14 @@ static inline bool lane_recorded(void *base, const struct lane *l, uint64_t head
     return nodes->used > 1 && head != l->first; /* the first node is the root */
 }
 
+#define STRING_PIECE 2000u
+#define STRING_LONG 0xffffu
+#define STRING_PIECES 33u /* at most: of 65,536 bytes */
+struct long_string {
+    uint16_t mark, pieces;
+    segment_ref piece[STRING_PIECES];
+};
+
 struct site_record {
     uint32_t name, qualname, module, file; /* string refs; 0: "" */
     uint32_t line;
@@ -520,6 +529,7 @@ _Static_assert(sizeof(struct segment_header) == 3680, "ABI; the header is a page
  * realloc() give, which is aligned for plain types only. */
 _Static_assert(_Alignof(struct segment_header) == 8 && _Alignof(struct lane) == 8, "copies may lie anywhere on the heap");
 _Static_assert(sizeof(struct site_record) == 32, "ABI");
+_Static_assert(sizeof(struct long_string) == 136 && offsetof(struct long_string, piece) == 4, "ABI");
 _Static_assert(sizeof(struct track_record) == 32 && offsetof(struct track_record, name) == 20, "ABI");
 _Static_assert(offsetof(struct segment_header, track_first) == 3432, "ABI");
 _Static_assert(sizeof(_Atomic uint64_t) == 8 && ATOMIC_LLONG_LOCK_FREE == 2, "atomics are plain, lock-free words");

@@ -7,6 +7,7 @@
 #include "chain.h"
 
 #define STRING_PAGES 4u /* pages taken at a time */
+#define LONG_SHARE 16u  /* of the capacity that long strings may take: what is recorded needs the rest */
 
 /* A set of numbers whose meaning lies in the segment: string refs or site numbers. */
 struct set {
@@ -21,6 +22,7 @@ struct sites {
     uint32_t pages, pages_room;
     uint32_t count; /* of sites */
     char *next_string, *strings_end;
+    uint64_t long_bytes; /* in strings beyond STRING_PIECE */
     uint32_t spare_page, spare_pages;
 };
 
@@ -52,12 +54,63 @@ static uint64_t hash_record(const struct site_record *r)
     return h;
 }
 
+/* ---- strings: one piece, or several ---- */
+
 static const char *string_at(const struct sites *t, uint32_t ref, uint16_t *length)
 {
     const char *p = segment_at(t->segment->base, ref);
     memcpy(length, p, sizeof *length);
     return p + sizeof *length;
 }
+
+static struct long_string pieces_of(const struct sites *t, uint32_t ref)
+{
+    struct long_string l = {.pieces = 1, .piece = {ref}};
+    uint16_t length;
+    string_at(t, ref, &length);
+    if (length == STRING_LONG)
+        memcpy(&l, segment_at(t->segment->base, ref), sizeof l);
+    return l;
+}
+
+static size_t piece_length(size_t rest) { return rest < STRING_PIECE ? rest : STRING_PIECE; }
+
+static uint64_t hash_text(const char *text, size_t n)
+{
+    uint64_t h = hash_bytes(text, piece_length(n));
+    for (size_t at = STRING_PIECE; at < n; at += STRING_PIECE)
+        h = mix(h, hash_bytes(text + at, piece_length(n - at)));
+    return h;
+}
+
+/* The same of a text that is there. */
+static uint64_t hash_string(const struct sites *t, uint32_t ref)
+{
+    const struct long_string l = pieces_of(t, ref);
+    uint64_t h = 0;
+    for (uint16_t i = 0; i < l.pieces; i++) {
+        uint16_t length;
+        const char *p = string_at(t, l.piece[i], &length);
+        h = i ? mix(h, hash_bytes(p, length)) : hash_bytes(p, length);
+    }
+    return h;
+}
+
+static bool is_string(const struct sites *t, uint32_t ref, const char *text, size_t n)
+{
+    const struct long_string l = pieces_of(t, ref);
+    for (uint16_t i = 0; i < l.pieces; i++) {
+        uint16_t length;
+        const char *p = string_at(t, l.piece[i], &length);
+        if (length > n || memcmp(p, text, length) != 0)
+            return false;
+        text += length;
+        n -= length;
+    }
+    return n == 0;
+}
+
+/* ---- sets ---- */
 
 static struct site_record *record_at(const struct sites *t, uint32_t site)
 {
@@ -67,11 +120,7 @@ static struct site_record *record_at(const struct sites *t, uint32_t site)
 
 static uint64_t hash_of(const struct sites *t, const struct set *set, uint32_t number)
 {
-    if (set == &t->records)
-        return hash_record(record_at(t, number));
-    uint16_t n;
-    const char *p = string_at(t, number, &n);
-    return hash_bytes(p, n);
+    return set == &t->records ? hash_record(record_at(t, number)) : hash_string(t, number);
 }
 
 static bool set_grow(const struct sites *t, struct set *set)
@@ -105,33 +154,91 @@ static uint32_t take_page(struct sites *t)
     return t->spare_page++;
 }
 
-static uint32_t add_string(struct sites *t, const char *text, size_t n)
+/* Room on a page of strings; NULL: there is none. */
+static char *take_bytes(struct sites *t, size_t bytes)
 {
-    size_t bytes = (sizeof(uint16_t) + n + 7) & ~(size_t)7;
+    bytes = (bytes + 7) & ~(size_t)7;
     if ((size_t)(t->strings_end - t->next_string) < bytes) {
         uint32_t number = take_page(t);
         if (!number)
-            return 0;
+            return NULL;
         struct page_header *page = segment_page_at(t->segment->base, number);
         page->kind = PAGE_STRING;
         t->next_string = page_item(page, 0, 0);
         t->strings_end = (char *)page + SEGMENT_PAGE;
     }
-    uint16_t length = (uint16_t)n;
     char *p = t->next_string;
     t->next_string += bytes;
+    return p;
+}
+
+static uint32_t add_piece(struct sites *t, const char *text, size_t n)
+{
+    uint16_t length = (uint16_t)n;
+    char *p = take_bytes(t, sizeof length + n);
+    if (!p)
+        return 0;
     memcpy(p, &length, sizeof length);
     memcpy(p + sizeof length, text, n);
     return segment_ref_of(t->segment->base, p);
 }
 
-/* Where a text that is too long is cut: between two characters, for those who read it as UTF-8. */
-static size_t cut_length(const char *text)
+static uint32_t add_long(struct sites *t, const char *text, size_t n)
 {
-    size_t n = SITE_STRING_MAX;
-    while (n > SITE_STRING_MAX - 4 && (text[n] & 0xc0) == 0x80)
+    struct long_string l = {.mark = STRING_LONG};
+    for (size_t at = 0; at < n; at += STRING_PIECE)
+        if (!(l.piece[l.pieces++] = add_piece(t, text + at, piece_length(n - at))))
+            return 0;
+    char *p = take_bytes(t, sizeof l);
+    if (!p)
+        return 0;
+    memcpy(p, &l, sizeof l);
+    t->long_bytes += n;
+    return segment_ref_of(t->segment->base, p);
+}
+
+/* Where a text that is too long is cut: between two characters, for those who read it as UTF-8. */
+static size_t cut_length(const char *text, size_t most)
+{
+    size_t n = most;
+    while (n > most - 4 && (text[n] & 0xc0) == 0x80)
         n--;
-    return n > SITE_STRING_MAX - 4 ? n : SITE_STRING_MAX; /* not UTF-8 */
+    return n > most - 4 ? n : most; /* not UTF-8 */
+}
+
+static uint32_t find_or_add(struct sites *t, const char *text, size_t n);
+
+/* The beginning of a text that is longer than `most`, and the mark. */
+static uint32_t intern_cut(struct sites *t, const char *text, size_t most)
+{
+    size_t kept = cut_length(text, most - strlen(SITE_STRING_CUT));
+    char *cut = malloc(most + 1);
+    if (!cut)
+        return UINT32_MAX;
+    memcpy(cut, text, kept);
+    strcpy(cut + kept, SITE_STRING_CUT);
+    uint32_t ref = find_or_add(t, cut, strlen(cut));
+    free(cut);
+    return ref;
+}
+
+/* Its ref, UINT32_MAX when there is no room. */
+static uint32_t find_or_add(struct sites *t, const char *text, size_t n)
+{
+    if (t->strings.used >= t->strings.room / 2 && !set_grow(t, &t->strings))
+        return UINT32_MAX;
+    uint32_t i = (uint32_t)hash_text(text, n) & (t->strings.room - 1);
+    for (; t->strings.slot[i]; i = (i + 1) & (t->strings.room - 1))
+        if (is_string(t, t->strings.slot[i], text, n))
+            return t->strings.slot[i];
+    if (n > STRING_PIECE && t->long_bytes + n > t->segment->header->capacity / LONG_SHARE)
+        return intern_cut(t, text, STRING_PIECE);
+    uint32_t ref = n > STRING_PIECE ? add_long(t, text, n) : add_piece(t, text, n);
+    if (!ref)
+        return UINT32_MAX;
+    t->strings.slot[i] = ref;
+    t->strings.used++;
+    return ref;
 }
 
 /* Its ref, 0 for "", UINT32_MAX when there is no room. */
@@ -140,23 +247,7 @@ static uint32_t intern_string(struct sites *t, const char *text)
     size_t n = text ? strlen(text) : 0;
     if (n == 0)
         return 0;
-    if (n > SITE_STRING_MAX)
-        n = cut_length(text);
-    if (t->strings.used >= t->strings.room / 2 && !set_grow(t, &t->strings))
-        return UINT32_MAX;
-    uint32_t i = (uint32_t)hash_bytes(text, n) & (t->strings.room - 1);
-    for (; t->strings.slot[i]; i = (i + 1) & (t->strings.room - 1)) {
-        uint16_t length;
-        const char *p = string_at(t, t->strings.slot[i], &length);
-        if (length == n && memcmp(p, text, n) == 0)
-            return t->strings.slot[i];
-    }
-    uint32_t ref = add_string(t, text, n);
-    if (!ref)
-        return UINT32_MAX;
-    t->strings.slot[i] = ref;
-    t->strings.used++;
-    return ref;
+    return n > SITE_STRING_MAX ? intern_cut(t, text, SITE_STRING_MAX) : find_or_add(t, text, n);
 }
 
 static bool add_site_page(struct sites *t)
@@ -264,15 +355,23 @@ uint32_t sites_add_variant(struct sites *t, uint32_t site)
 
 uint32_t sites_count(const struct sites *t) { return t->count; }
 
+uint32_t sites_name_ref(const struct sites *t, uint32_t site)
+{
+    return site && site <= t->count ? record_at(t, site)->name : 0;
+}
+
 const char *sites_name(const struct sites *t, uint32_t site, char *buffer, size_t size)
 {
-    uint16_t length = 0;
-    const char *p = "";
-    if (site && site <= t->count && record_at(t, site)->name)
-        p = string_at(t, record_at(t, site)->name, &length);
-    if (length >= size)
-        length = (uint16_t)(size - 1);
-    memcpy(buffer, p, length);
-    buffer[length] = '\0';
+    uint32_t ref = sites_name_ref(t, site);
+    const struct long_string l = ref ? pieces_of(t, ref) : (struct long_string){.pieces = 0};
+    size_t used = 0;
+    for (uint16_t i = 0; i < l.pieces; i++) {
+        uint16_t length;
+        const char *p = string_at(t, l.piece[i], &length);
+        size_t more = length < size - 1 - used ? length : size - 1 - used;
+        memcpy(buffer + used, p, more);
+        used += more;
+    }
+    buffer[used] = '\0';
     return buffer;
 }

@@ -8,10 +8,11 @@
 
 #include "segment_file.h"
 
-#define SITE_STRING_MAX 2000u /* bytes; longer names are cut */
+#define SITE_STRING_MAX 65536u /* bytes: of a longer name its beginning is kept, with SITE_STRING_CUT at its end */
+#define SITE_STRING_CUT "\xe2\x80\xa6" /* ... as one character */
 
 struct site {
-    const char *name, *qualname, *module, *file; /* UTF-8 */
+    const char *name, *qualname, *module, *file; /* as utf8.h has names */
     uint32_t line;  /* 1-based; 0: unknown */
     uint32_t track; /* 0: none */
     uint32_t kind;  /* enum site_kind */
@@ -33,7 +34,10 @@ uint32_t sites_add_variant(struct sites *t, uint32_t site);
 
 uint32_t sites_count(const struct sites *t);
 
-/* The name of a site, "" for a number that is none. Returns `buffer`, of at least SITE_STRING_MAX + 1 bytes. */
+/* What the name of a site is called: sites of one name have the same. 0: "", or a number that is none. */
+uint32_t sites_name_ref(const struct sites *t, uint32_t site);
+
+/* The name of a site, "" for a number that is none. Returns `buffer`; one that is longer than `size` is cut. */
 const char *sites_name(const struct sites *t, uint32_t site, char *buffer, size_t size);
 
 #endif

@@ -96,7 +96,8 @@ static inline uint32_t snapshot_function(const struct snapshot *s, uint32_t site
     return of ? of : site;
 }
 
-/* A string of the site table, as printable UTF-8; "" for 0 and for what is not one. Valid while the snapshot lives. */
-const char *snapshot_string(const struct snapshot *s, uint32_t ref, char *buffer, size_t size);
+/* A string of the site table, as it was written (utf8.h), whatever that is: who shows it makes it printable. "" for 0 and for what
+ * is none. To be freed; NULL: no memory. */
+char *snapshot_text(const struct snapshot *s, uint32_t ref);
 
 #endif

@@ -31,6 +31,22 @@ bool copier_visit(struct copier *c, uint32_t number)
     return true;
 }
 
+int copier_table(struct copier *c, enum page_kind kind, uint32_t first, uint32_t count, uint32_t per_page, copier_take *take)
+{
+    uint32_t number = first;
+    c->walk++;
+    for (uint32_t done = 0; done < count; done += per_page) {
+        if (!copier_visit(c, number))
+            return -EBADMSG;
+        const struct page_header *page = copier_live(c, number);
+        if (page->kind != (uint32_t)kind)
+            return -EBADMSG;
+        take(c, page, done, count - done < per_page ? count - done : per_page);
+        number = word_read(&page->next);
+    }
+    return 0;
+}
+
 /* The change mark first: what is copied after it is at least as new. A mark is stored when a batch begins to touch a page,
  * so a copy made during that very batch may lack what comes after the mark: it is trusted only if the batch it names had
  * ended before (`commit`, loaded earlier). tests/model proves the doubt, and `commit` before the words,

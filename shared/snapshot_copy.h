@@ -38,6 +38,12 @@ bool copier_has(struct copier *c, uint32_t first, uint32_t count);
  * by before. */
 bool copier_visit(struct copier *c, uint32_t number);
 
+/* Takes some of the items of a table, the first of which is number `done`, counted from 0. */
+typedef void copier_take(struct copier *c, const struct page_header *page, uint32_t done, uint32_t count);
+
+/* The pages of a table of the segment's own, which has `count` items, `per_page` on each but the last. 0 or -EBADMSG. */
+int copier_table(struct copier *c, enum page_kind kind, uint32_t first, uint32_t count, uint32_t per_page, copier_take *take);
+
 /* -ETIMEDOUT, -EBADMSG, -ENOMEM; `merges`: as of the copy. */
 int copier_lane(struct copier *c, uint32_t page, struct lane_copy *l, struct ring_copy *ring, uint32_t *merges);
 

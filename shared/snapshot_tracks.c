@@ -22,29 +22,25 @@ static void copy_row(struct track_record *to, const struct track_record *from)
     to->profiler = 0;
 }
 
+static void take_rows(struct copier *c, const struct page_header *page, uint32_t done, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        copy_row(&c->s->track[1 + done + i], page_item(page, i, sizeof(struct track_record)));
+}
+
 int copier_tracks(struct copier *c)
 {
     const struct segment_header *h = c->view->base;
     const uint32_t per_page = PAGE_ITEMS(struct track_record);
-    uint32_t count = word_read(&h->track_count), number = word_read(&h->track_first);
+    uint32_t count = word_read(&h->track_count), first = word_read(&h->track_first);
     copier_refresh(c);
     if (count / per_page > c->limit)
         return -EBADMSG;
     c->s->track = calloc((size_t)count + 1, sizeof *c->s->track);
     if (!c->s->track)
         return -ENOMEM;
-    c->walk++;
-    for (uint32_t done = 0; done < count; done += per_page) {
-        if (!copier_visit(c, number))
-            return -EBADMSG;
-        const struct page_header *page = copier_live(c, number);
-        uint32_t here = count - done < per_page ? count - done : per_page;
-        if (page->kind != PAGE_TRACK)
-            return -EBADMSG;
-        for (uint32_t i = 0; i < here; i++)
-            copy_row(&c->s->track[1 + done + i], page_item(page, i, sizeof(struct track_record)));
-        number = word_read(&page->next);
-    }
+    if (copier_table(c, PAGE_TRACK, first, count, per_page, take_rows) < 0)
+        return -EBADMSG;
     c->s->tracks = count;
     return 0;
 }

@@ -6,18 +6,24 @@
 
 #include "change_text.h"
 #include "sides.h"
+#include "utf8.h"
 
 #define LINE 1024
 
-static bool is_plain(unsigned char c) { return c >= 0x80 || isalnum(c) || strchr(" .:/(),-+%", c); }
+static bool is_plain(uint32_t c) { return c >= 0xa0 || (c < 0x80 && (isalnum((int)c) || strchr(" .:/(),-+%", (int)c))); }
 
 static void write_text(const char *text, FILE *out)
 {
-    for (; *text; text++)
-        if (is_plain((unsigned char)*text))
-            putc(*text, out);
+    size_t n;
+    for (uint32_t c; *text; text += n) {
+        n = utf8_character(text, &c);
+        if (c == 0 || utf8_sequence(text) == 0)
+            fputs("\xef\xbf\xbd", out);
+        else if (is_plain(c))
+            fwrite(text, 1, n, out);
         else
-            fprintf(out, "&#%u;", (unsigned char)*text);
+            fprintf(out, "&#%" PRIu32 ";", c);
+    }
 }
 
 static void write_line(const char *before, const char *text, FILE *out)

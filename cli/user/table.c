@@ -6,6 +6,7 @@
 
 #include "array.h"
 #include "message.h"
+#include "process.h"
 
 #define GAP 2
 
@@ -197,6 +198,7 @@ static char *make_cell(const struct table *t, size_t i, const void *row)
 {
     char text[TABLE_CELL] = "";
     t->column[i]->cell(t->column[i], row, t->context, text, sizeof text);
+    process_printable(text);
     return strdup(text);
 }
 

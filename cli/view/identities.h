@@ -5,12 +5,11 @@
 
 #include <stdint.h>
 
+#include "interning.h"
 #include "snapshot.h"
 
 struct identities {
-    struct identity **slot; /* a hash table with open addressing */
-    uint32_t room;          /* a power of two */
-    uint32_t count;
+    struct interning known;
 };
 #define IDENTITIES_MAX ((1u << 24) - 1) /* what a profile can number */
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "names.h"
+#include "process.h"
 
 struct named {
     const char *plain;
@@ -25,7 +26,22 @@ static bool same_name(const struct named *a, const struct named *b) { return str
 static char *make_label(const struct profile_site *s, const char *plain)
 {
     char *label;
-    return asprintf(&label, "%s%s%s", s->module, s->module[0] ? "." : "", plain) < 0 ? NULL : label;
+    if (asprintf(&label, "%s%s%s", s->module, s->module[0] ? "." : "", plain) < 0)
+        return NULL;
+    process_printable(label);
+    return label;
+}
+
+/* Most names are plain: then it is the name itself, which is not copied. */
+static char *own_label(const char *plain)
+{
+    const char *p = plain;
+    while (*p >= ' ' && *p <= '~')
+        p++;
+    char *label = *p ? strdup(plain) : (char *)plain;
+    if (*p && label)
+        process_printable(label);
+    return label;
 }
 
 /* `order`: sorted by name, so that equal ones are neighbours. */
@@ -36,7 +52,7 @@ static bool fill(char **label, const struct profile *p, const struct named *orde
     for (uint32_t i = 0; i < count; i++) {
         bool like_next = i + 1 < count && same_name(&order[i], &order[i + 1]);
         bool ambiguous = like_previous || like_next;
-        char *text = ambiguous ? make_label(&p->site[order[i].site], order[i].plain) : (char *)order[i].plain;
+        char *text = ambiguous ? make_label(&p->site[order[i].site], order[i].plain) : own_label(order[i].plain);
         label[order[i].site] = text;
         whole &= text != NULL;
         like_previous = like_next;
@@ -60,7 +76,7 @@ char **labels_make(const struct profile *p)
     return label;
 }
 
-/* What needs no module is the profile's own text. */
+/* What needs nothing before it and is printable is the profile's own text. */
 void labels_free(char **label, const struct profile *p)
 {
     for (uint32_t i = 0; label && i < p->sites; i++)
@@ -75,4 +91,5 @@ void label_with_place(char *buffer, size_t size, const char *label, const struct
         snprintf(buffer, size, "%s (%s:%u)", label, site->file, site->line);
     else
         snprintf(buffer, size, "%s", label);
+    process_printable(buffer);
 }

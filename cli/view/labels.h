@@ -1,4 +1,4 @@
-/* What functions are called in tables and trees. */
+/* What functions are called in tables and trees: printable. */
 #ifndef TSCAP_LABELS_H
 #define TSCAP_LABELS_H
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "process.h"
 #include "profile.h"
-#include "sites.h"
 
 struct maker {
     const struct snapshot *s;
@@ -20,8 +20,10 @@ struct maker {
 
 static char *text_of(const struct snapshot *s, uint32_t ref)
 {
-    char text[SITE_STRING_MAX + 1];
-    return strdup(snapshot_string(s, ref, text, sizeof text));
+    char *text = snapshot_text(s, ref);
+    if (text)
+        process_printable(text);
+    return text;
 }
 
 static void free_line(struct track_line *l)

@@ -58,7 +58,7 @@ _Reading = TypedDict(
 # them on the CPU. Of functions: site, number of the lane, calls, primitive calls, inclusive (of what is awaited: elapsed), exclusive, CPU
 # inclusive, CPU exclusive. Of pairs: caller's site, and the same. Of sites not known yet: site, line, site that it is a variant of (0:
 # none), kind (0: function, 4: C function), label of a variant (0: not known any more), and of each the qualified name, module and file, all ended by a zero. Whether nothing is known to be missing.
-_Tables = tuple[bytes, bytes, bytes, bytes, str, bool]
+_Tables = tuple[bytes, bytes, bytes, bytes, list[str], bool]
 
 @final
 class _Consumer:

@@ -6,7 +6,7 @@ import os
 import struct
 import threading
 import time
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from . import _select
 from ._hushed import hushed
@@ -267,9 +267,9 @@ class Session:
     def _shows(self, tid: int) -> bool:
         return self._tids is None or tid in self._tids
 
-    def _learn(self, sites: bytes, names: str) -> None:
+    def _learn(self, sites: bytes, texts: Sequence[str]) -> None:
         """Thousands come the first time: no call more than it takes."""
-        functions, known, texts = self._functions, self._known, names.split("\0")
+        functions, known = self._functions, self._known
         for number, (site, line, variant_of, kind, label) in enumerate(_SITE.iter_unpack(sites)):
             if number and number % PIECE == 0:
                 _select.core._rest()

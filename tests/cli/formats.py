@@ -4,8 +4,13 @@ import re
 
 
 def unescape(text):
-    """Of formats of lines: \\xNN and \\\\."""
-    return re.sub(r"\\(?:x([0-9a-f]{2})|\\)", lambda match: chr(int(match[1], 16)) if match[1] else "\\", text)
+    """Of formats of lines: \\xNN, which is a byte, \\uNNNN and \\\\. Bytes that are no UTF-8 are surrogates, as in os.fsdecode()."""
+
+    def character(match):
+        code = int(match[1] or match[2] or "5c", 16)
+        return chr(code + 0xDC00 if match[1] and code > 0x7F else code)
+
+    return re.sub(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|\\)", character, text)
 
 
 # --- folded stacks ---

@@ -283,6 +283,14 @@ static void two_pages_of_sites(struct test_segment *t)
     }
 }
 
+static void long_names(struct test_segment *t)
+{
+    static char name[SITE_STRING_MAX + 2];
+    struct site site = {.name = name, .qualname = "\xff\xed\xb3\xa9\xc0\x80\n", .module = "m", .file = name};
+    memset(name, 'n', 3 * STRING_PIECE);
+    sites_intern(t->sites, &site);
+}
+
 static void stopped(struct test_segment *t)
 {
     struct writer *w = open_writer(t, "stopped");
@@ -325,6 +333,23 @@ static void other_abi(struct image *m) { m->header->abi++; }
 static void huge_capacity(struct image *m) { m->header->capacity = UINT64_MAX & ~4095ull; }
 static void bad_clock(struct image *m) { m->header->clock_source = 99; }
 static void many_sites(struct image *m) { m->header->site_count = 0xffffff; }
+static struct long_string *long_name(const struct image *m)
+{
+    const struct site_record *last = (struct site_record *)((char *)segment_page_at(m->base, m->header->site_first) + PAGE_ITEMS_OFFSET);
+    return segment_at(m->base, last[m->header->site_count - 1].name);
+}
+static void too_many_pieces(struct image *m) { long_name(m)->pieces = 0xffff; }
+static void no_pieces(struct image *m) { long_name(m)->pieces = 0; }
+static void pieces_in_itself(struct image *m)
+{
+    struct long_string *l = long_name(m);
+    l->piece[0] = l->piece[2] = segment_ref_of(m->base, l);
+}
+static void pieces_elsewhere(struct image *m)
+{
+    struct long_string *l = long_name(m);
+    l->piece[1] = UINT32_MAX;
+}
 static void cyclic_sites(struct image *m)
 {
     ((struct page_header *)segment_page_at(m->base, m->header->site_first))->next = m->header->site_first;
@@ -571,6 +596,11 @@ static const struct {
     {"running", running, "", as_it_is},
     {"running", running, "-alive", alive},
     {"sites", two_pages_of_sites, "", as_it_is},
+    {"long-names", long_names, "", as_it_is},
+    {"long-names", long_names, "-too-many-pieces", too_many_pieces},
+    {"long-names", long_names, "-no-pieces", no_pieces},
+    {"long-names", long_names, "-pieces-in-itself", pieces_in_itself},
+    {"long-names", long_names, "-pieces-elsewhere", pieces_elsewhere},
     {"sites", two_pages_of_sites, "-elsewhere", sites_elsewhere},
     {"bare", bare, "-long-string", long_string},
     {"bare", bare, "-other-abi", other_abi},

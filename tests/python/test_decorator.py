@@ -122,7 +122,7 @@ def test_a_site_says_where_it_is(recording):
 
 
 def test_names_of_all_alphabets(recording):
-    names = ["größe", "計測", "a\nb", "tab\there", 'quote"back\\slash', "x" * 3000, "\udcff"]
+    names = ["größe", "計測", "a\nb", "tab\there", 'quote"back\\slash', "x" * 3000, "\udcff", "\ud800", "nul\0in"]
     functions = []
     for name in names:
 
@@ -135,9 +135,7 @@ def test_names_of_all_alphabets(recording):
         for function in functions:
             function()
     seen = [site["name"] for site in recording.profile.sites.values() if site["calls"]]
-    assert len(seen) == len(names)
-    assert {"größe", "計測", 'quote"back\\slash'} <= set(seen)
-    assert not [name for name in seen if any(ord(c) < 32 for c in name)], "control characters must not reach a terminal"
+    assert sorted(seen) == sorted(names)
 
 
 # ---- what cannot be marked ----

@@ -138,7 +138,7 @@ class Capture:
     def _read_strings(self, numbers):
         assert numbers() == len(self.strings)
         for _ in range(numbers()):
-            self.strings.append(numbers.take(numbers()).decode())
+            self.strings.append(numbers.take(numbers()).replace(b"\xc0\x80", b"\0").decode("utf-8", "surrogatepass"))
         assert numbers.at == len(numbers.data)
 
     def _read_table(self, table, numbers):

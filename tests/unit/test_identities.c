@@ -62,7 +62,7 @@ Test(identities, one_number_in_all_processes)
     cr_expect(a[1] == 1 && a[2] == 2 && a[3] == 3, "%u %u %u", a[1], a[2], a[3]);
     cr_expect(b[1] == 3 && b[2] == 4 && b[3] == 1, "%u %u %u", b[1], b[2], b[3]);
     cr_expect(again[1] == 1 && again[2] == 2 && again[3] == 3);
-    cr_expect_eq(known.count, 4);
+    cr_expect_eq(known.known.count, 4);
     cr_expect_eq(refused, 0);
     free(a);
     free(b);
@@ -145,7 +145,7 @@ Test(identities, thousands_keep_their_numbers)
         cr_assert_eq(again[i], all[MANY + 1 - i]);
         cr_assert(i > MANY / 2 || again[i] == i);
     }
-    cr_expect_eq(known.count, MANY);
+    cr_expect_eq(known.known.count, MANY);
     free(first);
     free(all);
     free(again);
@@ -156,7 +156,7 @@ Test(identities, beyond_the_most_they_are_counted)
     struct site list[] = {named("f"), named("g"), named("h")};
     uint32_t *numbers = numbers_of(list, 1);
     free(numbers);
-    known.count = IDENTITIES_MAX - 1;
+    known.known.count = IDENTITIES_MAX - 1;
     numbers = numbers_of(list, 3);
     cr_expect_eq(numbers[1], 1, "known before");
     cr_expect_eq(numbers[2], IDENTITIES_MAX);

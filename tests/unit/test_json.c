@@ -82,7 +82,7 @@ Test(json, strings_are_escaped)
     expect("[\"quote \\\" backslash \\\\ slash /\",\"\\b\\f\\n\\r\\t\\u0001\\u001f\\u007f\",null]");
 }
 
-Test(json, only_well_formed_utf8_comes_out)
+Test(json, what_is_no_utf8_is_a_surrogate)
 {
     json_array(&j, NULL);
     json_string(&j, NULL, "\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80");
@@ -90,10 +90,11 @@ Test(json, only_well_formed_utf8_comes_out)
     json_string(&j, NULL, "\xc0\xaf");         /* overlong */
     json_string(&j, NULL, "\xe0\x80\xaf");     /* overlong */
     json_string(&j, NULL, "\xed\xa0\x80");     /* a surrogate */
+    json_string(&j, NULL, "a\xc0\x80" "b");    /* NUL */
     json_string(&j, NULL, "\xf4\x90\x80\x80"); /* beyond U+10FFFF */
     json_string(&j, NULL, "\xe6\x97");         /* cut short */
-    expect("[\"\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80\",\"\\ufffd\",\"\\ufffd\\ufffd\",\"\\ufffd\\ufffd\\ufffd\","
-           "\"\\ufffd\\ufffd\\ufffd\",\"\\ufffd\\ufffd\\ufffd\\ufffd\",\"\\ufffd\\ufffd\"]");
+    expect("[\"\xc3\xa9 \xe6\x97\xa5 \xf0\x9f\x98\x80\",\"\\udcff\",\"\\udcc0\\udcaf\",\"\\udce0\\udc80\\udcaf\","
+           "\"\\ud800\",\"a\\u0000b\",\"\\udcf4\\udc90\\udc80\\udc80\",\"\\udce6\\udc97\"]");
 }
 
 Test(json, numbers)

@@ -44,7 +44,7 @@ static uint64_t lost(void) { return b.segment.header->lost_sites; }
 
 static void check_name(uint32_t site, const char *expected)
 {
-    char name[SITE_STRING_MAX + 1] = "untouched";
+    static char name[SITE_STRING_MAX + 1];
     cr_expect_str_eq(sites_name(b.sites, site, name, sizeof name), expected);
 }
 
@@ -106,10 +106,12 @@ Test(sites, no_text_is_the_empty_text)
 
 static void check_reader_sees(const struct snapshot *s, uint32_t site, const char *name)
 {
-    char text[SITE_STRING_MAX + 1];
+    char *is = snapshot_text(s, s->site[site].name), *file = snapshot_text(s, s->site[site].file);
     cr_assert_leq(site, s->sites);
-    cr_assert_str_eq(snapshot_string(s, s->site[site].name, text, sizeof text), name);
-    cr_assert_str_eq(snapshot_string(s, s->site[site].file, text, sizeof text), a_site.file);
+    cr_assert_str_eq(is, name);
+    cr_assert_str_eq(file, a_site.file);
+    free(is);
+    free(file);
     cr_assert(s->site[site].line == a_site.line && s->site[site].track == a_site.track && s->site[site].kind == a_site.kind);
 }
 
@@ -225,14 +227,30 @@ static const char *long_name(size_t length, const char *end)
     return text;
 }
 
-Test(sites, long_names_are_cut)
+static void check_kept(const char *name, size_t kept)
 {
-    cr_expect_eq(intern_named(long_name(SITE_STRING_MAX, "")), 1);
-    cr_expect_eq(intern_named(long_name(SITE_STRING_MAX, "more")), 1, "what differs later is not seen");
-    cr_expect_eq(intern_named(long_name(2 * SITE_STRING_MAX, "")), 1);
-    cr_expect_eq(intern_named(long_name(SITE_STRING_MAX - 1, "")), 2);
-    check_name(1, long_name(SITE_STRING_MAX, ""));
-    check_name(2, long_name(SITE_STRING_MAX - 1, ""));
+    static char is[SITE_STRING_MAX + 1];
+    sites_name(b.sites, intern_named(name), is, sizeof is);
+    cr_expect(memcmp(is, name, kept) == 0);
+    cr_expect_str_eq(is + kept, SITE_STRING_CUT);
+}
+
+Test(sites, names_of_any_length_up_to_the_limit_are_whole)
+{
+    static const size_t lengths[] = {STRING_PIECE - 1, STRING_PIECE, STRING_PIECE + 1, 2 * STRING_PIECE, 4096, 10000, SITE_STRING_MAX - 1, SITE_STRING_MAX};
+    for (uint32_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        cr_expect_eq(intern_named(long_name(lengths[i], "")), i + 1);
+        cr_expect_eq(intern_named(long_name(lengths[i], "")), i + 1, "found again");
+    }
+    for (uint32_t i = 0; i < sizeof lengths / sizeof *lengths; i++)
+        check_name(i + 1, long_name(lengths[i], ""));
+}
+
+Test(sites, longer_names_are_cut_and_say_so)
+{
+    cr_expect_eq(intern_named(long_name(SITE_STRING_MAX, "more")), 1);
+    cr_expect_eq(intern_named(long_name(2 * SITE_STRING_MAX, "")), 1, "what differs later is not seen");
+    check_kept(long_name(SITE_STRING_MAX, "more"), SITE_STRING_MAX - strlen(SITE_STRING_CUT));
 }
 
 Test(sites, names_are_cut_between_characters)
@@ -240,23 +258,36 @@ Test(sites, names_are_cut_between_characters)
     static const char *const wide[] = {"\xc3\xa9", "\xe6\x97\xa5", "\xf0\x9f\x98\x80"};
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
         for (size_t over = 1; over < strlen(wide[i]); over++) {
-            char name[SITE_STRING_MAX + 1];
-            size_t kept = SITE_STRING_MAX - strlen(wide[i]) + over;
-            sites_name(b.sites, intern_named(long_name(kept, wide[i])), name, sizeof name);
-            cr_expect_eq(strlen(name), kept, "a character of %zu bytes, %zu of them beyond the limit", strlen(wide[i]), over);
+            char end[16];
+            size_t kept = SITE_STRING_MAX - strlen(SITE_STRING_CUT) - strlen(wide[i]) + over;
+            snprintf(end, sizeof end, "%s....", wide[i]);
+            check_kept(long_name(kept, end), kept);
         }
-    char whole[SITE_STRING_MAX + 1];
-    sites_name(b.sites, intern_named(long_name(SITE_STRING_MAX - 3, wide[1])), whole, sizeof whole);
-    cr_expect_eq(strlen(whole), SITE_STRING_MAX, "one that fits is kept");
 }
 
 Test(sites, what_is_no_character_is_cut_at_the_limit)
 {
-    char text[2 * SITE_STRING_MAX], name[SITE_STRING_MAX + 1];
+    static char text[2 * SITE_STRING_MAX];
     memset(text, 0x80, sizeof text - 1);
-    text[sizeof text - 1] = '\0';
-    sites_name(b.sites, intern_named(text), name, sizeof name);
-    cr_expect_eq(strlen(name), SITE_STRING_MAX);
+    check_kept(text, SITE_STRING_MAX - strlen(SITE_STRING_CUT));
+}
+
+/* Many long names would leave no room for what is recorded. */
+Test(sites, long_names_together_have_a_limit)
+{
+    uint32_t fit = (uint32_t)(CAPACITY / 16 / SITE_STRING_MAX);
+    for (uint32_t i = 0; i < fit + 3; i++) {
+        static char name[SITE_STRING_MAX + 1];
+        memset(name, 'n', SITE_STRING_MAX);
+        snprintf(name, 16, "%015u", i);
+        name[15] = '_';
+        if (i < fit)
+            check_name(intern_named(name), name);
+        else
+            check_kept(name, STRING_PIECE - strlen(SITE_STRING_CUT));
+    }
+    cr_expect_eq(count(), fit + 3);
+    check_kept(long_name(SITE_STRING_MAX, "more"), STRING_PIECE - strlen(SITE_STRING_CUT));
 }
 
 /* ---- names ---- */

@@ -33,3 +33,36 @@ Test(utf8, what_is_none)
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
         cr_expect_eq(utf8_sequence(broken[i]), 0, "number %zu", i);
 }
+
+static void check(const char *text, uint32_t code, size_t bytes)
+{
+    uint32_t is;
+    cr_expect_eq(utf8_character(text, &is), bytes);
+    cr_expect_eq(is, code, "%x, not %x", is, code);
+}
+
+Test(utf8, a_character_of_a_name)
+{
+    check("a", 'a', 1);
+    check("\x7f", 0x7f, 1);
+    check("\xc3\xa9", 0xe9, 2);
+    check("\xe6\x97\xa5", 0x65e5, 3);
+    check("\xf0\x9f\x98\x80", 0x1f600, 4);
+    check("\xf4\x8f\xbf\xbf", 0x10ffff, 4);
+    check("\xc0\x80", 0, 2);
+    check("\xed\xa0\x80", 0xd800, 3);
+    check("\xed\xb3\xa9", 0xdce9, 3);
+    check("\xed\xbf\xbf", 0xdfff, 3);
+}
+
+Test(utf8, a_byte_that_begins_no_character_of_a_name)
+{
+    check("\xff", 0xdcff, 1);
+    check("\x80", 0xdc80, 1);
+    check("\xc0", 0xdcc0, 1);
+    check("\xc0\x81", 0xdcc0, 1);
+    check("\xed\xa0", 0xdced, 1);
+    check("\xed", 0xdced, 1);
+    check("\xe6\x97", 0xdce6, 1);
+    check("\xf4\x90\x80\x80", 0xdcf4, 1);
+}
