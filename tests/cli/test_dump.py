@@ -525,7 +525,7 @@ def test_json_with_any_name(tscap, app):
     for i in range(len(names)):
         app.do("f%d()" % i)
     found = {site["name"] for site in tscap("dump", app.pid, "--json").json["sites"]}
-    assert {name.replace("\t", "?") for name in names} <= found
+    assert set(names) <= found
     assert tscap("dump", app.pid).code == 0
 
 
