@@ -13,6 +13,7 @@
 #include "message.h"
 #include "operand.h"
 #include "own_session.h"
+#include "pace.h"
 #include "process.h"
 #include "python_operand.h"
 #include "saving.h"
@@ -21,8 +22,6 @@
 #include "units.h"
 
 #define SECOND 1000000000u
-#define FIRST_NS SECOND      /* until the first look goes to the file; later ones come after a twentieth of the time so far, */
-#define SHARE 20             /* so that they grow as its logarithm, and take a twentieth of a CPU at most */
 #define TREE_NS 500000000u   /* between looks at a process tree: children that begin and end in between leave nothing, so they */
 #define TREE_SHARE 4         /* may take more */
 #define BEAT_NS 1000000000u  /* of the line on a terminal */
@@ -42,7 +41,8 @@ struct record {
     bool broken;  /* somebody reset it meanwhile: what was recorded before is not in what comes */
     int signals;  /* descriptor: of those that end it */
     int target;   /* descriptor: the process has ended; -1: the kernel does not tell */
-    uint64_t began, until, due_look, due_write, due_beat; /* CLOCK_MONOTONIC, ns */
+    struct pace pace;                        /* of what goes to the file */
+    uint64_t began, until, due_look, due_beat; /* CLOCK_MONOTONIC, ns */
     bool over;
 };
 
@@ -105,18 +105,16 @@ static void heed_end(struct record *r)
 
 static void plan_looks(struct record *r, uint64_t now, bool written)
 {
-    uint64_t after = clock_ns(CLOCK_MONOTONIC), took = after - now, pause = (after - r->began) / SHARE;
-    if (pause < SHARE * took)
-        pause = SHARE * took;
+    uint64_t after = clock_ns(CLOCK_MONOTONIC), took = after - now;
     if (written)
-        r->due_write = after + (pause > FIRST_NS ? pause : FIRST_NS);
-    r->due_look = r->source->group.whole_tree ? after + (TREE_SHARE * took > TREE_NS ? TREE_SHARE * took : TREE_NS) : r->due_write;
+        pace_go_on(&r->pace, now, after);
+    r->due_look = r->source->group.whole_tree ? after + (TREE_SHARE * took > TREE_NS ? TREE_SHARE * took : TREE_NS) : r->pace.due;
 }
 
 static int look_in_time(struct record *r)
 {
     uint64_t now = clock_ns(CLOCK_MONOTONIC);
-    bool write = now >= r->due_write;
+    bool write = now >= r->pace.due;
     if (r->session.asked >= 0 || (now < r->due_look && !write))
         return EXIT_OK;
     look(r);
@@ -145,7 +143,7 @@ static uint64_t sooner(uint64_t a, uint64_t b) { return a < b ? a : b; }
 
 static uint64_t next_deed(const struct record *r, uint64_t now)
 {
-    uint64_t until = r->session.asked >= 0 ? r->session.patience : sooner(r->due_look, r->due_write);
+    uint64_t until = r->session.asked >= 0 ? r->session.patience : sooner(r->due_look, r->pace.due);
     until = sooner(sooner(until, r->until), r->following.due);
     if (isatty(STDERR_FILENO))
         until = sooner(until, r->due_beat);
@@ -247,7 +245,8 @@ static int hold_signals(void)
 static int record(struct record *r)
 {
     r->target = (int)syscall(SYS_pidfd_open, r->subject->pid, 0);
-    r->began = r->due_look = r->due_write = clock_ns(CLOCK_MONOTONIC);
+    r->began = r->due_look = clock_ns(CLOCK_MONOTONIC);
+    r->pace = (struct pace){r->began, r->began};
     r->due_beat = r->began + BEAT_NS;
     r->until = r->settings->duration == UNSET ? UINT64_MAX : r->began + r->settings->duration;
     own_session_open(&r->session, &r->source->group);

@@ -83,21 +83,27 @@ static void save(const struct ending *e, const struct capture *c)
     const struct settings *settings = e->program->settings;
     if (!settings->output && !c->profile.calls)
         return;
-    int code = settings->output ? EXIT_OK : saving_open(s, settings, c->subject->pid, c->subject->command);
+    int code = s->fd >= 0 ? EXIT_OK : saving_open(s, settings, c->subject->pid, c->subject->command);
     if (code == EXIT_OK)
         code = saving_add(s, c, NULL);
     if (code == EXIT_OK)
         saving_finish(s);
 }
 
+/* What is in the file already was seen by the source that is kept, and goes on with its numbers. */
+static int take(struct ending *e, const struct subject *subject, struct source *own, struct capture *c)
+{
+    const struct choice choice = choice_make(e->program->settings);
+    struct source *kept = e->shown ? NULL : keeping_source(&e->program->keeping, subject);
+    int code = kept ? EXIT_OK : source_open(own, &e->places, subject, e->program->settings->subprocesses, &choice);
+    return code == EXIT_OK ? source_take(kept ? kept : own, c) : code;
+}
+
 static void show(struct ending *e, const struct subject *subject)
 {
     struct capture c;
-    struct source source;
-    const struct choice choice = choice_make(e->program->settings);
-    int code = source_open(&source, &e->places, subject, e->program->settings->subprocesses, &choice);
-    if (code == EXIT_OK)
-        code = source_take(&source, &c);
+    struct source source = {0};
+    int code = take(e, subject, &source, &c);
     if (code == EXIT_OK) {
         if (e->shown++)
             putchar('\n');

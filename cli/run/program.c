@@ -75,12 +75,14 @@ int program_start(struct program *p, const struct settings *s)
     if (p->job.pid < 0)
         return cannot_start(s->words[0], p->job.pid);
     descendants_open(&p->descendants, p->job.pid);
+    keeping_open(&p->keeping, s, &p->saving);
     return EXIT_OK;
 }
 
 void program_free(struct program *p)
 {
     startup_remove(&p->startup);
+    keeping_free(&p->keeping);
     saving_drop(&p->saving);
     descendants_free(&p->descendants);
 }
@@ -176,7 +178,8 @@ static uint64_t look(void *program)
     uint64_t pause = descendants_look(&p->descendants);
     if (any_late(p))
         attach_to_late_ones(p);
-    return pause;
+    uint64_t until_look = keeping_go_on(&p->keeping, &p->startup);
+    return until_look < pause ? until_look : pause;
 }
 
 void program_await(struct program *p) { job_wait(&p->job, look, p); }

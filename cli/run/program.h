@@ -8,6 +8,7 @@
 #include "attachment.h"
 #include "descendants.h"
 #include "job.h"
+#include "keeping.h"
 #include "saving.h"
 #include "settings.h"
 #include "startup.h"
@@ -19,6 +20,7 @@ struct program {
     struct job job;
     struct descendants descendants;
     struct saving saving; /* opened before the program begins where --output names the file */
+    struct keeping keeping;
     bool refused; /* one could not be attached to, and that was told */
 };
 

@@ -16,8 +16,12 @@
 #include "message.h"
 #include "settings.h"
 #include "source.h"
+#include "successor.h"
 #include "units.h"
 #include "view.h"
+
+#define LOOKS_KEPT 8 /* of the size of the last, in a file that is not written anew */
+#define SPARE (256u << 10)
 
 /* ---- its name ---- */
 
@@ -233,7 +237,7 @@ static uint32_t view_of(const struct source *s)
     return view[s->shown];
 }
 
-static int write_look(struct saving *s, const struct capture *now, const struct capture *before)
+static int write_look(struct saving *s, struct capture_writer *writer, const struct capture *now, const struct capture *before)
 {
     struct recording r = {
         .note = s->note,
@@ -255,7 +259,7 @@ static int write_look(struct saving *s, const struct capture *now, const struct 
     if (e == 0 && before)
         r.profile = interval;
     if (e == 0)
-        e = capture_writer_look(s->writer, &r);
+        e = capture_writer_look(writer, &r);
     if (before)
         profile_free(&interval);
     free(r.process);
@@ -263,10 +267,65 @@ static int write_look(struct saving *s, const struct capture *now, const struct 
     return e;
 }
 
+static int append(struct saving *s, const struct capture *now, const struct capture *before)
+{
+    uint64_t bytes = capture_writer_bytes(s->writer);
+    int r = write_look(s, s->writer, now, before);
+    if (r < 0)
+        return r;
+    s->last = capture_writer_bytes(s->writer) - bytes;
+    if (!s->looks++)
+        s->first = s->last;
+    return 0;
+}
+
+/* ---- a file that is written anew ---- */
+
+static bool has_outgrown(const struct saving *s)
+{
+    uint64_t look = s->first > s->last ? s->first : s->last;
+    return s->looks && capture_writer_bytes(s->writer) > LOOKS_KEPT * look + SPARE;
+}
+
+static void change_files(struct saving *s, int fd, struct capture_writer *writer)
+{
+    close(s->fd);
+    capture_writer_free(s->writer);
+    s->fd = fd;
+    s->writer = writer;
+    s->first = s->last = capture_writer_bytes(writer);
+    s->anew = false;
+    s->looks++;
+}
+
+/* The file that is there is good as long as this one is not. */
+static int write_anew(struct saving *s, const struct capture *now, const struct capture *before)
+{
+    struct successor successor;
+    struct capture_writer *writer = NULL;
+    int r = s->made ? successor_make(&successor, s->path, s->fd) : -ESTALE;
+    if (r < 0)
+        return r;
+    r = capture_writer_open(&writer, successor.fd, capture_zstd, s->settings->redact);
+    if (r == 0)
+        r = write_look(s, writer, now, before);
+    if (r == 0)
+        r = successor_take_place(&successor, s->path);
+    else
+        successor_drop(&successor);
+    if (r == 0)
+        change_files(s, successor.fd, writer);
+    else
+        capture_writer_free(writer);
+    return r;
+}
+
 int saving_add(struct saving *s, const struct capture *now, const struct capture *before)
 {
-    int r = write_look(s, now, before);
-    s->looks += r == 0;
+    bool anew = s->anew;
+    int r = anew || has_outgrown(s) ? write_anew(s, now, before) : -ESTALE;
+    if (r < 0 && !anew)
+        r = append(s, now, before);
     if (r == 0)
         return EXIT_OK;
     if (!s->looks)

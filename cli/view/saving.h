@@ -21,6 +21,8 @@ struct saving {
     bool made;           /* the file is ours: it goes if nothing whole came into it */
     char path[PATH_MAX]; /* "-": stdout */
     uint64_t looks;      /* written */
+    uint64_t first, last; /* bytes of the first look in the file, with all names, and of the one written last */
+    bool anew;           /* the next look is of another recording: it cannot stand in this file */
     struct recording_note note[SAVING_NOTES]; /* (borrowed) */
     uint32_t notes;
     struct recording_maker maker;
@@ -31,8 +33,14 @@ struct saving {
  * something else has failed, saving_drop(). */
 int saving_open(struct saving *s, const struct settings *settings, pid_t pid, const char *command);
 
-/* One more look; what came since `before`, or all (NULL). The file is good up to the one before it, if it fails. */
+/* One more look; what came since `before`, or all (NULL). The file is good up to the one before it, if it fails. A file that has
+ * outgrown its looks is written anew, with this one alone: it never has more than ten times what a look takes, and 256 KiB. What is
+ * not a file of our making, as a pipe, grows with each. */
 int saving_add(struct saving *s, const struct capture *now, const struct capture *before);
+
+/* Can it be written anew, as it is if the next look is said to be of another recording? */
+static inline bool saving_can_begin_anew(const struct saving *s) { return s->made; }
+static inline void saving_begin_anew(struct saving *s) { s->anew = s->looks > 0; }
 
 /* Nothing is missing at its end. Closes it, and tells its name. */
 int saving_finish(struct saving *s);
