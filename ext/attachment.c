@@ -8,6 +8,7 @@
 #include "own_segment.h"
 #include "recorder.h"
 #include "session.h"
+#include "tether.h"
 
 static bool began;   /* the session that runs was begun by us */
 static bool brought; /* so was the recorder, and the program has not imported it since */
@@ -33,6 +34,8 @@ enum consumers_change attachment_begin(struct rules *rules)
         if (change == CONSUMERS_FAILED)
             return CONSUMERS_FAILED;
         began |= change == CONSUMERS_DONE;
+        if (asked.keeper && change == CONSUMERS_DONE)
+            tether_hold(TETHER_KEEPER, keeper_lifeline(recorder_segment()->directory));
     }
     return again ? CONSUMERS_ALREADY : CONSUMERS_DONE;
 }

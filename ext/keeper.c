@@ -1,8 +1,10 @@
 #include "keeper.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "lifeline.h"
 #include "run_file.h"
 
 static pid_t keeper; /* 0: there is none */
@@ -29,6 +31,8 @@ bool keeper_lives(const char *directory)
         close(dirfd);
     return lives;
 }
+
+int keeper_lifeline(const char *directory) { return keeper ? lifeline_open(directory, keeper, since) : -ESRCH; }
 
 void keeper_set_stays(bool whoever_looks) { stays = whoever_looks; }
 

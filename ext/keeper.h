@@ -10,6 +10,7 @@
 void keeper_set(pid_t pid, uint64_t start_time);
 void keeper_forget(void); /* in a forked child: it is the parent's */
 bool keeper_lives(const char *directory);
+int keeper_lifeline(const char *directory); /* lifeline.h; -errno also if there is no keeper */
 
 void keeper_set_stays(bool stays);
 bool keeper_stays(void);

@@ -14,6 +14,7 @@
 #include "own_segment.h"
 #include "recorder.h"
 #include "session.h"
+#include "tether.h"
 
 /* ---- a process of its own ---- */
 
@@ -52,6 +53,7 @@ void lifetime_settle(void)
     if (begin_anew(false) < 0)
         return;
     lifetime_inherit();
+    tether_inherit(false);
     listener_start();
 }
 
@@ -81,6 +83,7 @@ static int settle_child(void)
         inherit(SESSION_INHERITED | SESSION_COUNTED);
     else
         lifetime_inherit(); /* who told all that it found, parents first, may not have found us */
+    tether_inherit(heir);
     return 0;
 }
 

@@ -31,6 +31,7 @@
 #include "session.h"
 #include "sweep.h"
 #include "switches.h"
+#include "tether.h"
 #include "wakeup.h"
 
 #define STACK_BYTES (256 * 1024) /* address space; arming calls into the interpreter */
@@ -189,6 +190,12 @@ static void drop_tether(void)
     l.tether_shared = false;
 }
 
+/* Who begins a session may have it last as long as the connection. */
+static bool tethers_session(const struct control_request *request, uint32_t result)
+{
+    return request->command == CONTROL_START && request->argument & CONTROL_TETHER && result == CONTROL_OK;
+}
+
 /* What it was attached for before does not hold any more: that connection ends. True: the new one stays open, what was asked
  * for lasts as long as it. */
 static bool changes_tether(const struct control_request *request, bool alone, bool tethered, uint32_t result)
@@ -201,6 +208,13 @@ static bool changes_tether(const struct control_request *request, bool alone, bo
     return tethered;
 }
 
+static void hold_session(int fd)
+{
+    PyGILState_STATE state = PyGILState_Ensure();
+    tether_hold(TETHER_CONNECTION, fd);
+    PyGILState_Release(state);
+}
+
 static void answer_request(int fd, const struct control_request *request, struct control_reply *reply, bool *stays)
 {
     struct enclosure e;
@@ -211,6 +225,10 @@ static void answer_request(int fd, const struct control_request *request, struct
     reply->sites = marks_live();
     reply->armed = hook_armed() ? marks_live() : 0;
     *stays = changes_tether(request, alone, tethered, reply->result) && own_fd_set(&l.tether, fd);
+    if (tethers_session(request, reply->result)) {
+        hold_session(fd);
+        *stays = true;
+    }
     rules_free(&e.rules);
 }
 
@@ -313,8 +331,9 @@ static bool mend(void)
 /* False: there is nothing left to wait for, or nothing to wait with descriptors. */
 static bool wait_and_answer(void)
 {
-    struct pollfd p[] = {wakeup_poll(), {.fd = l.socket.fd, .events = POLLIN}, {.fd = l.tether.fd, .events = POLLIN}};
-    int ready = wait_for_events(p, 3);
+    struct pollfd p[] = {wakeup_poll(), {.fd = l.socket.fd, .events = POLLIN}, {.fd = l.tether.fd, .events = POLLIN},
+                         tether_poll(TETHER_CONNECTION), tether_poll(TETHER_KEEPER)};
+    int ready = wait_for_events(p, sizeof p / sizeof *p);
     if (ready < 0)
         return errno == EINTR;
     if (!has_descriptors())
@@ -327,6 +346,9 @@ static bool wait_and_answer(void)
         accept_one();
     else if (p[2].revents)
         end_attachment();
+    else
+        for (int i = 0; i < TETHERS; i++)
+            tether_heed((enum tether)i, p[3 + i].revents);
     return recorder_available();
 }
 
@@ -337,6 +359,7 @@ static void close_all(void)
     own_fd_close(&l.socket);
     wakeup_close();
     drop_tether();
+    tether_drop_all();
 }
 
 /* There is nothing left to listen for, unless there is again by now. Nobody will join us; but somebody may be about to, with

@@ -16,6 +16,7 @@
 #include "rules.h"
 #include "run_file.h"
 #include "rundir.h"
+#include "tether.h"
 
 /* Segments belong where the file is: whoever made it looks there. */
 static bool use_folder_of(const char *path)
@@ -46,6 +47,8 @@ static int obey(const char *path, const char *text, bool first)
     }
     int r = (first || rules.subprocesses) && use_folder_of(path) ? record(&rules) : 0;
     rules_free(&rules);
+    if (run_file_is_left(AT_FDCWD, path)) /* since; what comes later the lifeline tells */
+        tether_end(TETHER_KEEPER);
     return r;
 }
 
@@ -67,7 +70,7 @@ int run_begin(const char *path)
         PyErr_Format(PyExc_OSError, "%s: %s", path, strerror(-error));
         return -1;
     }
-    int r = obey(path, text, first);
+    int r = run_file_is_left(AT_FDCWD, path) ? 0 : obey(path, text, first);
     free(text);
     return r;
 }

@@ -6,6 +6,7 @@
 #include "demand.h"
 #include "interpreters.h"
 #include "recorder.h"
+#include "snapshot.h"
 
 static struct {
     bool running, subprocesses; /* as enum session_flag */
@@ -21,6 +22,11 @@ static uint32_t resets(void) { return atomic_load_explicit(&header()->resets, me
 static uint64_t first_start(void) { return atomic_load_explicit(&header()->session_started, memory_order_relaxed); }
 
 static uint32_t flags(void) { return (s.running ? SESSION_RUNNING : 0) | (s.subprocesses ? SESSION_SUBPROCESSES : 0) | s.inherited; }
+
+uint32_t session_number(void)
+{
+    return recorder_available() ? session_orders(atomic_load_explicit(&header()->session_seq, memory_order_relaxed), resets()) : 0;
+}
 
 /* Readers see the session's words together: pairs with read_session in snapshot.c. */
 static void publish(uint64_t started, uint64_t stopped, uint32_t reset_count)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 bool session_running(void);
+uint32_t session_number(void); /* another one as soon as anybody orders one to start or to stop */
 bool session_has_subprocesses(void); /* children made while it runs record from their start */
 
 void session_begin(bool subprocesses);

@@ -39,7 +39,10 @@ enum control_command {
 
 /* What follows a request for CONTROL_TRACKS: track_orders.h. */
 
-enum control_argument { CONTROL_SUBPROCESSES = 1 /* children made from now on record, too */ };
+enum control_argument {
+    CONTROL_SUBPROCESSES = 1, /* children made from now on record, too */
+    CONTROL_TETHER = 2,       /* what this begins ends when the connection does, which stays open after the reply */
+};
 
 enum control_result {
     CONTROL_OK = 0,     /* done */

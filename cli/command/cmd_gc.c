@@ -7,6 +7,7 @@
 
 #include "capture_file.h"
 #include "command.h"
+#include "lifeline.h"
 #include "message.h"
 #include "place.h"
 #include "run_file.h"
@@ -52,13 +53,22 @@ static bool parse_name(const char *name, struct tenant *t)
     return strcmp(name, segment) == 0 || strcmp(name, socket) == 0;
 }
 
-static bool collect_run(const struct place *place, const char *name)
+static bool remove_file(const struct place *place, const char *name)
 {
+    int error = unlinkat(place->fd, name, 0) == 0 ? 0 : -errno;
+    if (error != -ENOENT)
+        tell((void *)place, name, error);
+    return error == 0 || error == -ENOENT;
+}
+
+/* The file last, as `run` does: no lifeline is left alone. */
+static bool collect_run(const struct place *place, const char *name, const struct tenant *t)
+{
+    char lifeline[LIFELINE_NAME];
     if (!run_file_is_left(place->fd, name))
         return true;
-    int error = unlinkat(place->fd, name, 0) == 0 ? 0 : -errno;
-    tell((void *)place, name, error);
-    return error == 0;
+    bool gone = lifeline_name(t->pid, t->start_time, lifeline, sizeof lifeline) < 0 || remove_file(place, lifeline);
+    return remove_file(place, name) && gone;
 }
 
 static bool collect_place(const struct place *place)
@@ -73,7 +83,7 @@ static bool collect_place(const struct place *place)
         if (parse_name(e->d_name, &t) && !is_capture(place->fd, e->d_name))
             whole &= collect(place, &t);
         else if (run_file_parse_name(e->d_name, &t.pid, &t.start_time))
-            whole &= collect_run(place, e->d_name);
+            whole &= collect_run(place, e->d_name, &t);
     }
     closedir(dir);
     return whole;

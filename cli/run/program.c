@@ -56,7 +56,7 @@ static bool is_deaf(char *const *words)
 
 int program_start(struct program *p, const struct settings *s)
 {
-    *p = (struct program){.settings = s, .startup = {.dirfd = -1, .file = -1}, .saving.fd = -1};
+    *p = (struct program){.settings = s, .startup = {.dirfd = -1, .file = -1, .lifeline = -1}, .saving.fd = -1};
     attachment_init(&p->attachment, s);
     p->attachment.keeps = true;
     p->attachment.timeout = PATIENCE_NS;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "extension.h"
+#include "lifeline.h"
 #include "message.h"
 #include "process.h"
 #include "run_file.h"
@@ -72,13 +73,15 @@ static int make_file(struct startup *u, const char *rules)
     if (r < 0)
         u->name[0] = '\0';
     u->file = r;
+    if (r >= 0 && lifeline_name(getpid(), start_time, u->lifeline_name, sizeof u->lifeline_name) == 0)
+        u->lifeline = lifeline_make(u->dirfd, u->lifeline_name);
     free(text);
     return r < 0 ? r : 0;
 }
 
 int startup_make(struct startup *u, const char *rules)
 {
-    *u = (struct startup){.dirfd = rundir_open(geteuid(), true), .file = -1};
+    *u = (struct startup){.dirfd = rundir_open(geteuid(), true), .file = -1, .lifeline = -1};
     char path[RUNDIR_PATH_MAX] = "";
     int named = rundir_path(geteuid(), path, sizeof path), r = u->dirfd < 0 ? u->dirfd : named;
     if (r == 0 && !realpath(path, u->directory)) /* the command may be elsewhere when it reads it */
@@ -96,6 +99,8 @@ int startup_make(struct startup *u, const char *rules)
 
 void startup_end(struct startup *u)
 {
+    if (u->lifeline >= 0 && u->name[0])
+        unlinkat(u->dirfd, u->lifeline_name, 0);
     if (u->name[0])
         unlinkat(u->dirfd, u->name, 0);
     u->name[0] = '\0';
@@ -104,11 +109,15 @@ void startup_end(struct startup *u)
 void startup_remove(struct startup *u)
 {
     startup_end(u);
+    if (u->lifeline >= 0) {
+        lifeline_let_go(u->lifeline);
+        close(u->lifeline);
+    }
     if (u->file >= 0)
         close(u->file);
     if (u->dirfd >= 0)
         close(u->dirfd);
-    *u = (struct startup){.dirfd = -1, .file = -1};
+    *u = (struct startup){.dirfd = -1, .file = -1, .lifeline = -1};
 }
 
 /* ---- the environment ---- */

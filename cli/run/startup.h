@@ -13,6 +13,8 @@ struct startup {
     int dirfd;                /* of the run directory; -1: it is not open */
     int file;                 /* which nobody takes away as long as it is open */
     char name[RUN_FILE_NAME]; /* of it; "": there is none */
+    int lifeline;             /* shared/lifeline.h; -errno: there is none */
+    char lifeline_name[RUN_FILE_NAME];
     char directory[PATH_MAX];
     char folder[PATH_MAX]; /* of the start-up module; "": there is none */
 };

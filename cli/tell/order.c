@@ -87,12 +87,16 @@ static int milliseconds_until(uint64_t deadline)
 static int ask_once(const struct subject *s, enum control_command command, uint32_t argument, uint64_t deadline, struct control_reply *reply)
 {
     int fd = send_to(s, command, argument, NULL, milliseconds_until(deadline));
-    return fd < 0 ? fd : control_take_reply(fd, reply, milliseconds_until(deadline));
+    int r = fd < 0 ? fd : control_read_reply(fd, reply, milliseconds_until(deadline));
+    if (r < 0 && fd >= 0)
+        close(fd);
+    return r < 0 ? r : fd;
 }
 
-/* A listener whose descriptors the program closes listens anew, as soon as it gets the interpreter's lock. Who comes just then is
+/* The connection's descriptor, or -errno.
+ * A listener whose descriptors the program closes listens anew, as soon as it gets the interpreter's lock. Who comes just then is
  * dropped, or finds a socket that nobody listens at; or, for a moment, none, which is so for ever where somebody detached. */
-int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
+int order_ask_on(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
 {
     const struct timespec pause = {.tv_nsec = 5000000};
     uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + timeout_ns;
@@ -106,6 +110,14 @@ int order_ask(const struct subject *subject, enum control_command command, uint3
         r = ask_once(subject, command, argument, deadline, reply);
     }
     return r;
+}
+
+int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply)
+{
+    int fd = order_ask_on(subject, command, argument, timeout_ns, reply);
+    if (fd >= 0)
+        close(fd);
+    return fd < 0 ? fd : 0;
 }
 
 bool order_is_deaf(int error) { return error == -ENOENT || error == -ECONNREFUSED || error == -ECONNRESET || error == -EPIPE; }

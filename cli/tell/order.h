@@ -11,6 +11,9 @@
 /* 0 or -errno, as control_ask(). `argument`: see enum control_argument. Prints nothing. */
 int order_ask(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply);
 
+/* The same, and the connection stays open if it is answered: its descriptor, or -errno. */
+int order_ask_on(const struct subject *subject, enum control_command command, uint32_t argument, uint64_t timeout_ns, struct control_reply *reply);
+
 bool order_is_deaf(int error); /* nobody listens */
 
 /* Nobody listens yet, or any more, so it is worth another look; a process that runs on, and was asked all the time there was, is not. */

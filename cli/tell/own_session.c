@@ -23,8 +23,17 @@ void own_session_open(struct own_session *s, const struct group *group)
     *s = (struct own_session){.group = group, .since = clock_ns(CLOCK_MONOTONIC), .asked = -1};
 }
 
+static void drop_tether(struct begun *b)
+{
+    if (b->tether >= 0)
+        close(b->tether);
+    b->tether = -1;
+}
+
 void own_session_free(struct own_session *s)
 {
+    for (size_t i = 0; i < s->count; i++)
+        drop_tether(&s->begun[i]);
     free(s->begun);
     *s = (struct own_session){.asked = -1};
 }
@@ -47,15 +56,17 @@ static bool add_begun(struct own_session *s, const struct subject *subject, uint
         return false;
     }
     s->begun = begun;
-    s->begun[s->count++] = (struct begun){subject->pid, subject->start_time, subject->header.anchor_ticks, orders, false};
+    s->begun[s->count++] = (struct begun){subject->pid, subject->start_time, subject->header.anchor_ticks, orders, false, -1};
     return true;
 }
 
 static void remove_begun(struct own_session *s, const struct subject *subject)
 {
     struct begun *b = find_begun(s, subject);
-    if (b)
-        *b = s->begun[--s->count];
+    if (!b)
+        return;
+    drop_tether(b);
+    *b = s->begun[--s->count];
 }
 
 /* The order that began it is still the last one. */
@@ -82,7 +93,7 @@ static void ask_root(struct own_session *s, const struct subject *root)
     if (!add_begun(s, root, root->session.orders + 1))
         return;
     s->patience = clock_ns(CLOCK_MONOTONIC) + ORDER_TIMEOUT;
-    s->asked = order_send(root, CONTROL_START, s->group->whole_tree ? CONTROL_SUBPROCESSES : 0);
+    s->asked = order_send(root, CONTROL_START, CONTROL_TETHER | (s->group->whole_tree ? CONTROL_SUBPROCESSES : 0));
     if (s->asked < 0)
         refuse(s, s->asked);
 }
@@ -96,8 +107,13 @@ void own_session_begin(struct own_session *s, const struct subject *root)
 
 static void take_answer(struct own_session *s, const struct subject *root)
 {
-    int r = control_take_reply(s->asked, &s->reply, ANSWER_MS);
+    int r = control_read_reply(s->asked, &s->reply, ANSWER_MS);
     bool done = r == 0 && s->reply.result == CONTROL_OK;
+    struct begun *b = find_begun(s, root);
+    if (b)
+        b->tether = s->asked;
+    else
+        close(s->asked);
     s->asked = -1;
     if (!done)
         remove_begun(s, root);
@@ -110,8 +126,14 @@ static bool begin_one(struct own_session *s, const struct subject *subject)
     struct control_reply reply;
     if (!subject_ready(subject) || subject->session.running || find_begun(s, subject))
         return true;
-    int r = order_ask(subject, CONTROL_START, CONTROL_SUBPROCESSES, BEGIN_TIMEOUT, &reply);
-    return r < 0 || reply.result != CONTROL_OK || add_begun(s, subject, subject->session.orders + 1);
+    int fd = order_ask_on(subject, CONTROL_START, CONTROL_SUBPROCESSES | CONTROL_TETHER, BEGIN_TIMEOUT, &reply);
+    bool done = fd >= 0 && reply.result == CONTROL_OK;
+    bool added = done && add_begun(s, subject, subject->session.orders + 1);
+    if (added)
+        find_begun(s, subject)->tether = fd;
+    else if (fd >= 0)
+        close(fd);
+    return added || !done;
 }
 
 static void begin_others(struct own_session *s)

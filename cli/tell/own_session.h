@@ -1,5 +1,5 @@
 /* A session of our own: recording that is begun where nobody records, and ended by who began it: of those that were told, and
- * of those that were made meanwhile and got it from them. What anybody else ordered stays. */
+ * of those that were made meanwhile and got it from them. What anybody else ordered stays. If we are killed, they notice. */
 #ifndef TSCAP_OWN_SESSION_H
 #define TSCAP_OWN_SESSION_H
 
@@ -17,6 +17,7 @@ struct begun {
     uint64_t anchor; /* of its segment */
     uint32_t orders; /* of its session */
     bool over;       /* it was told to stop */
+    int tether;      /* connection that it lasts as long as; -1: none, it had it from its parent */
 };
 
 enum own_session_failure { OWN_SESSION_WORKS, OWN_SESSION_REFUSED, OWN_SESSION_NO_MEMORY };
