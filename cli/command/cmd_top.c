@@ -1,14 +1,8 @@
-#include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "attachment.h"
-#include "capture.h"
-#include "clock.h"
 #include "command.h"
-#include "diagnosis.h"
 #include "following.h"
 #include "format.h"
 #include "hold.h"
@@ -21,137 +15,9 @@
 #include "report.h"
 #include "settings.h"
 #include "source.h"
+#include "tables.h"
 #include "terminal.h"
-
-#define DEFAULT_DELAY 1000000000u
-#define STATE 64
-#define END_NS 3000000000u /* from its segment's end to its own */
-#define END_LOOK_NS 2000000u
-
-struct top {
-    struct source *source;
-    struct subject *subject; /* its root */
-    const struct settings *settings;
-    struct following *following;
-    const struct format *format;
-    uint64_t delay;
-    uint64_t tables; /* printed so far */
-    bool ended;      /* the process, or the last of the process tree */
-    bool complete;   /* so were all that was shown */
-};
-
-/* Until the next multiple of the delay: what printing takes does not add up. */
-static void sleep_until(uint64_t ns)
-{
-    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u)};
-    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
-        ;
-}
-
-/* Until the next table is due, those that come meanwhile are attached to. */
-static void await_table(struct top *t, uint64_t due)
-{
-    while (t->following->due < due) {
-        sleep_until(t->following->due);
-        following_look(t->following);
-    }
-    sleep_until(due);
-}
-
-static int print_interval(const struct top *t, const struct capture *now, const struct capture *before)
-{
-    struct functions f;
-    if (t->tables)
-        putchar('\n');
-    if (functions_make(&f, now, before) < 0)
-        return fail(EXIT_FAILED,
-                    "cannot show the interval\n"
-                    "out of memory\n"
-                    SAME_AGAIN);
-    char state[STATE];
-    source_state(t->source, state, sizeof state);
-    struct moment m = {.f = &f, .now = now, .before = before, .state = state};
-    bool whole = t->format->write(&m, t->settings);
-    functions_free(&f);
-    return whole ? EXIT_OK : fail(EXIT_FAILED,
-                                  "cannot show the interval\n"
-                                  "out of memory\n"
-                                  SAME_AGAIN);
-}
-
-/* A process that ends takes its segment along, unless it was killed, and is there for a while yet: its interpreter has more
- * to clean up. */
-static bool is_ending(struct top *t)
-{
-    uint64_t until = clock_ns(CLOCK_MONOTONIC) + END_NS;
-    do {
-        subject_refresh(t->subject);
-        if (!t->subject->alive)
-            return true;
-        sleep_until(clock_ns(CLOCK_MONOTONIC) + END_LOOK_NS);
-    } while (t->subject->error == -ENOENT && clock_ns(CLOCK_MONOTONIC) < until);
-    return false;
-}
-
-static int has_no_segment(const struct top *t)
-{
-    int pid = (int)t->subject->pid;
-    return fail(EXIT_NO_PROCESS,
-                "process %d cannot be shown any more\n"
-                "its segment %s is gone: somebody detached from it, or removed the file\n"
-                "tscap attach %d",
-                pid, t->subject->where, pid);
-}
-
-/* The next look, and what came since; it takes the place of `last`, if it can. */
-static int next_table(struct top *t, struct capture *last)
-{
-    struct capture now;
-    int r = source_look(t->source, &now);
-    if (r == -ENOENT) {
-        t->ended = is_ending(t);
-        return t->ended ? EXIT_OK : has_no_segment(t);
-    }
-    if (r < 0)
-        return diagnose_segment(t->subject->where, r);
-    int code = print_interval(t, &now, last);
-    fflush(stdout);
-    t->complete &= now.profile.complete;
-    bool replaces = capture_replaces(&now, last);
-    capture_free(replaces ? last : &now);
-    if (replaces)
-        *last = now;
-    return code;
-}
-
-/* Of a process tree: the last of them. */
-static bool anybody_lives(const struct top *t)
-{
-    size_t alive, recording;
-    source_count(t->source, &alive, &recording);
-    return alive > 0;
-}
-
-static int print_tables(struct top *t, uint64_t tables, uint64_t allowed_loss)
-{
-    struct capture last;
-    int code = source_take(t->source, &last);
-    if (code != EXIT_OK)
-        return code;
-    uint64_t due = last.taken;
-    for (t->tables = 0; t->tables < tables && code == EXIT_OK && !t->ended; t->tables++) {
-        await_table(t, due += t->delay);
-        code = next_table(t, &last);
-        t->ended |= !anybody_lives(t);
-    }
-    if (t->ended)
-        note("process %d has ended", (int)t->subject->pid);
-    last.profile.complete &= t->complete;
-    if (code == EXIT_OK)
-        code = capture_check_loss(&last, allowed_loss);
-    capture_free(&last);
-    return code;
-}
+#include "top_run.h"
 
 /* No option that the form would not heed. */
 static int check_form(const struct settings *s)
@@ -163,8 +29,16 @@ static int check_form(const struct settings *s)
         return fail(EXIT_USAGE,
                     "top: a full screen cannot be shown here\n"
                     "%s\n"
-                    "tscap top -b 10 %s",
-                    problem, s->operand);
+                    "tscap top%s -b 10 %s%s",
+                    problem, s->run ? " --run" : "", s->run ? "-- " : "", s->operand);
+    if (s->run)
+        return top_run_check(s);
+    if (s->output || s->force || s->redact || s->program_output)
+        return fail(EXIT_USAGE,
+                    "top: --output, --force, --redact and --program-output are for --run\n"
+                    "what a running process does goes to a file by record\n"
+                    "tscap record %s",
+                    s->operand);
     bool rules = s->match.count || s->exclude.count || s->all || s->builtins || s->method || s->timeout != UNSET;
     if (rules && !s->attach)
         return fail(EXIT_USAGE,
@@ -175,18 +49,25 @@ static int check_form(const struct settings *s)
     return EXIT_OK;
 }
 
+/* Until the next table is due, those that come meanwhile are attached to. */
+static void await_table(const struct tables *t, struct following *following)
+{
+    while (following->due < t->due) {
+        tables_sleep_until(following->due);
+        following_look(following);
+    }
+    tables_sleep_until(t->due);
+}
+
 static int show_tables(struct source *source, const struct settings *s, struct following *following)
 {
-    struct top t = {
-        .source = source,
-        .subject = source_root(source),
-        .settings = s,
-        .following = following,
-        .format = format_choose(FORMAT_INTERVAL, s),
-        .delay = setting_or(s->delay, DEFAULT_DELAY),
-        .complete = true,
-    };
-    return print_tables(&t, s->batch, setting_or(s->max_loss, 0));
+    struct tables t;
+    int code = tables_begin(&t, source, s);
+    while (code == EXIT_OK && !tables_over(&t)) {
+        await_table(&t, following);
+        code = tables_next(&t);
+    }
+    return tables_end(&t, code);
 }
 
 static int show_screen(struct source *source, const struct attachment *a, const struct column *sort, struct following *following)
@@ -196,7 +77,7 @@ static int show_screen(struct source *source, const struct attachment *a, const 
         .attachment = a,
         .following = following,
         .sort = sort,
-        .delay = setting_or(s->delay, DEFAULT_DELAY),
+        .delay = setting_or(s->delay, TABLES_DELAY),
         .max_loss = setting_or(s->max_loss, 0),
         .start = !s->no_start && choice_make(s).of != CHOICE_CONSUMER,
     };
@@ -278,8 +159,8 @@ int cmd_top(const struct settings *s)
         return code;
     if (code == EXIT_OK)
         code = choice_check(s);
-    if (code != EXIT_OK)
-        return code;
+    if (code != EXIT_OK || s->run)
+        return code == EXIT_OK ? top_run(s, sort) : code;
     attachment_init(&a, s);
     bool by_name = strcmp(s->operand, "auto") != 0;
     bool prepared = !s->attach && by_name && operand_look(&o, s) == EXIT_OK && o.subject;

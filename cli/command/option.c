@@ -48,13 +48,19 @@ const struct option_row options[] = {
     {"batch", 'b', "N", OPTION_COUNT, AT(batch), 1, UINT32_MAX, COMMAND_TOP, false, "print N tables and end, instead of a full screen"},
     {"no-start", 0, NULL, OPTION_FLAG, AT(no_start), 0, 0, COMMAND_TOP, false, "only look: do not begin to record"},
     {"attach", 0, NULL, OPTION_FLAG, AT(attach), 0, 0, COMMAND_TOP, false, "attach to it first, and detach on leaving"},
-    {"match", 'm', "GLOB", OPTION_LIST, AT(match), 0, 0, COMMAND_TOP, false, "with --attach: functions named so; repeatable"},
-    {"exclude", 'x', "GLOB", OPTION_LIST, AT(exclude), 0, 0, COMMAND_TOP, false, "with --attach: but not functions named so; repeatable"},
-    {"all", 'a', NULL, OPTION_FLAG, AT(all), 0, 0, COMMAND_TOP, false, "with --attach: of the standard library and of what is installed, too"},
-    {"builtins", 0, NULL, OPTION_FLAG, AT(builtins), 0, 0, COMMAND_TOP, false, "with --attach: C functions that Python code calls, too"},
-    {"method", 0, "METHOD", OPTION_TEXT, AT(method), 0, 0, COMMAND_TOP, false, "with --attach: auto (default), pep768 or ptrace"},
+    {"run", 0, NULL, OPTION_FLAG, AT(run), 0, 0, COMMAND_TOP, false, "start a program, `-- COMMAND`, and record it from its first line"},
+    {"output", 0, "FILE", OPTION_TEXT, AT(output), 0, 0, COMMAND_TOP, false, "with --run: a capture of it all"},
+    {"force", 0, NULL, OPTION_FLAG, AT(force), 0, 0, COMMAND_TOP, false, "with --run: write over a file that exists"},
+    {"redact", 0, NULL, OPTION_FLAG, AT(redact), 0, 0, COMMAND_TOP, false, "with --run: leave out command lines and the folders of source files"},
+    {"program-output", 0, "FILE", OPTION_TEXT, AT(program_output), 0, 0, COMMAND_TOP, false,
+     "with --run: for what the program writes (default ./NAME-PID.log)"},
+    {"match", 'm', "GLOB", OPTION_LIST, AT(match), 0, 0, COMMAND_TOP, false, "with --attach or --run: functions named so; repeatable"},
+    {"exclude", 'x', "GLOB", OPTION_LIST, AT(exclude), 0, 0, COMMAND_TOP, false, "with --attach or --run: but not functions named so; repeatable"},
+    {"all", 'a', NULL, OPTION_FLAG, AT(all), 0, 0, COMMAND_TOP, false, "with --attach or --run: of the standard library and of what is installed, too"},
+    {"builtins", 0, NULL, OPTION_FLAG, AT(builtins), 0, 0, COMMAND_TOP, false, "with --attach or --run: C functions that Python code calls, too"},
+    {"method", 0, "METHOD", OPTION_TEXT, AT(method), 0, 0, COMMAND_TOP, false, "with --attach or --run: auto (default), pep768 or ptrace"},
     {"timeout", 0, "SECS", OPTION_TIME, AT(timeout), SECOND / 1000, DAY, COMMAND_TOP, false,
-     "with --attach: seconds to wait for the process (default 10)"},
+     "with --attach or --run: seconds to wait for the process (default 10)"},
     {"delay", 'd', "SECS", OPTION_TIME, AT(delay), SECOND / 100, DAY, COMMAND_TOP, false,
      "seconds between two looks (default 1)"},
     {"consumer", 0, "CONSUMER", OPTION_TEXT, AT(consumer), 0, 0, FORMATS | COMMAND_TOP | COMMAND_SAVE, false,
@@ -254,13 +260,14 @@ static int bad_option(const struct command *c, char **argv, bool lacks_value)
                 bad_word(argv, letter), what, why, c->invocation);
 }
 
-static int wrong_operands(const struct command *c, unsigned count, char **operand)
+static int wrong_operands(const struct command *c, unsigned count, char **operand, const struct settings *s)
 {
-    if (c->id == COMMAND_RUN)
+    if (c->id == COMMAND_RUN || s->run)
         return fail(EXIT_USAGE,
-                    "run: COMMAND is missing\n"
-                    "it takes what is to be started, as you would type it\n"
-                    "tscap run -- python3 app.py");
+                    "%s: COMMAND is missing\n"
+                    "it takes what is to be started, as you would type it%s\n"
+                    "tscap %s -- python3 app.py",
+                    s->run ? "top --run" : "run", s->run ? ", after --" : "", s->run ? "top --run" : "run");
     if (c->id == COMMAND_DIFF)
         return fail(EXIT_USAGE,
                     "diff: it takes two operands\n"
@@ -290,8 +297,8 @@ static int take_operands(const struct command *c, unsigned count, char **operand
 {
     s->operand = count ? operand[0] : NULL;
     s->words = operand;
-    bool right = count >= c->operands_least && count <= c->operands_most;
-    return only_asks(s) || right ? EXIT_OK : wrong_operands(c, count, operand);
+    bool right = count >= c->operands_least && (s->run ? s->words_before == 0 : count <= c->operands_most);
+    return only_asks(s) || right ? EXIT_OK : wrong_operands(c, count, operand, s);
 }
 
 /* The `--` that ends options. getopt() moves what stands before it, but not what stands behind. */

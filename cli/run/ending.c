@@ -76,12 +76,12 @@ static void explain_emptiness(const struct ending *e, const struct capture *c)
         note("no function of the program's own was called: tscap run -a records the standard library and what is installed, too");
 }
 
-/* Into a file of the default name only if there is something: nobody asked for it. */
+/* Into a file of the default name only if there is something: nobody asked for it; and who looks on sees it without. */
 static void save(const struct ending *e, const struct capture *c)
 {
     struct saving *s = &e->program->saving;
     const struct settings *settings = e->program->settings;
-    if (!settings->output && !c->profile.calls)
+    if (!settings->output && (settings->run || !c->profile.calls))
         return;
     int code = s->fd >= 0 ? EXIT_OK : saving_open(s, settings, c->subject->pid, c->subject->command);
     if (code == EXIT_OK)

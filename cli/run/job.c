@@ -32,13 +32,20 @@ static void stop_too(const struct job *j, int number)
     sigaction(number, &before, NULL);
 }
 
-/* True: it has ended. */
+bool job_has_ended(struct job *j)
+{
+    j->ended = j->ended || waitpid(j->pid, &j->status, WNOHANG) == j->pid;
+    return j->ended;
+}
+
 static bool look_at(struct job *j)
 {
     pid_t r;
+    if (j->ended)
+        return true;
     while ((r = waitpid(j->pid, &j->status, WNOHANG | WUNTRACED)) == j->pid && WIFSTOPPED(j->status))
         stop_too(j, WSTOPSIG(j->status));
-    return r == j->pid;
+    return j->ended = r == j->pid;
 }
 
 static bool is_from_somebody(const siginfo_t *info) { return info->si_code <= 0; }
@@ -60,6 +67,8 @@ void job_wait(struct job *j, uint64_t (*look)(void *context), void *context)
     witness_begin(&j->witness);
     while (!look_at(j)) {
         uint64_t ns = look(context);
+        if (ns == JOB_LEAVE)
+            break;
         struct timespec pause = {.tv_sec = (time_t)(ns / 1000000000), .tv_nsec = (long)(ns % 1000000000)};
         if (sigtimedwait(&j->signals, &info, &pause) > 0)
             hand_on(j, &info);

@@ -9,9 +9,9 @@
 #include "settings.h"
 #include "startup.h"
 
-void keeping_open(struct keeping *k, const struct settings *s, struct saving *saving)
+void keeping_open(struct keeping *k, const struct settings *s, struct saving *saving, bool writes)
 {
-    *k = (struct keeping){.settings = s, .saving = saving};
+    *k = (struct keeping){.settings = s, .saving = saving, .writes = writes};
     pace_begin(&k->pace, clock_ns(CLOCK_MONOTONIC));
 }
 
@@ -121,13 +121,15 @@ uint64_t keeping_go_on(struct keeping *k, const struct startup *startup)
     message_keep(unsaid, sizeof unsaid);
     if (!k->found)
         find_source(k, startup);
-    if (k->found)
+    if (k->found && k->writes)
         look(k);
     message_keep(NULL, 0);
     uint64_t after = clock_ns(CLOCK_MONOTONIC);
     pace_go_on(&k->pace, now, after);
     return k->pace.due - after;
 }
+
+const struct subject *keeping_subject(const struct keeping *k) { return k->found ? &k->source.member[0]->subject : NULL; }
 
 struct source *keeping_source(struct keeping *k, const struct subject *of)
 {

@@ -44,6 +44,14 @@ static int open_output(struct program *p)
     return saving_open(&p->saving, p->settings, 0, "");
 }
 
+/* In the child. */
+static void prepare(const void *program)
+{
+    const struct program *p = program;
+    startup_set_environment(&p->startup);
+    program_output_take(&p->output);
+}
+
 /* An interpreter that takes nothing from its environment. */
 static bool is_deaf(char *const *words)
 {
@@ -56,13 +64,15 @@ static bool is_deaf(char *const *words)
 
 int program_start(struct program *p, const struct settings *s)
 {
-    *p = (struct program){.settings = s, .startup = {.dirfd = -1, .file = -1, .lifeline = -1}, .saving.fd = -1};
+    *p = (struct program){.settings = s, .output = {.fd = -1}, .startup = {.dirfd = -1, .file = -1, .lifeline = -1}, .saving.fd = -1};
     attachment_init(&p->attachment, s);
     p->attachment.keeps = true;
     p->attachment.timeout = PATIENCE_NS;
     int code = attachment_check(&p->attachment);
     if (code == EXIT_OK && s->output)
         code = open_output(p);
+    if (code == EXIT_OK && s->run)
+        code = program_output_open(&p->output, s);
     if (code == EXIT_OK)
         code = startup_make(&p->startup, p->attachment.rules);
     if (code != EXIT_OK)
@@ -71,11 +81,12 @@ int program_start(struct program *p, const struct settings *s)
     job_begin(&p->job);
     if (!s->subprocesses && is_deaf(s->words))
         p->startup.folder[0] = '\0'; /* it would only see it */
-    p->job.pid = launch(s->words, &p->job.before, startup_set_environment, &p->startup);
+    p->job.pid = launch(s->words, &p->job.before, prepare, p);
     if (p->job.pid < 0)
         return cannot_start(s->words[0], p->job.pid);
     descendants_open(&p->descendants, p->job.pid);
-    keeping_open(&p->keeping, s, &p->saving);
+    program_output_name(&p->output, p->job.pid);
+    keeping_open(&p->keeping, s, &p->saving, s->output || !s->run);
     return EXIT_OK;
 }
 
@@ -84,6 +95,7 @@ void program_free(struct program *p)
     startup_remove(&p->startup);
     keeping_free(&p->keeping);
     saving_drop(&p->saving);
+    program_output_close(&p->output);
     descendants_free(&p->descendants);
 }
 
@@ -172,14 +184,15 @@ static bool any_late(const struct program *p)
     return false;
 }
 
-static uint64_t look(void *program)
+uint64_t program_attend(struct program *p)
 {
-    struct program *p = program;
     uint64_t pause = descendants_look(&p->descendants);
     if (any_late(p))
         attach_to_late_ones(p);
     uint64_t until_look = keeping_go_on(&p->keeping, &p->startup);
     return until_look < pause ? until_look : pause;
 }
+
+static uint64_t look(void *program) { return program_attend(program); }
 
 void program_await(struct program *p) { job_wait(&p->job, look, p); }

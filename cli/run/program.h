@@ -9,6 +9,7 @@
 #include "descendants.h"
 #include "job.h"
 #include "keeping.h"
+#include "program_output.h"
 #include "saving.h"
 #include "settings.h"
 #include "startup.h"
@@ -21,6 +22,7 @@ struct program {
     struct descendants descendants;
     struct saving saving; /* opened before the program begins where --output names the file */
     struct keeping keeping;
+    struct program_output output; /* if what it writes would be in the way of what we show */
     bool refused; /* one could not be attached to, and that was told */
 };
 
@@ -29,6 +31,9 @@ int program_start(struct program *p, const struct settings *s);
 
 /* Until it ends: attaches to those that do not come by themselves. */
 void program_await(struct program *p);
+
+/* For who has more to do meanwhile. What program_await() does between two looks at the job: after how many ns again? */
+uint64_t program_attend(struct program *p);
 
 void program_free(struct program *p);
 

@@ -23,6 +23,7 @@ struct live {
     const struct live_options *options;
     struct picture picture;
     uint64_t due; /* CLOCK_MONOTONIC: the next look */
+    uint64_t due_attendance; /* the same: who has started it wants to be called; UINT64_MAX: never */
     bool ended;   /* the process */
 
     struct own_session session;
@@ -117,8 +118,10 @@ static bool lives(const struct live *l)
 /* Once it has ended, the picture before is the last one. */
 static void take_in(struct live *l, int r, struct capture *c)
 {
-    if (!lives(l)) {
+    bool over = !lives(l), left = l->options->attend; /* what it recorded until its end is there still */
+    if (over)
         freeze(l);
+    if (over && !left) {
         if (r == 0)
             capture_free(c);
         return;
@@ -127,7 +130,7 @@ static void take_in(struct live *l, int r, struct capture *c)
         r = picture_add(&l->picture, c);
     if (r == -ENOMEM)
         l->failure = FAILURE_MEMORY;
-    else if (r < 0)
+    else if (r < 0 && !over)
         tell_unreadable(l, r);
 }
 
@@ -209,14 +212,27 @@ static void look_in_time(struct live *l)
         l->due = now + l->options->delay;
 }
 
+static bool follows(const struct live *l) { return !l->ended && l->options->following; }
+
+static void attend(struct live *l)
+{
+    uint64_t now = clock_ns(CLOCK_MONOTONIC);
+    if (now < l->due_attendance)
+        return;
+    uint64_t pause = l->options->attend(l->options->context);
+    l->due_attendance = pause == UINT64_MAX ? UINT64_MAX : clock_ns(CLOCK_MONOTONIC) + pause;
+}
+
 static void wait_for_anything(struct live *l)
 {
     struct pollfd p[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = l->session.asked, .events = POLLIN}};
-    uint64_t now = clock_ns(CLOCK_MONOTONIC), until = l->ended ? UINT64_MAX : l->due, follow = l->options->following->due;
-    if (!l->ended && follow < until)
-        until = follow;
+    uint64_t now = clock_ns(CLOCK_MONOTONIC), until = l->ended ? UINT64_MAX : l->due;
+    if (follows(l) && l->options->following->due < until)
+        until = l->options->following->due;
     if (l->session.asked >= 0 && l->session.patience < until)
         until = l->session.patience;
+    if (l->due_attendance < until)
+        until = l->due_attendance;
     if (signals_poll(p, 2, until == UINT64_MAX ? until : until > now ? until - now : 0) < 0)
         p[0].revents = p[1].revents = 0;
     go_on_with_session(l, &p[1]);
@@ -230,8 +246,9 @@ static void watch(struct live *l)
     while (!l->failure && !l->picture.leaving && !signals_leave()) {
         wait_for_anything(l);
         heed_signals();
-        if (!l->ended)
+        if (follows(l))
             following_look(l->options->following);
+        attend(l);
         look_in_time(l);
         if (!l->failure)
             draw(l);
@@ -242,7 +259,7 @@ static void watch(struct live *l)
 
 static int run_on_screen(struct live *l)
 {
-    signals_begin();
+    signals_begin(l->options->signals);
     if (!screen_open()) {
         signals_end();
         return fail(EXIT_FAILED,
@@ -266,6 +283,7 @@ int live_run(struct source *source, const struct live_options *o)
     if (code != EXIT_OK)
         return code;
     l.due = first.taken + o->delay;
+    l.due_attendance = o->attend ? 0 : UINT64_MAX;
     own_session_open(&l.session, &source->group);
     picture_init(&l.picture, o->sort);
     l.picture.whole_tree = first.whole_tree;
@@ -276,6 +294,7 @@ int live_run(struct source *source, const struct live_options *o)
         code = capture_check_loss(&l.picture.now->capture, o->max_loss);
     picture_free(&l.picture);
     own_session_free(&l.session);
-    signals_pass_on();
+    if (!o->attend)
+        signals_pass_on();
     return code;
 }

@@ -2,6 +2,7 @@
 #ifndef TSCAP_LIVE_H
 #define TSCAP_LIVE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,6 +18,12 @@ struct live_options {
     uint64_t delay;    /* ns between two looks */
     uint64_t max_loss; /* calls */
     bool start;        /* begin recording, if need be */
+
+    /* For who has started the process: what it has to do for it meanwhile, and after how many ns again. A signal that is to end
+     * tscap ends the screen only. NULL: nobody has */
+    uint64_t (*attend)(void *context);
+    void *context;
+    const sigset_t *signals; /* blocked while it waits, see signals_begin() */
 };
 
 /* An exit code; errors have been printed. A signal that is to end tscap does so, after the terminal and the process are as

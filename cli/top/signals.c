@@ -13,7 +13,7 @@ static const int others[] = {SIGTSTP, SIGCONT, SIGWINCH};
 #define OTHERS (sizeof others / sizeof *others)
 
 static volatile sig_atomic_t came[NSIG];
-static sigset_t handled, outside; /* all of the above; what was blocked when we began */
+static sigset_t handled, outside, blocked; /* all of the above; what is blocked where we wait; what was when we began */
 static struct sigaction before[NSIG];
 
 static void note_signal(int number) { came[number] = 1; }
@@ -38,14 +38,15 @@ static void catch(int number, void (*handler)(int))
         sigaction(number, &action, NULL);
 }
 
-void signals_begin(void)
+void signals_begin(const sigset_t *waiting)
 {
     sigemptyset(&handled);
     for (size_t i = 0; i < LEAVING; i++)
         sigaddset(&handled, leaving[i]);
     for (size_t i = 0; i < OTHERS; i++)
         sigaddset(&handled, others[i]);
-    sigprocmask(SIG_BLOCK, &handled, &outside);
+    sigprocmask(SIG_BLOCK, &handled, &blocked);
+    outside = waiting ? *waiting : blocked;
     for (size_t i = 0; i < LEAVING; i++)
         catch(leaving[i], note_leaving);
     for (size_t i = 0; i < OTHERS; i++)
@@ -61,7 +62,7 @@ void signals_end(void)
     sigaction(SIGQUIT, &before[SIGQUIT], NULL);
     signal(SIGHUP, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
-    sigprocmask(SIG_SETMASK, &outside, NULL);
+    sigprocmask(SIG_SETMASK, &blocked, NULL);
 }
 
 bool signals_leave(void)
@@ -71,6 +72,8 @@ bool signals_leave(void)
             return true;
     return false;
 }
+
+int signals_ending(void) { return came[SIGTERM] ? SIGTERM : came[SIGHUP] ? SIGHUP : 0; }
 
 void signals_pass_on(void)
 {

@@ -3,15 +3,20 @@
 #define TSCAP_SIGNALS_H
 
 #include <poll.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-void signals_begin(void);
+/* `outside`: what is blocked where it waits or draws; NULL: what is blocked now. */
+void signals_begin(const sigset_t *outside);
 /* As they were before; but SIGHUP and SIGTERM do nothing any more, so that what ended us comes but once. */
 void signals_end(void);
 
 /* Has one come that asks to leave? */
 bool signals_leave(void);
+
+/* Which one came that ends a process and was sent to us alone, SIGTERM or SIGHUP? 0: none. */
+int signals_ending(void);
 
 /* Ends the process by the signal that asked to leave, for its parent to see; SIGINT is a key like any other. */
 void signals_pass_on(void);

@@ -16,6 +16,7 @@ struct list { /* of an option that may be repeated */
 
 struct settings {
     const char *command; /* its full name */
+    bool run; /* top: the operand is a command to be started */
     bool attach, dry_run, builtins, while_attached, keep;
     bool help, version, list_options;
     bool all, json, markdown, tree, threads, python, wait, no_start, native, subprocesses, flat, no_trees;
@@ -26,7 +27,7 @@ struct settings {
     uint64_t duration;   /* ns */
     uint64_t fail_over;  /* millionths */
     const char *sort, *method, *consumer;
-    const char *format, *metric, *output;
+    const char *format, *metric, *output, *program_output;
     bool invert, digest;
     const char *columns, *by, *filter, *callers, *callees;
     uint64_t min_share; /* millionths */

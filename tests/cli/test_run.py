@@ -739,7 +739,7 @@ def test_killed_while_it_attaches(tmp_path, tscap):
     assert tscap("gc").code == 0
 
 
-def test_what_a_dead_one_left_is_no_matter(program, run_directory):
+def test_what_a_dead_one_left_is_no_matter(tscap, program, run_directory):
     """A program whose tscap has gone runs as it would alone, and takes its segment along."""
     path = program(WORKS + "print('ready', flush=True)\ninput()\n")
     process = subprocess.Popen([TSCAP, "run", "--", PYTHON, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=clean())
@@ -752,7 +752,8 @@ def test_what_a_dead_one_left_is_no_matter(program, run_directory):
     assert process.stdout.read() == ""
     process.stdout.close()
     eventually(lambda: is_gone(child), bool)
-    assert [path.suffix for path in run_directory.iterdir()] == [".run"]
+    assert sorted(path.suffix for path in run_directory.iterdir()) == [".life", ".run"]
+    assert len(tscap("gc").out.splitlines()) == 2 and not list(run_directory.iterdir())
 
 
 # ---- mistakes, and what stands in the way ----
