@@ -8,7 +8,7 @@
 #include <xxhash.h>
 
 /* A byte that is no text, and line ends that a transfer as text would change. */
-static const uint8_t file_magic[8] = {0x89, 'T', 'S', 'C', 'P', '\r', '\n', 0x1a};
+static const uint8_t file_magic[CAPTURE_MAGIC] = {0x89, 'T', 'S', 'C', 'P', '\r', '\n', 0x1a};
 #define BYTE_ORDER_MARK 0x01020304u
 #define BLOCK_MAGIC 0x4b4c4254u /* "TBLK" */
 
@@ -49,6 +49,8 @@ void capture_header_encode(uint8_t to[CAPTURE_FILE_HEADER], const struct capture
     memcpy(to + 32, h->id, sizeof h->id);
     capture_put64(to + 56, XXH64(to, 56, 0));
 }
+
+bool capture_magic_check(const uint8_t from[CAPTURE_MAGIC]) { return memcmp(from, file_magic, CAPTURE_MAGIC) == 0; }
 
 int capture_header_decode(struct capture_header *h, const uint8_t from[CAPTURE_FILE_HEADER])
 {

@@ -8,6 +8,7 @@
 
 #define CAPTURE_MAJOR 1u
 #define CAPTURE_MINOR 0u
+#define CAPTURE_MAGIC 8u
 #define CAPTURE_FILE_HEADER 64u
 #define CAPTURE_BLOCK_HEADER 48u
 #define CAPTURE_RAW_MAX (4u << 20)  /* bytes of a body */
@@ -55,6 +56,7 @@ uint16_t capture_get16(const uint8_t *from);
 uint32_t capture_get32(const uint8_t *from);
 uint64_t capture_get64(const uint8_t *from);
 
+bool capture_magic_check(const uint8_t from[CAPTURE_MAGIC]);
 void capture_header_encode(uint8_t to[CAPTURE_FILE_HEADER], const struct capture_header *h);
 /* 0; -EBADMSG; -EPROTONOSUPPORT: another major version, with `h` as far as that can be read. */
 int capture_header_decode(struct capture_header *h, const uint8_t from[CAPTURE_FILE_HEADER]);

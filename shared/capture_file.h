@@ -48,7 +48,7 @@ struct capture_extent {
     uint32_t version; /* major << 16 | minor */
 };
 
-/* Does it begin like a capture? The file's place is not moved. */
+/* Does it begin like a capture, damaged or not? The file's place is not moved. */
 bool capture_is_one(int fd);
 
 /* The last look in a file. What is in it is hostile until checked: memory is bounded by the file's size. 0; -EBADMSG: no capture,

@@ -170,7 +170,7 @@ static int read_input(struct recording *to, const struct input *in, struct captu
     int e = read_header(in, &h);
     x->version = (uint32_t)h.major << 16 | h.minor;
     to->redacted = h.flags & CAPTURE_REDACTED;
-    x->whole = h.bytes < in->bytes ? h.bytes : in->bytes;
+    x->whole = e < 0 ? 0 : h.bytes < in->bytes ? h.bytes : in->bytes;
     if (e == 0)
         e = read_looks(&r, &h, x);
     capture_taking_free(&r.taking);
@@ -183,9 +183,8 @@ static int read_input(struct recording *to, const struct input *in, struct captu
 
 bool capture_is_one(int fd)
 {
-    struct capture_header h;
-    int e = read_header(&(struct input){.fd = fd, .bytes = UINT64_MAX}, &h);
-    return e == 0 || e == -EPROTONOSUPPORT;
+    uint8_t magic[CAPTURE_MAGIC];
+    return input_read(&(struct input){.fd = fd, .bytes = UINT64_MAX}, 0, magic, sizeof magic) == 0 && capture_magic_check(magic);
 }
 
 int capture_read(struct recording *r, int fd, struct capture_extent *x)

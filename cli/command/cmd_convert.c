@@ -29,6 +29,12 @@ static int write_output(const struct capture *c, const struct format *f, const s
 {
     char invocation[512];
     struct output out;
+    if (output_is_file(s->output, c->subject->dirfd, c->subject->file))
+        return fail(EXIT_USAGE,
+                    "will not write over %s\n"
+                    "it is what is converted\n"
+                    "tscap convert %s -f %s -o elsewhere",
+                    s->output, s->operand, f->name);
     snprintf(invocation, sizeof invocation, "tscap convert %s -f %s", s->operand, f->name);
     int code = output_open(&out, s->output, s->force, f->binary, invocation);
     if (code != EXIT_OK)

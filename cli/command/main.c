@@ -14,12 +14,13 @@
 #include "text.h"
 #include "version.h"
 
-/* Files and sockets opened later must not become stdin, stdout or stderr by accident. */
+/* Files and sockets opened later must not become stdin, stdout or stderr by accident. What is to go to a stdout that is closed cannot
+ * be written, and finish() says so. */
 static void open_standard_files(void)
 {
     int fd;
     do
-        fd = open("/dev/null", O_RDWR);
+        fd = open("/dev/null", fcntl(STDIN_FILENO, F_GETFD) >= 0 && fcntl(STDOUT_FILENO, F_GETFD) < 0 ? O_RDONLY : O_RDWR);
     while (fd >= 0 && fd <= STDERR_FILENO);
     if (fd > STDERR_FILENO)
         close(fd);

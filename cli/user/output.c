@@ -92,6 +92,13 @@ int output_open(struct output *o, const char *path, bool force, bool binary, con
                                  invocation));
 }
 
+bool output_is_file(const char *path, int dirfd, const char *name)
+{
+    struct stat a, b;
+    return path && strcmp(path, "-") != 0 && stat(path, &a) == 0 && fstatat(dirfd, name, &b, 0) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 int output_finish(struct output *o, int code)
 {
     bool broken = ferror(o->file);

@@ -18,6 +18,9 @@ struct output {
  * for which `invocation` is what to type before "-o": "tscap convert 42 -f pprof". */
 int output_open(struct output *o, const char *path, bool force, bool binary, const char *invocation);
 
+/* Is `path` (NULL or "-": no) the file `name` in the folder `dirfd`, by whatever name? */
+bool output_is_file(const char *path, int dirfd, const char *name);
+
 /* Closes it. `code` is what came of writing it: unless EXIT_OK, it is removed. That code, or EXIT_FAILED after a message: not
  * all could be written. */
 int output_finish(struct output *o, int code);

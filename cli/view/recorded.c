@@ -33,13 +33,19 @@ static int refuse(const char *where, int error, const struct capture_extent *x)
         return fail(EXIT_FAILED,
                     "there is nothing to show in %s\n"
                     "of its %s, %" PRIu64 " bytes are whole: it was cut, or is damaged, before its first look ends\n"
-                    "tscap record, anew",
+                    "another copy of the file; or tscap record -o elsewhere PID, to record anew",
                     where, bytes, x->whole);
     case EBADMSG:
+        if (!x->whole)
+            return fail(EXIT_FAILED,
+                        "cannot read %s\n"
+                        "it is a capture of %s, but its first 64 bytes, which say how to read it, are cut or damaged\n"
+                        "another copy of the file; or tscap record -o elsewhere PID, to record anew",
+                        where, bytes);
         return fail(EXIT_FAILED,
                     "cannot read %s\n"
                     "it is a capture, but what it says cannot be, or it is being written anew\n"
-                    "tscap record, anew",
+                    "another copy of the file; or tscap record -o elsewhere PID, to record anew",
                     where);
     default:
         return diagnose_segment(where, error);
@@ -185,7 +191,7 @@ int recorded_open(struct source *s, const struct subject *file)
     if (code == EXIT_OK && !add_members(s, file))
         code = diagnose_segment(file->where, -ENOMEM);
     if (code == EXIT_OK && add_consumers(s) < 0)
-        code = refuse(file->where, -EBADMSG, &(struct capture_extent){0});
+        code = refuse(file->where, -EBADMSG, &(struct capture_extent){.whole = 1});
     if (code == EXIT_OK)
         set_choice(s);
     if (code == EXIT_OK)

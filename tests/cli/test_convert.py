@@ -433,6 +433,16 @@ def test_what_cannot_be_written_whole_is_not_there(stopped, tmp_path, there_befo
     assert not there_before or path.read_text() == "mine"
 
 
+def test_what_is_converted_is_not_written_over(stopped, tscap, tmp_path):
+    file, link = tmp_path / "all.tscap", tmp_path / "link"
+    assert tscap("save", stopped.pid, "-o", file).code == 0
+    os.link(file, link)
+    before = file.read_bytes()
+    for path in (file, link):
+        assert "it is what is converted" in tscap("convert", file, "-f", "csv", "-o", path, "--force").is_error(2).err
+    assert file.read_bytes() == before
+
+
 def test_full_devices_and_missing_folders(stopped, tscap, tmp_path):
     assert "No space left" in tscap("convert", stopped.pid, "-f", "csv", "-o", "/dev/full").is_error(1).err
     assert os.path.exists("/dev/full")

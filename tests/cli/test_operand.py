@@ -260,9 +260,13 @@ def wait_until(condition):
 
 
 def test_standard_files_may_be_closed(app):
-    """What is opened later must not take their place."""
+    """What is opened later must not take their place; and data that have no place to go to are an error."""
     command = ["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', TSCAP, "dump", str(app.pid)]
-    assert subprocess.run(command).returncode == 0
+    assert subprocess.run(command).returncode == 1
+    alone = ["sh", "-c", 'exec "$0" "$@" >&-', TSCAP]
+    for arguments in (["dump", app.pid], ["convert", app.pid, "-f", "csv"], ["status", app.pid]):
+        said = subprocess.run([*alone, *map(str, arguments)], capture_output=True, text=True)
+        assert said.returncode == 1 and "cannot write the output" in said.stderr
 
 
 IN_OPEN, EVENT = 0x20, struct.Struct("iIII")

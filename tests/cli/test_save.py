@@ -211,3 +211,17 @@ def test_status_of_files_of_version_1(tscap, name):
     jsonschema.validate(result.json, schema("status"))
     assert len(result.json["processes"]) == 2 and all(each["losses"] is None for each in result.json["processes"])
     assert tscap("status", DATA / name).out.count("\nconsumer ") == 1
+
+
+def test_a_damaged_capture_is_called_one(tscap, app, tmp_path):
+    """Whatever is wrong with it, and where: never a file of another kind."""
+    path = tmp_path / "all.tscap"
+    assert tscap("save", app.pid, "-o", path).code == 0
+    whole = path.read_bytes()
+    damaged = {"are cut or damaged": [whole[:40], whole[:20] + b"\xff" + whole[21:], whole[:8]],
+               "before its first look ends": [whole[:64], whole[:70] + b"\xff" + whole[71:], whole[:len(whole) // 2]]}
+    for why, files in damaged.items():
+        for data in files:
+            path.write_bytes(data)
+            said = tscap("dump", path).is_error(1).err
+            assert why in said and "segment" not in said and "try: another copy of the file; or tscap record" in said
