@@ -64,7 +64,7 @@ static int no_memory(pid_t pid)
     return fail(EXIT_FAILED,
                 "cannot list the functions of process %d\n"
                 "out of memory\n"
-                "the same again",
+                SAME_AGAIN,
                 (int)pid);
 }
 

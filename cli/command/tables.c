@@ -34,7 +34,7 @@ static int print_interval(const struct tables *t, const struct capture *now, con
         return fail(EXIT_FAILED,
                     "cannot show the interval\n"
                     "out of memory\n"
-                    "the same again");
+                    SAME_AGAIN);
     char state[STATE];
     source_state(t->source, state, sizeof state);
     struct moment m = {.f = &f, .now = now, .before = before, .state = state};
@@ -43,7 +43,7 @@ static int print_interval(const struct tables *t, const struct capture *now, con
     return whole ? EXIT_OK : fail(EXIT_FAILED,
                                   "cannot show the interval\n"
                                   "out of memory\n"
-                                  "the same again");
+                                  SAME_AGAIN);
 }
 
 /* A process that ends takes its segment along, unless it was killed, and is there for a while yet: its interpreter has more

@@ -13,7 +13,7 @@
 
 struct live_options {
     const struct attachment *attachment; /* (borrowed) what was attached for it, if anything */
-    struct following *following;         /* (borrowed) those below it */
+    struct following *following;         /* (borrowed) those below it; NULL: nobody is followed */
     const struct column *sort;
     uint64_t delay;    /* ns between two looks */
     uint64_t max_loss; /* calls */
