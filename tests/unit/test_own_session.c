@@ -61,7 +61,7 @@ Test(own_session, of_one_process_begins_and_ends)
     open_session(false);
     begin_session();
     cr_expect_str_eq(actors_told(3), "100");
-    cr_expect(actors[0].command == CONTROL_START && actors[0].argument == 0);
+    cr_expect(actors[0].command == CONTROL_START && actors[0].argument == CONTROL_TETHER);
     cr_expect_not(own_session_has_others(&session));
     cr_expect_eq(session.failure, OWN_SESSION_WORKS);
     cr_expect(own_session_lasts(&session, operand.subject));
@@ -76,7 +76,7 @@ Test(own_session, of_a_process_tree_begins_with_all)
     open_session(true);
     begin_session();
     cr_expect_str_eq(actors_told(3), "111");
-    cr_expect(actors[2].command == CONTROL_START && actors[2].argument == CONTROL_SUBPROCESSES);
+    cr_expect(actors[2].command == CONTROL_START && actors[2].argument == (CONTROL_SUBPROCESSES | CONTROL_TETHER));
     cr_expect(own_session_has_others(&session));
     cr_expect_eq(own_session_end(&session, operand.subject), EXIT_OK);
     cr_expect_str_eq(actors_told(3), "222");

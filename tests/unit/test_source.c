@@ -446,7 +446,7 @@ Test(source, functions_beyond_the_most_are_counted)
     cr_expect_eq(capture.profile.lost_sites, 0);
     source_free(&source);
     open_tree_of(0);
-    source.identities.count = IDENTITIES_MAX - 2;
+    source.identities.known.count = IDENTITIES_MAX - 2;
     look_again();
     cr_expect_eq(capture.profile.lost_sites, 1, "h");
     cr_expect_str_eq(calls("f"), "1/1");
