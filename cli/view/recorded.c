@@ -33,19 +33,19 @@ static int refuse(const char *where, int error, const struct capture_extent *x)
         return fail(EXIT_FAILED,
                     "there is nothing to show in %s\n"
                     "of its %s, %" PRIu64 " bytes are whole: it was cut, or is damaged, before its first look ends\n"
-                    "another copy of the file; or tscap record -o elsewhere PID, to record anew",
+                    "tscap record -o elsewhere PID, or take another copy of the file",
                     where, bytes, x->whole);
     case EBADMSG:
         if (!x->whole)
             return fail(EXIT_FAILED,
                         "cannot read %s\n"
                         "it is a capture of %s, but its first 64 bytes, which say how to read it, are cut or damaged\n"
-                        "another copy of the file; or tscap record -o elsewhere PID, to record anew",
+                        "tscap record -o elsewhere PID, or take another copy of the file",
                         where, bytes);
         return fail(EXIT_FAILED,
                     "cannot read %s\n"
                     "it is a capture, but what it says cannot be, or it is being written anew\n"
-                    "another copy of the file; or tscap record -o elsewhere PID, to record anew",
+                    "tscap record -o elsewhere PID, or take another copy of the file",
                     where);
     default:
         return diagnose_segment(where, error);

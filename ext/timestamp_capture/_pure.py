@@ -984,8 +984,8 @@ class _Consumer:
     def tell_place(self, track: int, site: int, name: str) -> int:
         return 0
 
-    def tables(self, known: Union[bytes, bytearray], pairs: bool = True) -> Tuple[bytes, bytes, bytes, bytes, str, bool]:
-        return b"", b"", b"", b"", "", False
+    def tables(self, known: Union[bytes, bytearray], pairs: bool = True) -> Tuple[bytes, bytes, bytes, bytes, List[str], bool]:
+        return b"", b"", b"", b"", [], False
 
     def read(self, *, threads: bool = False, pairs: bool = False) -> Dict[str, Any]:
         return {}

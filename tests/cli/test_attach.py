@@ -455,7 +455,7 @@ def test_a_folder_whose_name_is_no_utf8(tscap, start_program, tmp_path):
     recorded = {site["module"]: site for site in tscap("dump", program.pid, "--json").json["sites"] if site["calls"]}
     assert not {"installed", "standard"} & set(recorded)
     site = recorded["__main__"]
-    assert (site["name"], site["file"]) == ("own", os.path.join(tmp_path, "caf\\udce9", "app.py"))
+    assert (site["name"], site["file"]) == ("own", os.path.join(tmp_path, "caf\udce9", "app.py"))
     attach(tscap, program, "--all")
     program.do("go")
     sites = [site for site in tscap("dump", program.pid, "--json").json["sites"] if site["name"] == "library" and site["calls"]]

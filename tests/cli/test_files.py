@@ -79,7 +79,7 @@ def test_cut_short(tscap, write, segment):
         if length < PAGE:
             is_no_segment(result)
         elif result.code == 6:
-            assert "not complete" in result.what or "were lost" in result.what
+            assert "incomplete" in result.what or "were lost" in result.what
 
 
 def damage(data, seed):

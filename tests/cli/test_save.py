@@ -224,4 +224,4 @@ def test_a_damaged_capture_is_called_one(tscap, app, tmp_path):
         for data in files:
             path.write_bytes(data)
             said = tscap("dump", path).is_error(1).err
-            assert why in said and "segment" not in said and "try: another copy of the file; or tscap record" in said
+            assert why in said and "segment" not in said and "try: tscap record -o elsewhere PID, or take another copy of the file" in said

@@ -75,7 +75,7 @@ def test_names_are_learned_in_pieces_between_which_the_lock_is_free(monkeypatch)
     watched = Watched(lambda: len(session._functions))
     monkeypatch.setattr(_session._select, "core", watched)
     sites = b"".join(struct.pack("=5Q", site, 1, 0, 0, 0) for site in range(1, functions + 1))
-    session._learn(sites, "".join(f"f{site}\0m\0m.py\0" for site in range(1, functions + 1)))
+    session._learn(sites, [text for site in range(1, functions + 1) for text in (f"f{site}", "m", "m.py")])
     watched.note()
     assert sum(watched.stretches) == functions and max(watched.stretches) <= PIECE
 
