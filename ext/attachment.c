@@ -16,6 +16,16 @@ static bool brought; /* so was the recorder, and the program has not imported it
 void attachment_bring(void) { brought = true; }
 void attachment_hand_over(void) { brought = false; }
 
+/* A lifeline tells nothing to who opens it after its other end is gone: so it is asked for. */
+static void hold_to_keeper(void)
+{
+    const char *folder = recorder_segment()->directory;
+    int fd = keeper_lifeline(folder);
+    tether_hold(TETHER_KEEPER, fd);
+    if (fd >= 0 && !keeper_lives(folder))
+        tether_end(TETHER_KEEPER);
+}
+
 enum consumers_change attachment_begin(struct rules *rules)
 {
     const struct rules asked = *rules; /* the words of it: the patterns change hands */
@@ -35,7 +45,7 @@ enum consumers_change attachment_begin(struct rules *rules)
             return CONSUMERS_FAILED;
         began |= change == CONSUMERS_DONE;
         if (asked.keeper && change == CONSUMERS_DONE)
-            tether_hold(TETHER_KEEPER, keeper_lifeline(recorder_segment()->directory));
+            hold_to_keeper();
     }
     return again ? CONSUMERS_ALREADY : CONSUMERS_DONE;
 }

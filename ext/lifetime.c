@@ -50,8 +50,10 @@ void lifetime_settle(void)
         return;
     recorder_next_generation();
     listener_forget(false);
-    if (begin_anew(false) < 0)
+    if (begin_anew(false) < 0) {
+        tether_drop_all();
         return;
+    }
     lifetime_inherit();
     tether_inherit(false);
     listener_start();
@@ -76,9 +78,12 @@ static int settle_child(void)
     bool heir = is_heir();
     if (!demand_is_of_parent())
         return 0;
+    tether_drop_stale();
     int error = begin_anew(heir);
-    if (error < 0)
+    if (error < 0) {
+        tether_drop_all();
         return error;
+    }
     if (heir)
         inherit(SESSION_INHERITED | SESSION_COUNTED);
     else

@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include "attachment.h"
+#include "keeper.h"
 #include "module.h"
 #include "process.h"
 #include "recorder.h"
 #include "rules.h"
 #include "run_file.h"
 #include "rundir.h"
+#include "session.h"
 #include "tether.h"
 
 /* Segments belong where the file is: whoever made it looks there. */
@@ -32,10 +34,16 @@ static bool use_folder_of(const char *path)
 /* 0, or -1 with an exception. */
 static int record(struct rules *rules)
 {
+    bool keeper = rules->keeper; /* the rules change hands */
     attachment_bring();
     if (module_bring() < 0)
         return -1;
-    return attachment_begin(rules) == CONSUMERS_FAILED ? -1 : 0;
+    bool inherited = session_running(); /* from its parent: nobody else can have begun it yet */
+    if (attachment_begin(rules) == CONSUMERS_FAILED)
+        return -1;
+    if (inherited && keeper && session_running())
+        tether_hold(TETHER_KEEPER, keeper_lifeline(recorder_segment()->directory));
+    return 0;
 }
 
 static int obey(const char *path, const char *text, bool first)

@@ -38,6 +38,13 @@ void tether_drop_all(void)
         own_fd_close(&tethers[i].fd);
 }
 
+void tether_drop_stale(void)
+{
+    for (int i = 0; i < TETHERS; i++)
+        if (tethers[i].session != session_number())
+            own_fd_close(&tethers[i].fd);
+}
+
 void tether_inherit(bool heir)
 {
     if (!heir)
@@ -46,12 +53,12 @@ void tether_inherit(bool heir)
         tethers[i].session = session_number();
 }
 
-/* Its number may be the program's by now, which closed it: then the session goes on as if it had none. */
+/* Its number may be the program's by now, which closed it: then the session goes on as if it had none. Nothing is stored here, for
+ * another thread may be about to hold one. */
 struct pollfd tether_poll(enum tether which)
 {
-    if (!own_fd_is_ours(&tethers[which].fd))
-        tethers[which].fd.fd = -1;
-    return (struct pollfd){.fd = tethers[which].fd.fd, .events = POLLIN};
+    struct own_fd f = tethers[which].fd;
+    return (struct pollfd){.fd = own_fd_is_ours(&f) ? f.fd : -1, .events = POLLIN};
 }
 
 void tether_heed(enum tether which, short events)

@@ -18,6 +18,9 @@ void tether_hold(enum tether which, int fd);
 void tether_end(enum tether which); /* the other end is gone */
 void tether_drop_all(void);
 
+/* In a forked child, as long as it has its parent's segment: a tether of an earlier session of the parent holds nothing. */
+void tether_drop_stale(void);
+
 /* In a forked child, once its own session has begun, if it has one: an heir's lasts as long as its parent's. */
 void tether_inherit(bool heir);
 

@@ -96,7 +96,11 @@ static int take(struct ending *e, const struct subject *subject, struct source *
     const struct choice choice = choice_make(e->program->settings);
     struct source *kept = e->shown ? NULL : keeping_source(&e->program->keeping, subject);
     int code = kept ? EXIT_OK : source_open(own, &e->places, subject, e->program->settings->subprocesses, &choice);
-    return code == EXIT_OK ? source_take(kept ? kept : own, c) : code;
+    if (code == EXIT_OK)
+        code = source_take(kept ? kept : own, c);
+    if (code == EXIT_OK && kept && c->breaks != e->program->keeping.breaks) /* another program, or a reset, since the last look */
+        saving_begin_anew(&e->program->saving);
+    return code;
 }
 
 static void show(struct ending *e, const struct subject *subject)

@@ -90,6 +90,48 @@ def test_of_run_with_children(tscap, run):
         is_stopped(tscap, pid)
 
 
+BY_EXEC = "import subprocess\nif len(sys.argv) == 1: subprocess.Popen([sys.executable, __file__, 'child'])"
+
+
+def test_of_run_with_children_that_are_programs_of_their_own(tscap, run):
+    process, pids = run("-s", says=2, more=BY_EXEC)
+    for pid in pids:
+        assert eventually(lambda: state(tscap, pid), lambda now: now == "recording")
+    process.kill()
+    for pid in pids:
+        is_stopped(tscap, pid)
+
+
+ANOTHER = """
+import os, sys, time
+def %(name)s(): pass
+for _ in range(%(calls)d): %(name)s()
+if len(sys.argv) > 1:
+    print(os.getpid(), flush=True)
+    while not os.path.exists(sys.argv[1]): time.sleep(0.01)
+    os.execv(sys.executable, [sys.executable, sys.argv[2]])
+"""
+
+
+def test_a_program_that_became_another_has_its_names_in_the_file(tmp_path):
+    """A look of the first one was in the file already; numbers of functions begin anew."""
+    for name, calls in (("before", 300), ("after", 20)):
+        (tmp_path / (name + ".py")).write_text(ANOTHER % {"name": name, "calls": calls})
+    file, go = tmp_path / "all.tscap", tmp_path / "go"
+    command = [TSCAP, "run", "-s", "-o", str(file), "--", sys.executable, str(tmp_path / "before.py"), str(go), str(tmp_path / "after.py")]
+    environment = {**environment_without_us(), "TSCAP_DIR": os.environ["TSCAP_DIR"]}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=tmp_path)
+    try:
+        process.stdout.readline()
+        eventually(lambda: looks(file), lambda count: count > 0)
+        go.touch()
+        assert process.wait(timeout=LIMIT) == 0
+    finally:
+        process.kill()
+        process.communicate(timeout=LIMIT)
+    assert captures.read(file).calls() == {"after": 20}
+
+
 def test_of_run_after_somebody_else_has_ordered(tscap, run):
     process, (pid,) = run()
     tscap("stop", pid)
