@@ -87,6 +87,11 @@ static bool is_new(struct walk *w, uint64_t address)
 
 static void add_visit(struct walk *w, struct visits *to, uint64_t address, size_t scope, char *name)
 {
+    if (to->count == (name ? VISITS_MAX / 16 : VISITS_MAX)) { /* names take room, too */
+        w->objects->cut = true;
+        free(name);
+        return;
+    }
     struct visit *more = array_room(to->visit, to->count, &to->room, sizeof *more);
     if (!more) {
         free(name);
@@ -320,7 +325,7 @@ static void go(struct walk *w)
 {
     struct visit v;
     while (take_visit(w, &v)) {
-        if (!is_new(w, v.address))
+        if (!is_new(w, v.scope == NO_SCOPE ? v.address : v.address | 1)) /* code that was met as a value is looked at once more */
             ;
         else if (v.scope == NO_SCOPE)
             visit_object(w, v.address);

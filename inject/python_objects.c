@@ -34,7 +34,8 @@ static const struct object_layout layouts[] = {
 
 static bool read_bytes(struct python_objects *o, uint64_t address, void *buffer, size_t size)
 {
-    bool read = o->reads++ < READS_MAX && o->memory->read(o->memory->context, address, buffer, size) == 0;
+    o->reads += 1 + size / 4096; /* as many pages */
+    bool read = o->reads <= READS_MAX && o->memory->read(o->memory->context, address, buffer, size) == 0;
     o->cut |= !read;
     return read;
 }
@@ -93,7 +94,7 @@ int python_objects_open(struct python_objects *o, const struct python_memory *m,
 static void read_type_name(struct python_objects *o, uint64_t type, char name[NAME])
 {
     uint64_t at;
-    name[0] = '\0';
+    memset(name, 0, NAME);
     if (!python_objects_field(o, type, OBJECT_TYPE_NAME, &at))
         return;
     for (size_t i = 0; i < NAME; i += sizeof at)

@@ -106,8 +106,10 @@ static void copy_text(struct copier *c, uint32_t *ref, uint64_t *bytes)
         return;
     memcpy(&l, copy, bytes_of(copy, sizeof l));
     *bytes += (uint64_t)l.pieces * STRING_PIECE;
-    if (*bytes > LONG_MOST)
+    if (*bytes > LONG_MOST) {
         *ref = l.piece[0];
+        l.pieces = 1;
+    }
     for (uint16_t i = 0; i < l.pieces; i++)
         copy_string(c, l.piece[i]);
 }
