@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "message.h"
+#include "output.h"
 #include "saving.h"
 #include "settings.h"
 #include "units.h"
@@ -36,12 +37,26 @@ static int make_own(struct program_output *o, const struct settings *s)
     return mkostemps(o->path, (int)strlen(SUFFIX), O_CLOEXEC);
 }
 
+/* What is there may be mapped, or be the capture: its name goes, and it stays for who has it open. */
+static bool make_way(const char *path, const char *capture)
+{
+    struct stat status;
+    if (lstat(path, &status) != 0)
+        return true;
+    if (!saving_is_segment(path) && !(capture && output_is_file(capture, AT_FDCWD, path)))
+        return unlink(path) == 0;
+    errno = EEXIST;
+    return false;
+}
+
 static int open_named(struct program_output *o, const struct settings *s)
 {
     struct stat status;
     snprintf(o->path, sizeof o->path, "%s", s->program_output);
     bool special = stat(o->path, &status) == 0 && !S_ISREG(status.st_mode);
-    int flags = special ? 0 : O_CREAT | (s->force ? O_TRUNC : O_EXCL);
+    if (s->force && !special && !make_way(o->path, s->output))
+        return -1;
+    int flags = special ? 0 : O_CREAT | O_EXCL;
     return open(o->path, O_WRONLY | O_APPEND | O_CLOEXEC | O_NOCTTY | flags, 0600);
 }
 

@@ -72,7 +72,7 @@ void saving_name(const char *command, char name[SAVING_NAME])
 
 /* ---- opening ---- */
 
-static bool is_segment(const char *path)
+bool saving_is_segment(const char *path)
 {
     struct view v;
     int r = view_open(&v, AT_FDCWD, path, -1);
@@ -111,7 +111,7 @@ static int open_file(struct saving *s)
     struct stat status;
     bool there = lstat(s->path, &status) == 0;
     if (there && S_ISREG(status.st_mode)) {
-        bool segment = is_segment(s->path);
+        bool segment = saving_is_segment(s->path);
         if (segment || !s->settings->force)
             return exists(s, segment);
         if (unlink(s->path) != 0)
@@ -310,7 +310,7 @@ static int write_anew(struct saving *s, const struct capture *now, const struct 
     if (r == 0)
         r = write_look(s, writer, now, before);
     if (r == 0)
-        r = successor_take_place(&successor, s->path);
+        r = successor_take_place(&successor, s->path, s->fd);
     else
         successor_drop(&successor);
     if (r == 0)

@@ -39,6 +39,9 @@ int saving_open(struct saving *s, const struct settings *settings, pid_t pid, co
 int saving_add(struct saving *s, const struct capture *now, const struct capture *before);
 
 /* Can it be written anew, as it is if the next look is said to be of another recording? */
+/* Somebody may have it mapped: it is never written over. */
+bool saving_is_segment(const char *path);
+
 static inline bool saving_can_begin_anew(const struct saving *s) { return s->made; }
 static inline void saving_begin_anew(struct saving *s) { s->anew = s->looks > 0; }
 

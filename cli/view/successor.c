@@ -53,9 +53,12 @@ static int give_name(struct successor *s)
     return s->named ? 0 : -errno;
 }
 
-int successor_take_place(struct successor *s, const char *path)
+int successor_take_place(struct successor *s, const char *path, int fd)
 {
+    struct stat ours;
     int r = give_name(s);
+    if (r == 0 && !stands_there(path, fd, &ours)) /* any more */
+        r = -ESTALE;
     if (r == 0 && rename(s->path, path) != 0)
         r = -errno;
     if (r < 0)

@@ -16,8 +16,9 @@ struct successor {
  * it has no place to take. */
 int successor_make(struct successor *s, const char *path, int fd);
 
-/* 0: it stands at `path`, and its descriptor is the caller's. Else -errno, and it is gone. */
-int successor_take_place(struct successor *s, const char *path);
+/* In the place of the file that is open as `fd`. 0: it stands at `path`, and its descriptor is the caller's. Else -errno, and it is
+ * gone; -ESTALE: another file is there by now, or none. */
+int successor_take_place(struct successor *s, const char *path, int fd);
 
 void successor_drop(struct successor *s);
 

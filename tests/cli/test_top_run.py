@@ -121,3 +121,18 @@ def test_mistakes(tscap):
     assert "do not go with --run" in tscap("top", "--run", "--attach", "-b", 1, "--", PYTHON).is_error(2).err
     assert "are for --run" in tscap("top", "-b", 1, "--output", "x", os.getpid()).is_error(2).err
     assert tscap("top", "--run", "-b", 1, "--", "no-such-command").is_error(127)
+
+
+def test_what_is_there_is_not_emptied(tscap, tmp_path, here):
+    """Its name goes to what the program writes; who has it by another name, or open, still has all of it."""
+    (here / "log").write_text("precious")
+    os.link(here / "log", here / "other")
+    (here / "says.py").write_text("print('said')")
+    words = ["top", "--run", "-b", "1", "-d", "10ms", "--force", "--program-output", "log"]
+    assert tscap(*words, "--", PYTHON, "says.py").code == 0
+    assert ((here / "log").read_text(), (here / "other").read_text()) == ("said\n", "precious")
+
+
+def test_what_it_writes_does_not_go_into_the_capture(tscap, here):
+    words = ["top", "--run", "-b", "1", "--force", "--program-output", "all.tscap", "--output", "all.tscap"]
+    assert "cannot write all.tscap" in tscap(*words, "--", PYTHON, "-c", "print()").is_error(1).what

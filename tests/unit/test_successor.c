@@ -46,7 +46,7 @@ Test(successor, takes_the_place_at_one_stroke_with_its_rights)
     cr_assert_eq(successor_make(&s, path, first), 0);
     cr_assert_eq(write(s.fd, "new", 3), 3);
     expect_content("old");
-    cr_assert_eq(successor_take_place(&s, path), 0);
+    cr_assert_eq(successor_take_place(&s, path, first), 0);
     expect_content("new");
     cr_assert_eq(stat(path, &status), 0);
     cr_expect_eq(status.st_mode & 0777, 0640);
@@ -71,4 +71,16 @@ Test(successor, has_no_place_where_another_file_is)
     unlink(path);
     cr_assert_eq(symlink("elsewhere", path), 0);
     cr_expect_eq(successor_make(&s, path, first), -ESTALE);
+}
+
+Test(successor, does_not_replace_what_came_meanwhile)
+{
+    struct successor s;
+    cr_assert_eq(successor_make(&s, path, first), 0);
+    unlink(path);
+    int other = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    cr_assert_eq(write(other, "other", 5), 5);
+    cr_expect_eq(successor_take_place(&s, path, first), -ESTALE);
+    expect_content("other");
+    close(other);
 }
