@@ -150,7 +150,7 @@ const struct problem problems[] = {
       "it may forbid what attaching and recording need (see tscap(1)); attach and start ask it first, if they are root's",
       "sudo tscap attach {pid} --dry-run"}},
     {STAGE_STATE, MORE, EXIT_UNSUPPORTED, is_unwanted,
-     {"process {pid} does not want to be recorded", "it was started with TSCAP_DISABLE", "env -u TSCAP_DISABLE {command}"}},
+     {"process {pid} does not want to be recorded", "it was started with TSCAP_DISABLE", "unset TSCAP_DISABLE, and start the program again"}},
 
     {STAGE_SCRIPTS, MORE, EXIT_UNSUPPORTED, forbids_scripts,
      {"remote debugging is disabled in process {pid}",
@@ -241,12 +241,6 @@ static void write_another(const void *plan, char *buffer, size_t size)
     snprintf(buffer, size, "%s", n.remedy);
 }
 
-static void write_command(const void *plan, char *buffer, size_t size)
-{
-    if (process_command(PLAN(plan)->pid, buffer, size) != 0)
-        snprintf(buffer, size, "...");
-}
-
 /* Empty for root, whom it would not help. */
 static void write_sudo(const void *plan, char *buffer, size_t size)
 {
@@ -276,7 +270,7 @@ static const struct wording_field fields[] = {
     {"tracer_name", write_tracer_name}, {"uid", write_uid}, {"us", write_us},       {"owner", write_owner},
     {"scope", write_scope},   {"error", write_error},     {"image", write_image},   {"version", write_version},
     {"python", write_python}, {"library", write_library}, {"kind", write_kind},     {"no_python", write_no_python}, {"another", write_another},
-    {"command", write_command}, {"sudo", write_sudo},     {0},
+    {"sudo", write_sudo},     {0},
 };
 
 void problem_text(const struct problem *x, const struct plan *p, struct wording_text *t) { wording_fill(t, &x->wording, fields, p); }

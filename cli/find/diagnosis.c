@@ -92,12 +92,11 @@ static int not_loaded(const struct patient *p)
 
 static int disabled(const struct patient *p)
 {
-    char command[SUBJECT_COMMAND];
     return fail(EXIT_UNSUPPORTED,
                 "process %d does not want to be recorded\n"
                 "it was started with TSCAP_DISABLE\n"
-                "env -u TSCAP_DISABLE %s",
-                (int)p->pid, process_command(p->pid, command, sizeof command) == 0 ? command : "...");
+                "unset TSCAP_DISABLE, and start the program again",
+                (int)p->pid);
 }
 
 static int free_threaded(const struct patient *p)

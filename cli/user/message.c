@@ -52,10 +52,15 @@ static void print_quoted(const char *word)
     putc('\'', stderr);
 }
 
-static void print_words(void)
+/* `more`: options, which "--" would end. */
+static void print_words(const char *more)
 {
     static char *none[] = {"tscap", NULL};
     for (char **word = words ? words : none; *word; word++) {
+        if (strcmp(*word, "--") == 0) {
+            fputs(more, stderr);
+            more = "";
+        }
         if (word != words && word != none)
             putc(' ', stderr);
         if (is_plain(*word))
@@ -63,14 +68,16 @@ static void print_words(void)
         else
             print_quoted(*word);
     }
+    fputs(more, stderr);
 }
 
 static void print_remedy(char *line)
 {
     fputs("  try: ", stderr);
     if (line[0] == SAME_AGAIN[0]) {
-        print_words();
-        line++;
+        process_printable(line + 1);
+        print_words(line + 1);
+        line[0] = '\0';
     }
     print_line("", line);
 }

@@ -72,6 +72,11 @@ def test_the_command_that_was_typed_can_be_typed_again(tscap):
     assert remedy.startswith("  try: ") and shlex.split(remedy[len("  try: ") :])[1:] == [*words, "-o", "elsewhere"]
 
 
+def test_options_are_added_before_what_ends_them(tscap):
+    refused = tscap("convert", "-f", "csv", "-o", "/nowhere/file", "--", CAPTURE)
+    assert shlex.split(refused.err.splitlines()[-1])[2:] == ["convert", "-f", "csv", "-o", "/nowhere/file", "-o", "elsewhere", "--", str(CAPTURE)]
+
+
 def test_options_may_stand_behind_operands(tscap):
     assert tscap("dump", CAPTURE, "--json", POSIXLY_CORRECT="1").json["schema"] == "tscap.profile/1"
     assert tscap("diff", CAPTURE, "--", CAPTURE, "--json", POSIXLY_CORRECT="1").json["schema"] == "tscap.diff/1"
